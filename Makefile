@@ -1,0 +1,50 @@
+# Each target makes its own environment first: Python 3.11 or newer, make and git are all that it takes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PACKAGES := billing activities workflows adapters worker api sandbox bench tests
+
+.PHONY: demo dev test check format lint types imports wheel lock bench clean
+
+demo: $(INSTALLED)  ## the first act: five months of one agency; EXIT=1 ends when it has been played
+	$(BIN)/python -m sandbox demo $(if $(EXIT),--exit)
+
+dev: $(INSTALLED)  ## the sandbox: every process on this machine, until Ctrl-C
+	$(BIN)/python -m sandbox up
+
+test: $(INSTALLED)  ## every test; two workers, each with its own servers
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: format lint types imports wheel  ## what CI checks besides the tests
+
+format: $(INSTALLED)
+	$(BIN)/ruff format --check $(PACKAGES)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check $(PACKAGES)
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+imports: $(INSTALLED)
+	$(BIN)/lint-imports
+
+wheel: $(INSTALLED)  ## builds the wheel and imports every package of it outside the checkout
+	$(BIN)/python tests/wheel.py
+
+bench: $(INSTALLED)
+	$(BIN)/python -m bench
+
+lock: $(INSTALLED)  ## pins what pyproject.toml asks for, with hashes and without addresses
+	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --all-extras --group dev --quiet --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) .sandbox build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(INSTALLED): requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	touch $(INSTALLED)
