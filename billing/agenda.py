@@ -1,0 +1,280 @@
+"""What a subscription will do: the one generator behind the next step, the schedule and the forecast.
+
+Every item has a time, a rank among what is due together, and the rule that it comes from. Items without a step are
+announced only: they depend on how an earlier one ends.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import IntEnum
+
+from billing import debt
+from billing.plans import FinalAction
+from billing.service import awaits_final_action, closing, too_many_unpaid
+from billing.state import Forgive, Ladder, Obstacle, OpenInvoice, Origin, State, Status, Sweep
+from billing.steps import (
+    ChargeInvoice,
+    ClosePeriod,
+    Finish,
+    IssueInvoice,
+    ReadNews,
+    Remind,
+    Step,
+    TakeFinalAction,
+    VoidInvoice,
+    Wait,
+)
+
+
+class Rank(IntEnum):
+    """Who goes first among what is due: what is known, what people ask, what is owed, what is to be billed.
+
+    Collecting goes before issuing and issuing before closing, so that missed periods are billed one after the other.
+    """
+
+    NEWS = 0
+    REQUEST = 1
+    COLLECT = 2
+    ISSUE = 3
+    CLOSE = 4
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to come. `amount` is minor units where it is known."""
+
+    at: datetime
+    rank: Rank
+    step: Step | None
+    action: str
+    rule: str
+    detail: str
+    amount: int | None = None
+
+
+def agenda(s: State) -> Iterator[Item]:
+    """Everything this subscription will do by itself, as far as it is decided."""
+    if s.news:
+        yield Item(s.clock, Rank.NEWS, ReadNews(), "read_news", "architecture", "Stripe reported a change")
+    yield from _collecting(s)
+    yield from _issuing(s)
+    yield from _closing(s)
+
+
+def next_step(s: State, now: datetime) -> Step | Wait | Finish:
+    """The first item that is due at `now`, or how long to wait for one."""
+    pauses = {b.key: b.until for b in s.backoff}
+    due: list[tuple[Rank, datetime, Step]] = []
+    later: list[tuple[datetime, Rank, str]] = []
+    for item in agenda(s):
+        if item.step is None:
+            continue
+        at = max(item.at, pauses.get(item.step.key, item.at))
+        if at <= now:
+            due.append((item.rank, at, item.step))
+        else:
+            later.append((at, item.rank, item.detail))
+    if due:
+        return _decided(s, min(due, key=lambda d: d[:2])[2], now)
+    if later:
+        first = min(later)
+        return Wait(first[0], first[2])
+    return Finish() if _over(s) else Wait(None, _waited_for(s))
+
+
+def begin(s: State, step: Step, now: datetime) -> State:
+    """The state once `step` has begun: from here on a repeat of the step is the same piece of work."""
+    match step:
+        case ReadNews():
+            begun = replace(s, news=False)
+        case IssueInvoice(issue=issue):
+            to_issue = tuple(replace(i, begun=True) if i.invoice == issue.invoice else i for i in s.to_issue)
+            begun = replace(s, to_issue=to_issue)
+        case ChargeInvoice(attempt=attempt, origin=origin) if s.attempt is None:
+            begun = debt.begin_attempt(s, attempt, s.sweep or Sweep(origin, now, attempt.invoice))
+        case _:
+            return s
+    return s if begun == s else replace(begun, version=s.version + 1, clock=max(s.clock, now))
+
+
+def live_keys(s: State) -> frozenset[str]:
+    """The keys of all the work that is still to be done: a backoff lives as long as its work.
+
+    Reading the inbox always is: while it is being read, it is not on the agenda.
+    """
+    return frozenset(item.step.key for item in agenda(s) if item.step) | {ReadNews().key}
+
+
+def _decided(s: State, step: Step, now: datetime) -> Step:
+    """The step with the instant of its decision, from which the rules count (billing-rules 6, "T")."""
+    match step:
+        case ChargeInvoice(attempt=attempt) if s.attempt is None:
+            return replace(step, attempt=replace(attempt, attempted_at=now))
+        case Remind() | TakeFinalAction():
+            return replace(step, at=now)
+        case _:
+            return step
+
+
+# Closing and issuing
+
+
+def _closing(s: State) -> Iterator[Item]:
+    due = closing(s)
+    if due is None or s.period is None:
+        return
+    end, last = due
+    step = ClosePeriod(s.period.number, s.period.start, end, last)
+    unpaid = not last and too_many_unpaid(s)
+    if last and s.status in (Status.ACTIVE, Status.PAST_DUE):
+        yield Item(end, Rank.CLOSE, None, "cancel", "billing-rules 7", "the subscription ends with its period")
+    if unpaid:
+        action, detail = "cancel" if s.ending else "pause", "too many unpaid periods: no new one opens"
+        yield Item(end, Rank.CLOSE, None, action, "billing-rules 6", detail)
+    at, detail = end + s.grace, f"overage of period {s.period.number}"
+    yield Item(at, Rank.CLOSE, step, "close_period", "billing-rules 4", f"period {s.period.number} closes")
+    if not (last or unpaid):
+        detail = f"price of period {s.period.number + 1} and {detail}"
+        yield Item(at, Rank.CLOSE, None, "issue_invoice", "billing-rules 5", detail, s.terms.price)
+    elif s.ending is None or s.ending.forgive is not Forgive.ALL:
+        yield Item(at, Rank.CLOSE, None, "issue_invoice", "billing-rules 5", detail)
+
+
+def _issuing(s: State) -> Iterator[Item]:
+    parked = {p.invoice for p in s.parked}
+    for issue in s.to_issue:
+        if issue.invoice in parked:
+            continue
+        amount = issue.price + (issue.closed.overage if issue.closed else 0)
+        detail = f"invoice {issue.kind} {issue.source}"
+        step = IssueInvoice(issue)
+        yield Item(issue.due_at, Rank.ISSUE, step, "issue_invoice", "billing-rules 5", detail, amount)
+        return  # in order: a later invoice never overtakes one that waits for Stripe
+
+
+# Collecting
+
+
+def _collecting(s: State) -> Iterator[Item]:
+    step = _at_once(s)
+    if step:
+        rank = Rank.REQUEST if isinstance(step, VoidInvoice) else Rank.COLLECT
+        yield Item(s.clock, rank, step, step.key.partition(":")[0], "billing-rules 6", _why_at_once(step))
+    if s.ladder and s.debt:
+        yield from _ladder(s, s.ladder, blocked=step is not None)
+
+
+def _at_once(s: State) -> ChargeInvoice | VoidInvoice | Remind | None:
+    """What is done about the debt without waiting for a date: one thing at a time."""
+    if s.attempt:
+        return ChargeInvoice(s.attempt, s.sweep.origin if s.sweep else Origin.ISSUE)
+    void = _to_void(s)
+    if void:
+        return void
+    if s.sweep:
+        invoice = debt.target(s, s.sweep)
+        return _charge(s, invoice, s.sweep.origin) if invoice else None
+    return _begin_collecting(s)
+
+
+def _begin_collecting(s: State) -> ChargeInvoice | Remind | None:
+    invoices = debt.collectable(s)
+    if not invoices:
+        return None
+    for asked in s.asked:
+        if asked.what == "pay_now":
+            return _charge(s, debt.owed(s, asked.invoice), Origin.PAY_NOW)
+        if asked.what == "retry":
+            return _charge(s, invoices[0], Origin.RETRY)
+    if s.fresh_card:
+        return _charge(s, invoices[0], Origin.NEW_CARD)
+    first = next((i for i in invoices if i.due), None)
+    if first is None:
+        return None
+    blocked = debt.obstacle(s, s.clock)
+    return Remind(first.id, blocked, Origin.ISSUE, 0, s.clock) if blocked else _charge(s, first, Origin.ISSUE)
+
+
+def _charge(s: State, invoice: OpenInvoice | None, origin: Origin) -> ChargeInvoice | None:
+    if invoice is None or s.card is None:
+        return None
+    return ChargeInvoice(debt.attempt_on(invoice, s.card, origin, s.clock), origin)
+
+
+def _to_void(s: State) -> VoidInvoice | None:
+    for asked in s.asked:
+        if asked.what == "void" and asked.invoice:
+            return VoidInvoice(asked.invoice, asked.id)
+    ending = s.ending
+    if s.status is Status.CANCELLED and ending and ending.forgive is not Forgive.NONE:
+        until = max(ending.at, ending.accepted_at)
+        forgiven = (i for i in debt.collectable(s) if ending.forgive is Forgive.ALL or i.issued_at <= until)
+        return next((VoidInvoice(i.id) for i in forgiven), None)
+    return None
+
+
+def _ladder(s: State, ladder: Ladder, *, blocked: bool) -> Iterator[Item]:
+    """The dates ahead: the next as a step, unless something is being done about the debt; the rest announced."""
+    oldest = next(iter(debt.collectable(s)), None)
+    if oldest is None:
+        return
+    at, gaps = ladder.next_at, ladder.dunning.gaps_days
+    for used in range(ladder.used, len(gaps)):
+        if at is None:
+            break
+        step = _ladder_step(s, oldest, at, used) if used == ladder.used and not blocked else None
+        yield Item(
+            at, Rank.COLLECT, step, "retry", "billing-rules 6", f"retry {used + 1} of {len(gaps)}", oldest.amount
+        )
+        at = at + ladder.dunning.gap(used + 1) if used + 1 < len(gaps) else at
+    if awaits_final_action(s):
+        final = ladder.dunning.final_action
+        take = TakeFinalAction(final, oldest.id, s.clock) if ladder.next_at is None and not blocked else None
+        yield Item(at or s.clock, Rank.COLLECT, take, "final_action", "billing-rules 6", _FINAL[final])
+
+
+_FINAL = {
+    FinalAction.PAST_DUE: "all retries failed: past due",
+    FinalAction.PAUSE: "all retries failed: paused",
+    FinalAction.CANCEL: "all retries failed: cancelled",
+}
+
+
+def _ladder_step(s: State, invoice: OpenInvoice, at: datetime, used: int) -> ChargeInvoice | Remind | None:
+    blocked = debt.obstacle(s, at)
+    return Remind(invoice.id, blocked, Origin.LADDER, used + 1, at) if blocked else _charge(s, invoice, Origin.LADDER)
+
+
+# Waiting
+
+
+def _why_at_once(step: ChargeInvoice | VoidInvoice | Remind) -> str:
+    match step:
+        case ChargeInvoice(attempt=attempt):
+            return f"attempt {attempt.number} on {attempt.invoice}"
+        case VoidInvoice(invoice=invoice):
+            return f"void {invoice}"
+        case Remind(obstacle=obstacle):
+            return _NEEDED[obstacle]
+
+
+_NEEDED = {
+    Obstacle.NO_CARD: "a card is needed",
+    Obstacle.HARD_DECLINE: "another card is needed",
+    Obstacle.CUSTOMER_MUST_ACT: "the customer must authenticate",
+    Obstacle.CARD_LIMIT: "the card was tried too often",
+}
+
+
+def _over(s: State) -> bool:
+    """Cancelled, everything billed, nothing owed, nobody waiting for an answer."""
+    return s.status is Status.CANCELLED and not (s.period or s.to_issue or s.debt or s.attempt or s.asked or s.news)
+
+
+def _waited_for(s: State) -> str:
+    if s.status is Status.AWAITING_CARD:
+        return "a card"
+    if s.parked:
+        return "a person's decision on a parked invoice"
+    return "the debt to be paid" if s.debt else "news"

@@ -1,0 +1,253 @@
+"""What stands on an invoice, and what an invoice may become (billing-rules 5).
+
+Amounts are minor units. Credits are ours: an invoice shows what it consumes of them as one negative line, and no
+invoice is below zero.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final, Literal, assert_never
+from zoneinfo import ZoneInfo
+
+from billing.money import ceiling, check_unit, format_rate, show_rate
+from billing.usage import overage
+
+# strftime's %b follows the machine's locale, and an invoice must read the same on every machine.
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class InvoiceKind(StrEnum):
+    """What an invoice is for; its source is unique within the kind (billing-rules 5)."""
+
+    PERIOD = "period"
+    CHANGE = "change"
+    FINAL = "final"
+    CUSTOM = "custom"
+
+
+class InvoiceStatus(StrEnum):
+    """Where an invoice stands, in Stripe's words (billing-rules 5)."""
+
+    DRAFT = "draft"
+    OPEN = "open"
+    PAID = "paid"
+    VOID = "void"
+    UNCOLLECTIBLE = "uncollectible"
+
+
+class LineKind(StrEnum):
+    """What a line is about (billing-rules 5)."""
+
+    PRICE = "price"
+    OVERAGE = "overage"
+    LATE_CALLS = "late_calls"
+    CORRECTION = "correction"
+    CREDIT = "credit"
+
+
+_LATER: Final[dict[InvoiceStatus, frozenset[InvoiceStatus]]] = {
+    InvoiceStatus.DRAFT: frozenset(InvoiceStatus) - {InvoiceStatus.DRAFT},
+    InvoiceStatus.OPEN: frozenset({InvoiceStatus.PAID, InvoiceStatus.VOID, InvoiceStatus.UNCOLLECTIBLE}),
+    InvoiceStatus.UNCOLLECTIBLE: frozenset({InvoiceStatus.PAID, InvoiceStatus.VOID}),
+    InvoiceStatus.PAID: frozenset(),
+    InvoiceStatus.VOID: frozenset(),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: an amount in minor units and all that explains it.
+
+    `rate` is the canonical decimal text in minor units per minute, `source` names what the number comes from, as the
+    period's number or the change's id.
+    """
+
+    kind: LineKind
+    description: str
+    amount: int
+    period_start: datetime | None = None
+    period_end: datetime | None = None
+    quantity_seconds: int | None = None
+    rate: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The lines of one invoice, and how it moves the client's credit, in minor units (billing-rules 5).
+
+    What stays carried afterwards is: credit available before + new_credit − credit_used, and never negative.
+    """
+
+    lines: tuple[Line, ...]
+    credit_used: int
+    new_credit: int
+
+
+def compose(positive_and_negative: Sequence[Line], credit_available: int, currency: str) -> Draft:
+    """Make an invoice of what is owed and the credit at hand; its total is never negative (billing-rules 5).
+
+    - Zero lines are left out.
+    - Late calls and corrections below zero do not stand: their amounts become new credit (billing-rules 4).
+    - A price line below zero, the unused time of a plan change, stands beside the new price when all price lines
+      together are positive; else none of them stands and what they are below zero becomes new credit (billing-rules 7).
+    - Available and new credit together are then consumed, by one line, up to the sum of the lines that stand.
+
+    Raises ValueError for a credit line among the given ones (it is made here, once), an overage below zero, or a
+    negative credit; AmountRefused for a line that is no multiple of the chargeable unit.
+    """
+    if credit_available < 0:
+        raise ValueError(f"{credit_available} {currency} of credit")
+    check_unit(credit_available, currency)
+    for line in positive_and_negative:
+        _check_line(line, currency)
+    standing, new_credit = _split(positive_and_negative)
+    credit_used = min(credit_available + new_credit, total(standing))
+    if credit_used > 0:
+        standing = (*standing, Line(LineKind.CREDIT, "Credit applied", -credit_used))
+    return Draft(standing, credit_used, new_credit)
+
+
+def total(lines: Sequence[Line]) -> int:
+    """The sum of the rounded lines, in minor units, before tax (billing-rules 1)."""
+    return sum(line.amount for line in lines)
+
+
+def too_large(lines: Sequence[Line], currency: str) -> bool:
+    """Whether the invoice is parked instead of issued: its total, or one line, is over the ceiling (billing-rules 1).
+
+    A single line counts too, because Stripe refuses it however much credit stands beside it.
+    """
+    most = ceiling(currency)
+    return total(lines) > most or any(abs(line.amount) > most for line in lines)
+
+
+def may_become(old: InvoiceStatus, new: InvoiceStatus) -> bool:
+    """Whether the status moves forward: draft → open → paid | void | uncollectible → paid | void (billing-rules 5).
+
+    A step in between may go unseen (Stripe is read, not watched), so a draft may become paid. Staying is not a move.
+    """
+    return new in _LATER[old]
+
+
+def portal_status(
+    status: InvoiceStatus, failed: bool, debt_failed: bool
+) -> Literal["paid", "pending", "failed", "void"]:
+    """The portal's word for an invoice (billing-rules 5).
+
+    `failed`: an attempt on it failed. `debt_failed`: it was issued while another invoice of the debt was `failed`, and
+    that one still is. A draft, as a parked invoice is, is pending.
+    """
+    match status:
+        case InvoiceStatus.PAID:
+            return "paid"
+        case InvoiceStatus.VOID:
+            return "void"
+        case InvoiceStatus.UNCOLLECTIBLE:
+            return "failed"
+        case InvoiceStatus.OPEN:
+            return "failed" if failed or debt_failed else "pending"
+        case InvoiceStatus.DRAFT:
+            return "pending"
+    assert_never(status)
+
+
+def price_line(
+    name: str, price: int, start: datetime, end: datetime, *, zone: str = "UTC", source: str | None = None
+) -> Line:
+    """The plan's price for [start, end): "Voice Pro, 31 Jan 2026 – 28 Feb 2026", days as the zone's calendar says."""
+    return Line(LineKind.PRICE, f"{name}, {_days(start, end, zone)}", price, start, end, source=source)
+
+
+def unused_line(
+    name: str, credit: int, start: datetime, end: datetime, *, zone: str = "UTC", source: str | None = None
+) -> Line:
+    """The old price given back for the time left when the plan changes; `credit` is positive (billing-rules 7)."""
+    description = f"Unused time on {name}, {_days(start, end, zone)}"
+    return Line(LineKind.PRICE, description, -credit, start, end, source=source)
+
+
+def overage_line(
+    seconds_used: int,
+    included_minutes: int,
+    rate: Decimal,
+    currency: str,
+    start: datetime,
+    end: datetime,
+    *,
+    zone: str = "UTC",
+    source: str | None = None,
+) -> Line:
+    """The overage of the closed period [start, end), computed and rounded here, once (billing-rules 5).
+
+    `rate` is in minor units per minute and reads in major ones: "112 min over 500 included at 0.12 USD a minute, …".
+    Without overage the line's amount is zero, and `compose` leaves it out.
+    """
+    over = max(0, seconds_used - included_minutes * 60)
+    price = f"{_duration(over)} over {included_minutes} included at {show_rate(rate, currency)} a minute"
+    return Line(
+        LineKind.OVERAGE,
+        f"{price}, {_days(start, end, zone)}",
+        overage(seconds_used, included_minutes * 60, rate, currency),
+        start,
+        end,
+        quantity_seconds=over,
+        rate=format_rate(rate),
+        source=source,
+    )
+
+
+def late_line(
+    kind: Literal[LineKind.LATE_CALLS, LineKind.CORRECTION],
+    amount: int,
+    seconds: int,
+    rate: Decimal,
+    start: datetime,
+    end: datetime,
+    *,
+    zone: str = "UTC",
+    source: str | None = None,
+) -> Line:
+    """What late entries add to the closed period [start, end); `amount` is usage.late_amount (billing-rules 4).
+
+    `seconds` are the signed billed seconds of the entries, `rate` the closed period's own, in minor units per minute.
+    """
+    title = "Late calls" if kind is LineKind.LATE_CALLS else "Correction"
+    description = f"{title}, {_days(start, end, zone)}"
+    return Line(kind, description, amount, start, end, quantity_seconds=seconds, rate=format_rate(rate), source=source)
+
+
+def _check_line(line: Line, currency: str) -> None:
+    check_unit(line.amount, currency)
+    if line.kind is LineKind.CREDIT:
+        raise ValueError("the credit line is made by compose, from the credit that is available")
+    if line.kind is LineKind.OVERAGE and line.amount < 0:
+        raise ValueError(f"an overage of {line.amount} {currency}")
+
+
+def _split(lines: Sequence[Line]) -> tuple[tuple[Line, ...], int]:
+    """The lines that stand, in the order given, and the credit that those which do not stand leave behind."""
+    prices = total([line for line in lines if line.kind is LineKind.PRICE])
+    prices_stand = prices > 0
+    standing = tuple(
+        line for line in lines if (prices_stand and line.amount if line.kind is LineKind.PRICE else line.amount > 0)
+    )
+    late = [line for line in lines if line.kind is not LineKind.PRICE and line.amount < 0]
+    return standing, max(0, -prices) - total(late)
+
+
+def _days(start: datetime, end: datetime, zone: str) -> str:
+    return f"{_day(start, zone)} – {_day(end, zone)}"
+
+
+def _day(moment: datetime, zone: str) -> str:
+    local = moment.astimezone(ZoneInfo(zone))
+    return f"{local.day} {_MONTHS[local.month - 1]} {local.year}"
+
+
+def _duration(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"

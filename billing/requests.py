@@ -1,0 +1,115 @@
+"""What people ask for that needs a step, and what they are answered (billing-rules 6)."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from billing import debt, service
+from billing.facts import InvoiceVoided, PaidElsewhere, Requested
+from billing.state import Answer, AnswerResult, Obstacle, State, Status
+
+ANSWERS_KEPT: Final = 20
+
+_REFUSALS: Final = {
+    Obstacle.NO_CARD: "no_payment_method",
+    Obstacle.HARD_DECLINE: "new_card_required",
+    Obstacle.CUSTOMER_MUST_ACT: "action_required",
+    Obstacle.CARD_LIMIT: "card_limit",
+}
+
+
+def refusal(s: State, at: datetime, invoice: str | None, *, on_session: bool) -> str | None:
+    """The API's word for why a payment that a person asks for can't be tried now; none when it can."""
+    invoices = {i.id for i in debt.collectable(s)}
+    if invoice is not None and invoice not in invoices:
+        return "invoice_parked" if debt.owed(s, invoice) else "invoice_not_open"
+    if not invoices:
+        return "nothing_to_collect"
+    blocked = debt.obstacle(s, at, on_session=on_session)
+    return _REFUSALS[blocked] if blocked else None
+
+
+def cancel_refusal(s: State, at: datetime, *, now: bool) -> str | None:
+    """Why the subscription can't be cancelled at `at`; one at period end can become one now until then."""
+    agreed = s.ending is not None and s.status is not Status.PAUSED
+    if s.status is Status.CANCELLED or (agreed and s.ending and s.ending.at <= at):
+        return "already_cancelled"
+    return "cancel_pending" if agreed and not now else None
+
+
+def undo_refusal(s: State, at: datetime) -> str | None:
+    """Why there is no cancellation to undo: none is agreed, or its instant has passed."""
+    return None if service.undoable(s, at) else "no_pending_cancel"
+
+
+def refuse_impossible(s: State, at: datetime) -> State:
+    for asked in s.asked:
+        if asked.what == "void":
+            code = None if debt.owed(s, asked.invoice) else "invoice_not_open"
+        else:
+            code = refusal(s, at, asked.invoice, on_session=asked.what == "pay_now")
+        if code:
+            s = answer(s, Answer(asked.id, "refused", code))
+    return s
+
+
+def requested(s: State, fact: Requested) -> State:
+    asked = fact.asked
+    if answered(s, asked.id) or any(a.id == asked.id for a in s.asked):
+        return s
+    s = replace(s, asked=(*s.asked, asked))
+    if asked.what != "retry" or not s.parked:
+        return s
+    # A retry is a person's word that what was impossible has been looked into.
+    s = replace(s, parked=())
+    return s if s.debt else answer(s, Answer(asked.id, "done"))
+
+
+def answered(s: State, request: str) -> bool:
+    return any(a.id == request for a in s.answers)
+
+
+def answer(s: State, reply: Answer) -> State:
+    if all(a.id != reply.id for a in s.asked):
+        return s
+    asked = tuple(a for a in s.asked if a.id != reply.id)
+    return replace(s, asked=asked, answers=(*s.answers, reply)[-ANSWERS_KEPT:])
+
+
+def remember(s: State, request: str) -> State:
+    """Keep the answer of a command that took effect at once: asked again under the same id, it is not done again."""
+    if not request or answered(s, request):
+        return s
+    return replace(s, answers=(*s.answers, Answer(request, "done"))[-ANSWERS_KEPT:])
+
+
+def answer_attempted(
+    s: State, invoice: str, result: AnswerResult, code: str | None = None, detail: str | None = None
+) -> State:
+    """An attempt's outcome answers all who asked for one: they joined it."""
+    for asked in s.asked:
+        if asked.what == "retry" or (asked.what == "pay_now" and asked.invoice == invoice):
+            s = answer(s, Answer(asked.id, result, code, detail))
+        elif asked.what == "void" and asked.invoice == invoice and result == "paid":
+            s = answer(s, Answer(asked.id, "refused", "invoice_paid"))
+    return s
+
+
+def answer_parked(s: State, invoice: str, *, attempted: bool) -> State:
+    """Who waits for something to be done with an invoice that is parked is told so."""
+    for asked in s.asked:
+        if asked.invoice == invoice or (asked.what == "retry" and attempted):
+            s = answer(s, Answer(asked.id, "refused", "invoice_parked"))
+    return s
+
+
+def answer_settled(s: State, fact: PaidElsewhere | InvoiceVoided) -> State:
+    paid = isinstance(fact, PaidElsewhere)
+    for asked in s.asked:
+        if asked.invoice != fact.invoice:
+            continue
+        if asked.what == "void":
+            s = answer(s, Answer(asked.id, "refused", "invoice_paid") if paid else Answer(asked.id, "done"))
+        elif asked.what == "pay_now":
+            s = answer(s, Answer(asked.id, "paid") if paid else Answer(asked.id, "refused", "invoice_not_open"))
+    return s

@@ -1,0 +1,205 @@
+"""Service to a client: when a period opens and closes, and how service ends (billing-rules 3, 6 and 7)."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final, Literal
+
+from billing.facts import CancelRequested, CancelUndone, FinalActionTaken, PeriodClosed
+from billing.invoices import InvoiceKind
+from billing.periods import boundary
+from billing.plans import FinalAction
+from billing.state import Closed, Ending, Forgive, Issue, Period, State, Status
+
+UNPAID_PERIODS: Final = 3
+"""Open period invoices at a boundary that let no new period open (billing-rules 6)."""
+
+
+def invoice_id(subscription: str, kind: InvoiceKind, number: int) -> str:
+    """The id of a subscription's invoice, made before anything is written, so that a repeat makes the same one."""
+    return f"inv_{subscription.removeprefix('sub_')}_{kind[0]}{number}"
+
+
+def open_period(s: State, start: datetime, *, free: bool = False) -> State:
+    """A first period from a new anchor: at the start, when the card is saved, or when an unpaid pause is over."""
+    period = Period(s.periods + 1, 0, start, boundary(start, s.zone, 1))
+    issue = Issue(
+        invoice_id(s.id, InvoiceKind.PERIOD, period.number),
+        InvoiceKind.PERIOD,
+        str(period.number),
+        start,
+        opens=period,
+        price=0 if free else s.terms.price,
+    )
+    return replace(
+        s,
+        anchor=start,
+        period=period,
+        periods=period.number,
+        to_issue=(*s.to_issue, issue),
+        status=Status.ACTIVE,
+        paused_reason=None,
+        ended_at=None,
+        ending=None,
+    )
+
+
+def closing(s: State) -> tuple[datetime, bool] | None:
+    """When the oldest unclosed period ends, and whether it is the last; none without a period (billing-rules 7).
+
+    A cancellation `now` after a boundary whose period is not closed yet moves that boundary to the cancellation.
+    """
+    period, ending = s.period, s.ending
+    if period is None:
+        return None
+    if ending is None:
+        return period.end, False
+    if not ending.now:
+        return period.end, ending.at <= period.end
+    if ending.at <= period.end or ending.at < _boundary(s, period.index + 2):
+        return ending.at, True
+    return period.end, False
+
+
+def period_closed(s: State, fact: PeriodClosed) -> State:
+    due, old = closing(s), s.period
+    if due is None or old is None or old.number != fact.number:
+        return s
+    end, last = due
+    closed = Closed(fact.number, old.start, fact.end, fact.seconds, fact.overage)
+    if s.grace_next is not None:
+        s = replace(s, grace=s.grace_next, grace_next=None)
+    # A cancellation while this closing was in flight moved the end, but not the usage that was frozen before it.
+    if last and s.ending and end <= fact.end:
+        return _end_service(s, closed, s.ending, fact.at)
+    if too_many_unpaid(s):
+        # As at a final action: with a cancellation agreed for later, there is nothing left to resume.
+        ending = s.ending or Ending(fact.end, Status.PAUSED, fact.at, "rules")
+        return _end_service(s, closed, replace(ending, at=fact.end, attempt=False), fact.at)
+    period = Period(old.number + 1, old.index + 1, fact.end, _boundary(s, old.index + 2))
+    issue = Issue(
+        invoice_id(s.id, InvoiceKind.PERIOD, period.number),
+        InvoiceKind.PERIOD,
+        str(period.number),
+        fact.at,
+        closed=closed,
+        opens=period,
+        price=s.terms.price,
+    )
+    s = replace(s, period=period, periods=period.number, to_issue=(*s.to_issue, issue))
+    return _cut_short(s, s.ending.at) if s.ending and s.ending.now else s
+
+
+def _end_service(s: State, closed: Closed, ending: Ending, at: datetime) -> State:
+    """The last period is closed: its overage is all that is left to bill."""
+    final = Issue(
+        invoice_id(s.id, InvoiceKind.FINAL, closed.number),
+        InvoiceKind.FINAL,
+        str(closed.number),
+        at,
+        closed=closed,
+        attempt=ending.attempt,
+    )
+    return replace(
+        s,
+        status=ending.into,
+        paused_reason="unpaid" if ending.into is Status.PAUSED else None,
+        ended_at=ending.at,
+        ending=ending,
+        period=None,
+        to_issue=s.to_issue if ending.forgive is Forgive.ALL else (*s.to_issue, final),
+    )
+
+
+def too_many_unpaid(s: State) -> bool:
+    """Whether the boundary finds so many period invoices open that no new period opens (billing-rules 6)."""
+    return sum(i.kind is InvoiceKind.PERIOD for i in s.debt) >= UNPAID_PERIODS
+
+
+def awaits_final_action(s: State) -> bool:
+    """Whether the ladder's end is still to bring its final action: a pause for unpaid periods leaves only a cancel."""
+    if s.status is Status.PAUSED:
+        return s.ladder is not None and s.ladder.dunning.final_action is FinalAction.CANCEL
+    return s.status is Status.ACTIVE
+
+
+def final_action_taken(s: State, fact: FinalActionTaken) -> State:
+    if not awaits_final_action(s) or s.ladder is None or s.ladder.next_at is not None:
+        return s
+    if s.status is Status.PAUSED:
+        return _cancel_paused(s, Ending(fact.at, Status.CANCELLED, fact.at, "rules"))
+    if fact.action is FinalAction.PAST_DUE:
+        return replace(s, status=Status.PAST_DUE)
+    # A cancellation that was agreed for the period's end happens now: there is nothing left to resume.
+    cancel = fact.action is FinalAction.CANCEL or s.ending is not None
+    into: Literal[Status.CANCELLED, Status.PAUSED] = Status.CANCELLED if cancel else Status.PAUSED
+    ending = Ending(fact.at, into, fact.at, "rules", now=True, attempt=False)
+    reason = None if cancel else "unpaid"
+    return _cut_short(replace(s, status=into, paused_reason=reason, ended_at=fact.at, ending=ending), fact.at)
+
+
+def cancel_requested(s: State, fact: CancelRequested) -> State:
+    at = max(s.clock, fact.at)
+    ending = Ending(at, Status.CANCELLED, at, fact.by, fact.now, fact.forgive)
+    if s.status is Status.CANCELLED:
+        return s
+    if s.status is Status.PAUSED:
+        return _cancel_paused(s, ending)
+    if s.period is None or s.period.start > at:
+        return _cancel_unopened(s, ending)
+    if s.ending and (s.ending.at <= at or not fact.now):
+        return s  # agreed already, and perhaps in effect: only a cancellation ahead can become one now
+    if not fact.now:
+        return replace(s, ending=replace(ending, at=_end_of_period_at(s, s.period, at)))
+    return _cut_short(_forgiven(replace(s, status=Status.CANCELLED, ended_at=at, ending=ending), ending), at)
+
+
+def undoable(s: State, at: datetime) -> bool:
+    """Whether a cancellation at the period's end is agreed and still ahead: until then it can be undone."""
+    return s.status in (Status.ACTIVE, Status.PAST_DUE) and s.ending is not None and at < s.ending.at
+
+
+def cancel_undone(s: State, fact: CancelUndone) -> State:
+    return replace(s, ending=None) if undoable(s, max(s.clock, fact.at)) else s
+
+
+def _cut_short(s: State, at: datetime) -> State:
+    """Service ends at `at`: no price is billed for the period that it cuts short, unless its invoice is begun."""
+    return replace(
+        s,
+        to_issue=tuple(
+            replace(i, price=0) if i.opens and i.opens == s.period and at < i.opens.end and not i.begun else i
+            for i in s.to_issue
+        ),
+    )
+
+
+def _forgiven(s: State, ending: Ending) -> State:
+    """With everything forgiven, what is not begun is never issued."""
+    return replace(s, to_issue=tuple(i for i in s.to_issue if i.begun)) if ending.forgive is Forgive.ALL else s
+
+
+def _cancel_unopened(s: State, ending: Ending) -> State:
+    """Cancelled before its start or while awaiting a card: nothing was ever billed."""
+    ending = replace(ending, now=True)
+    return replace(s, status=Status.CANCELLED, ended_at=ending.at, ending=ending, period=None, to_issue=())
+
+
+def _cancel_paused(s: State, ending: Ending) -> State:
+    """Cancelled while paused: service stays ended when it was paused, and so does what is billed for it."""
+    ending = replace(ending, at=s.ended_at or ending.at, now=True, attempt=False)
+    return _forgiven(replace(s, status=Status.CANCELLED, paused_reason=None, ending=ending), ending)
+
+
+def _end_of_period_at(s: State, period: Period, at: datetime) -> datetime:
+    """The end of the period that holds `at`, whether or not the ones before it are closed yet."""
+    index, end = period.index, period.end
+    while end <= at:
+        index += 1
+        end = _boundary(s, index + 1)
+    return end
+
+
+def _boundary(s: State, n: int) -> datetime:
+    if s.anchor is None:
+        raise ValueError(f"{s.id} has a period but no anchor")
+    return boundary(s.anchor, s.zone, n)

@@ -1,0 +1,277 @@
+"""Where a subscription is in its life: the one immutable value that its workflow carries.
+
+Every class here is a wire format: it crosses continue-as-new and stands in histories. Later fields get a default,
+unknown fields are ignored, datetimes are aware, sequences are tuples.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+
+from billing.invoices import InvoiceKind
+from billing.plans import Dunning, Terms
+
+RULES = 1
+"""The newest rules that this code knows. Whoever starts or continues a run writes the number into its input."""
+
+
+class Status(StrEnum):
+    """The subscription's status as people see it."""
+
+    AWAITING_CARD = "awaiting_card"
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+
+
+class Origin(StrEnum):
+    """Why an attempt is made."""
+
+    ISSUE = "issue"
+    LADDER = "ladder"
+    NEW_CARD = "new_card"
+    PAY_NOW = "pay_now"
+    RETRY = "retry"
+
+
+class Forgive(StrEnum):
+    """What the agency lets go when it cancels: nothing, the open invoices, or those and the usage to date."""
+
+    NONE = "none"
+    OPEN = "open"
+    ALL = "all"
+
+
+class Obstacle(StrEnum):
+    """Why no attempt can be made on what is on file (billing-rules 6)."""
+
+    NO_CARD = "no_card"
+    HARD_DECLINE = "hard_decline"
+    CUSTOMER_MUST_ACT = "customer_must_act"
+    CARD_LIMIT = "card_limit"
+
+
+@dataclass(frozen=True)
+class Card:
+    """The card on file. Who it is, is (fingerprint, expiry): saved again unchanged it is the same card."""
+
+    id: str
+    fingerprint: str
+    exp_month: int
+    exp_year: int
+    brand: str
+    last4: str
+
+    @property
+    def identity(self) -> str:
+        return f"{self.fingerprint}:{self.exp_year}-{self.exp_month:02d}"
+
+
+@dataclass(frozen=True)
+class Period:
+    """A billing period [start, end). `number` counts through the subscription's whole life; `index` from the anchor."""
+
+    number: int
+    index: int
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A closed period as the next invoice needs it: its frozen usage and what it came to."""
+
+    number: int
+    start: datetime
+    end: datetime
+    seconds: int
+    overage: int
+
+
+@dataclass(frozen=True)
+class Issue:
+    """An invoice that is due to be issued: arrears of `closed`, in advance `opens`."""
+
+    invoice: str
+    kind: InvoiceKind
+    source: str
+    due_at: datetime
+    closed: Closed | None = None
+    opens: Period | None = None
+    price: int = 0
+    attempt: bool = True
+    """False for what a final action or the unpaid rule leaves behind: issued and left open, without attempts."""
+    begun: bool = False
+    """Once begun, lines and total stand: a later command belongs to the next invoice."""
+
+
+@dataclass(frozen=True)
+class OpenInvoice:
+    """One invoice of the debt. `attempts` is the highest number used; `due` that it awaits its first attempt."""
+
+    id: str
+    kind: InvoiceKind
+    amount: int
+    issued_at: datetime
+    attempts: int = 0
+    failed: bool = False
+    due: bool = False
+    reason: str | None = None
+    """Why its last attempt failed, in words for the client."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The attempt in flight: begun, its outcome not yet known."""
+
+    invoice: str
+    number: int
+    card: Card
+    on_session: bool
+    attempted_at: datetime
+    processing: bool = False
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A step over the debt: one attempt after the other until the debt is paid or one fails."""
+
+    origin: Origin
+    started_at: datetime
+    named: str | None = None
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The failed-payment chain of the debt. `used` steps of the gaps are behind us; no `next_at`: it is exhausted."""
+
+    started_at: datetime
+    dunning: Dunning
+    used: int = 0
+    next_at: datetime | None = None
+
+    @property
+    def attempts_left(self) -> int:
+        return len(self.dunning.gaps_days) - self.used if self.next_at else 0
+
+
+@dataclass(frozen=True)
+class Try:
+    """One charge of one card, by us or elsewhere: what the card cap counts."""
+
+    card: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request of a person that needs a step: it stays until it is answered."""
+
+    id: str
+    what: Literal["pay_now", "retry", "void"]
+    at: datetime
+    invoice: str | None = None
+    by: str = ""
+    reason: str = ""
+
+
+AnswerResult = Literal["done", "paid", "failed", "action_required", "processing", "refused"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a request. `code` is the API's stable word when it was refused or failed."""
+
+    id: str
+    result: AnswerResult
+    code: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The end of service that is agreed: a cancellation at `at`, or what a final action or the unpaid rule does."""
+
+    at: datetime
+    into: Literal[Status.CANCELLED, Status.PAUSED]
+    accepted_at: datetime
+    by: str
+    now: bool = False
+    """Ends the period that is open at `at`; otherwise `at` is a boundary, and the cancellation can be undone."""
+    forgive: Forgive = Forgive.NONE
+    attempt: bool = True
+    """Whether the last invoice is tried: not after a final action."""
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """A step whose infrastructure failed: tried again at `until` (1, 2, 4 … 30 minutes)."""
+
+    key: str
+    failures: int
+    until: datetime
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Parked:
+    """Something impossible happened to this invoice: nothing is done with it until a person asks for a retry."""
+
+    invoice: str
+    cause: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class State:
+    """The whole subscription. See `billing.subscription.apply` for how it moves and `billing.agenda` for what comes."""
+
+    id: str
+    agency: str
+    client: str
+    account: str
+    customer: str
+    zone: str
+    terms: Terms
+    rules: int
+    status: Status
+    clock: datetime
+    anchor: datetime | None = None
+    """The instant from which boundaries are computed; none while awaiting a card."""
+    first_free: bool = False
+    period: Period | None = None
+    """The oldest period that is not closed; with a start ahead, the one that will open then."""
+    periods: int = 0
+    """How many periods have been numbered so far."""
+    paused_reason: str | None = None
+    ended_at: datetime | None = None
+    """When service stopped: the instant of cancellation or pause."""
+    to_issue: tuple[Issue, ...] = ()
+    debt: tuple[OpenInvoice, ...] = ()
+    ladder: Ladder | None = None
+    card: Card | None = None
+    fresh_card: bool = False
+    """A new card was saved and has not been tried on the debt."""
+    condemned: tuple[str, ...] = ()
+    """Identities of cards that were declined hard: never tried again."""
+    must_act: tuple[str, ...] = ()
+    """Identities of cards whose holder must authenticate: not tried off-session for this debt."""
+    tries: tuple[Try, ...] = ()
+    attempt: Attempt | None = None
+    sweep: Sweep | None = None
+    ending: Ending | None = None
+    asked: tuple[Asked, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    backoff: tuple[Backoff, ...] = ()
+    parked: tuple[Parked, ...] = ()
+    grace: timedelta = timedelta(hours=1)
+    """The usage grace of the period that is not closed, as set at its boundary."""
+    grace_next: timedelta | None = None
+    """A grace set after that boundary: it holds from the next one on."""
+    news: bool = False
+    acked: tuple[int, ...] = ()
+    version: int = 0
+    """Counts every change: a projection is only ever replaced by a newer one."""
+    kind: Literal["State"] = "State"

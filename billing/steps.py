@@ -1,0 +1,115 @@
+"""What a subscription does next: one step at a time, each one activity. Wire formats, like facts.
+
+`key` names the work, not the try: a step that failed keeps its key, its backoff and its Stripe keys.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from billing.plans import FinalAction
+from billing.state import Attempt, Issue, Obstacle, Origin
+
+
+@dataclass(frozen=True)
+class ReadNews:
+    """Read the inbox: acknowledge what the last reading brought, and turn the rest into facts."""
+
+    kind: Literal["ReadNews"] = "ReadNews"
+
+    @property
+    def key(self) -> str:
+        return "news"
+
+
+@dataclass(frozen=True)
+class ClosePeriod:
+    """Freeze the usage of [start, end) and price its overage."""
+
+    number: int
+    start: datetime
+    end: datetime
+    last: bool = False
+    kind: Literal["ClosePeriod"] = "ClosePeriod"
+
+    @property
+    def key(self) -> str:
+        return f"close:{self.number}"
+
+
+@dataclass(frozen=True)
+class IssueInvoice:
+    issue: Issue
+    kind: Literal["IssueInvoice"] = "IssueInvoice"
+
+    @property
+    def key(self) -> str:
+        return f"issue:{self.issue.invoice}"
+
+
+@dataclass(frozen=True)
+class ChargeInvoice:
+    """Make the attempt, or find out what became of it: the same number is never another charge."""
+
+    attempt: Attempt
+    origin: Origin
+    kind: Literal["ChargeInvoice"] = "ChargeInvoice"
+
+    @property
+    def key(self) -> str:
+        return f"charge:{self.attempt.invoice}:{self.attempt.number}"
+
+
+@dataclass(frozen=True)
+class VoidInvoice:
+    invoice: str
+    request: str | None = None
+    kind: Literal["VoidInvoice"] = "VoidInvoice"
+
+    @property
+    def key(self) -> str:
+        return f"void:{self.invoice}"
+
+
+@dataclass(frozen=True)
+class Remind:
+    """An attempt that falls due but cannot be made: the client is told what is needed instead."""
+
+    invoice: str
+    obstacle: Obstacle
+    origin: Origin
+    step: int
+    at: datetime
+    kind: Literal["Remind"] = "Remind"
+
+    @property
+    def key(self) -> str:
+        return f"remind:{self.invoice}:{self.origin}:{self.step}"
+
+
+@dataclass(frozen=True)
+class TakeFinalAction:
+    action: FinalAction
+    invoice: str
+    at: datetime
+    kind: Literal["TakeFinalAction"] = "TakeFinalAction"
+
+    @property
+    def key(self) -> str:
+        return f"final:{self.invoice}"
+
+
+Step = ReadNews | ClosePeriod | IssueInvoice | ChargeInvoice | VoidInvoice | Remind | TakeFinalAction
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing to do until `until` (no end: until a fact arrives)."""
+
+    until: datetime | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Finish:
+    """Nothing will ever happen again."""

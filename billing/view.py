@@ -1,0 +1,129 @@
+"""A subscription as people see it at an instant: what the clock alone has changed since its last fact is included."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from billing import debt
+from billing.periods import boundary
+from billing.service import closing
+from billing.state import Card, Obstacle, Period, State, Status
+
+EXPIRY_NOTICE: Final = timedelta(days=10)
+"""How long before it expires a card that will not see the next charge is announced (billing-rules 9)."""
+
+
+class BannerKind(StrEnum):
+    PAYMENT_FAILED = "payment_failed"
+    ACTION_REQUIRED = "action_required"
+    PAST_DUE = "past_due"
+    PAUSED = "paused"
+    CARD_EXPIRING = "card_expiring"
+    NO_PAYMENT_METHOD = "no_payment_method"
+    CHECKING = "checking"
+
+
+@dataclass(frozen=True)
+class Banner:
+    """What the client has to know, and can do. `amount_due` is the whole debt in minor units, `invoice` its oldest."""
+
+    kind: BannerKind
+    reason: str | None
+    invoice: str | None
+    amount_due: int
+    open_invoices: int
+    next_attempt_at: datetime | None
+    attempts_left: int
+    actions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """`cancel_at` is set while a cancellation is agreed and still ahead."""
+
+    status: Status
+    current_period: Period | None
+    cancel_at: datetime | None
+    banner: Banner | None
+
+
+def view(s: State, now: datetime) -> View:
+    """The subscription as it stands at `now`."""
+    ended = s.ending is not None and s.ending.at <= now
+    status = s.ending.into if s.ending and ended and s.status in (Status.ACTIVE, Status.PAST_DUE) else s.status
+    cancel_at = s.ending.at if s.ending and not ended and s.status is not Status.CANCELLED else None
+    return View(status, current_period(s, now), cancel_at, banner(s, status, now))
+
+
+def current_period(s: State, now: datetime) -> Period | None:
+    """The period that holds `now`; none before the start and after the end of service."""
+    due, period = closing(s), s.period
+    if due is None or period is None or s.anchor is None or now < period.start or (s.ending and s.ending.at <= now):
+        return None
+    end, last = due
+    period = replace(period, end=end)
+    while period.end <= now and not last:
+        ahead = boundary(s.anchor, s.zone, period.index + 2)
+        period = Period(period.number + 1, period.index + 1, period.end, ahead)
+        last = s.ending is not None and s.ending.at <= period.end
+    return period if now < period.end else None
+
+
+def banner(s: State, status: Status, now: datetime) -> Banner | None:
+    """What stands over the client's billing page; none when all is well."""
+    kind = _banner_kind(s, status, now)
+    if kind is None:
+        return None
+    oldest = s.debt[0] if s.debt else None
+    next_at = s.ladder.next_at if s.ladder else None
+    # The dates of a ladder that cannot charge are reminders: no attempt is promised.
+    tries = s.ladder if next_at and debt.obstacle(s, next_at) is None else None
+    return Banner(
+        kind,
+        next((i.reason for i in s.debt if i.reason), None),
+        oldest.id if oldest else None,
+        sum(i.amount for i in s.debt),
+        len(s.debt),
+        tries.next_at if tries else None,
+        tries.attempts_left if tries else 0,
+        _actions(s, kind, now),
+    )
+
+
+def _banner_kind(s: State, status: Status, now: datetime) -> BannerKind | None:
+    checked = s.attempt and (s.attempt.processing or any(b.key.startswith("charge:") for b in s.backoff))
+    blocked = debt.obstacle(s, now)
+    if checked:
+        return BannerKind.CHECKING
+    if status is Status.PAUSED:
+        return BannerKind.PAUSED
+    if status is Status.PAST_DUE:
+        return BannerKind.PAST_DUE
+    if blocked is Obstacle.NO_CARD and (s.debt or status in (Status.ACTIVE, Status.AWAITING_CARD)):
+        return BannerKind.NO_PAYMENT_METHOD
+    if blocked is Obstacle.CUSTOMER_MUST_ACT:
+        return BannerKind.ACTION_REQUIRED
+    if s.ladder or any(i.failed for i in s.debt):
+        return BannerKind.PAYMENT_FAILED
+    return BannerKind.CARD_EXPIRING if _expires_first(s, status, now) else None
+
+
+def _expires_first(s: State, status: Status, now: datetime) -> bool:
+    if s.card is None or s.period is None or status is not Status.ACTIVE or s.ending is not None:
+        return False
+    over = expires_at(s.card)
+    return over <= s.period.end and over - EXPIRY_NOTICE <= now
+
+
+def expires_at(card: Card) -> datetime:
+    """The first instant at which the card is no longer good: the month after the one printed on it."""
+    years, month0 = divmod(card.exp_month, 12)
+    return datetime(card.exp_year + years, month0 + 1, 1, tzinfo=UTC)
+
+
+def _actions(s: State, kind: BannerKind, now: datetime) -> tuple[str, ...]:
+    if kind is BannerKind.CHECKING:
+        return ()
+    payable = debt.collectable(s) and debt.obstacle(s, now, on_session=True) is None
+    return ("update_payment_method", "pay_now") if payable else ("update_payment_method",)

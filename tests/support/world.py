@@ -1,0 +1,340 @@
+"""A simulated world around the pure state machine: a clock, cards, outages and people; no server, no database.
+
+It does what the workflow and its activities do: ask `next_step`, `begin` the step, let the pretend Stripe decide, and
+`apply` what comes of it. Every fact is applied twice, every message is checked to be told once, and after each fact
+the invariants of billing-rules 10 that a state can show are checked.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from billing import facts
+from billing.agenda import begin, next_step
+from billing.declines import DeclineClass
+from billing.notices import Notice, notices
+from billing.plans import Dunning, Terms
+from billing.service import invoice_id
+from billing.state import Answer, Asked, Card, Forgive, State, Status
+from billing.steps import (
+    ChargeInvoice,
+    ClosePeriod,
+    Finish,
+    IssueInvoice,
+    ReadNews,
+    Remind,
+    Step,
+    TakeFinalAction,
+    VoidInvoice,
+    Wait,
+)
+from billing.subscription import apply, opened
+from billing.usage import overage
+from support.books import Behaviour, Books
+from support.invariants import check_state, check_step
+
+T0 = datetime(2026, 3, 1, tzinfo=UTC)
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
+TERMS = Terms("pln_pro", 1, "Voice Pro", "pro", "usd", 4900, 500, "12")
+Line = tuple[object, ...]
+REASON = "Your card has insufficient funds."
+MOST_STEPS_AT_ONCE = 300
+
+
+def card(name: str = "visa") -> Card:
+    return Card(f"pm_{name}", f"fp_{name}", 12, 2030, name, "4242")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One step: when it was taken, from the start, what it was, and its key."""
+
+    offset: timedelta
+    step: str
+    key: str
+
+    def __str__(self) -> str:
+        hours, rest = divmod(self.offset.seconds, 3600)
+        clock = f"{hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
+        return f"{self.offset.days:4d}d {clock}  {self.step:<15}  {self.key}"
+
+
+@dataclass
+class World:
+    """One subscription and all around it. `cards` says what charging a card (by its brand) brings, in turn; the last
+    behaviour stays."""
+
+    state: State
+    now: datetime = T0
+    start: datetime = T0
+    books: Books = field(default_factory=Books)
+    cards: dict[str, list[Behaviour]] = field(default_factory=lambda: defaultdict(lambda: ["pays"]))
+    seconds: dict[int, int] = field(default_factory=dict)
+    dunning: Dunning = field(default_factory=Dunning)
+    away_until: datetime | None = None
+    """Stripe does not answer before."""
+    inbox: list[facts.Fact] = field(default_factory=list)
+    """What reading the inbox will bring."""
+    log: list[Entry] = field(default_factory=list)
+    history: list[facts.Fact] = field(default_factory=list)
+    told: list[Notice] = field(default_factory=list)
+    story: list[Line] = field(default_factory=list)
+    """What happened in a forecast's words: instant, event, invoice, amount, result."""
+    closed: list[ClosePeriod] = field(default_factory=list)
+    paused_after: set[int] = field(default_factory=set)
+    """The periods that a pause followed: only after them there may be a gap."""
+    meanwhile: tuple[str, Callable[["World"], object]] | None = None
+    finished: bool = False
+
+    # What the workflow does
+
+    def run(self, *, days: float = 0, until: datetime | None = None) -> "World":
+        """Do all that is due until that time, and stand there."""
+        until = until or self.now + timedelta(days=days)
+        at_once = 0
+        while True:
+            step = next_step(self.state, self.now)
+            at_once = 0 if isinstance(step, Wait) else at_once + 1
+            assert at_once < MOST_STEPS_AT_ONCE, f"never comes to rest: {self.log[-3:]}"
+            match step:
+                case Finish():
+                    self.finished, self.now = True, max(self.now, until)
+                    return self
+                case Wait(until=at) if at is None or at > until:
+                    self.now = max(self.now, until)  # a step may have taken longer
+                    return self
+                case Wait(until=datetime() as at):
+                    assert at > self.now, f"waits for the past: {step}"
+                    self.now = at
+                case Wait():
+                    raise AssertionError(step)
+                case _:
+                    self.do(step)
+
+    def do(self, step: Step) -> None:
+        check_step(self.state, step)
+        self.log.append(Entry(self.now - self.start, type(step).__name__, step.key))
+        self.state = begin(self.state, step, self.now)
+        assert begin(self.state, step, self.now) == self.state, f"beginning {step.key} twice is not once"
+        if self.meanwhile and type(step).__name__.startswith(self.meanwhile[0]):
+            (_, happens), self.meanwhile = self.meanwhile, None
+            happens(self)
+        for fact in self._outcome(step):
+            self.learn(fact)
+
+    def learn(self, *learned: facts.Fact) -> "World":
+        for fact in learned:
+            before = self.state
+            self.state = after = apply(before, fact)
+            assert apply(after, fact) == after, f"applied twice is not once: {fact}"
+            assert after == before or after.version > before.version
+            self.story += _lines(before, fact, after)
+            for notice in notices(before, fact, after):
+                self.story.append((notice.at, "message", notice.invoice, None, None))
+                known = {(told.audience, told.key) for told in self.told}
+                assert (notice.audience, notice.key) not in known, f"told twice: {notice}"
+                self.told.append(notice)
+            if after.status is not before.status:
+                self.story.append((fact.at, "status", None, None, None))
+            if after.status is Status.PAUSED is not before.status:
+                self.paused_after.add(before.period.number if before.period else 0)
+            self.history.append(fact)
+            check_state(after, self.books)
+        return self
+
+    def _outcome(self, step: Step) -> Iterator[facts.Fact]:
+        needs_stripe = isinstance(step, ReadNews | IssueInvoice | ChargeInvoice | VoidInvoice)
+        if needs_stripe and self.away_until and self.now < self.away_until:
+            yield facts.StepFailed(self.now, step.key, "Stripe does not answer")
+            return
+        match step:
+            case ReadNews():
+                brought, self.inbox = self.inbox, []
+                yield from brought
+                yield facts.NewsRead(self.now, ())
+            case ClosePeriod():
+                yield self._close(step)
+            case IssueInvoice(issue=issue):
+                amount = issue.price + (issue.closed.overage if issue.closed else 0)
+                self.books.issue(issue.invoice, amount)
+                yield facts.InvoiceIssued(self.now, issue.invoice, amount)
+            case ChargeInvoice():
+                yield from self._charge(step)
+            case VoidInvoice(invoice=invoice):
+                if self.books.bills[invoice].status == "paid":
+                    yield facts.PaidElsewhere(self.now, invoice)
+                    return
+                if self.books.bills[invoice].status != "void":
+                    self.books.close(invoice, "void")
+                yield facts.InvoiceVoided(self.now, invoice)
+            case Remind(invoice=invoice, obstacle=obstacle, step=number):
+                yield facts.Reminded(self.now, invoice, obstacle, self.dunning, number)
+            case TakeFinalAction(action=action):
+                yield facts.FinalActionTaken(self.now, action)
+
+    def _close(self, step: ClosePeriod) -> facts.PeriodClosed:
+        assert step.number == len(self.closed) + 1, "periods are closed in order, each once"
+        if self.closed:
+            gap = step.start - self.closed[-1].end
+            assert gap == timedelta() or (gap > timedelta() and len(self.closed) in self.paused_after), gap
+        assert step.start <= step.end <= self.now
+        self.closed.append(step)
+        terms, seconds = self.state.terms, self.seconds.get(step.number, 0)
+        cost = overage(seconds, terms.included_seconds, terms.rate, terms.currency)
+        return facts.PeriodClosed(self.now, step.number, step.end, seconds, cost)
+
+    def _charge(self, step: ChargeInvoice) -> Iterator[facts.Fact]:
+        attempt = step.attempt
+        invoice, number = attempt.invoice, attempt.number
+        known = self.books.charges.get((invoice, number), "processing") != "processing"
+        if not known and self.books.bills[invoice].status != "open":
+            # Paid or voided elsewhere since the attempt began: Stripe refuses, and the reading says so.
+            yield facts.AttemptNotMade(self.now, invoice, number)
+            return
+        script = self.cards[attempt.card.brand]
+        behaviour = script[0] if known or len(script) == 1 else script.pop(0)
+        outcome = self.books.charge(attempt, behaviour)
+        if outcome == "lost" and not known:
+            yield facts.StepFailed(self.now, step.key, "no answer")
+            return
+        yield self._answer_to(invoice, number, outcome)
+
+    def _answer_to(self, invoice: str, number: int, outcome: Behaviour) -> facts.Fact:
+        match outcome:
+            case "pays":
+                return facts.PaymentSucceeded(self.now, invoice, number)
+            case "processing":
+                return facts.PaymentProcessing(self.now, invoice, number)
+            case "not_made":
+                return facts.AttemptNotMade(self.now, invoice, number)
+            case "parks":
+                return facts.InvoiceParked(self.now, invoice, "impossible")
+            case _:
+                decline = {"hard": DeclineClass.HARD, "must_act": DeclineClass.CUSTOMER_MUST_ACT}
+                kind = decline.get(outcome, DeclineClass.SOFT)
+                return facts.PaymentDeclined(self.now, invoice, number, kind, REASON, self.dunning)
+
+    # What people do
+
+    def while_in_flight(self, happens: Callable[["World"], object], kind: str = "ChargeInvoice") -> "World":
+        """Let something happen once, while the next step of that kind is in flight."""
+        self.meanwhile = kind, happens
+        return self
+
+    def take(self, span: timedelta) -> None:
+        """The step in flight takes that long."""
+        self.now += span
+
+    def invoice(self, short: str) -> str:
+        """ "p2" is the invoice of period 2, "f2" the final one of period 2."""
+        return f"{invoice_id(self.state.id, 'period', 0)[:-2]}{short}"
+
+    def save_card(self, name: str = "visa", *behaviours: Behaviour) -> "World":
+        if behaviours:
+            self.cards[name] = list(behaviours)
+        return self.learn(facts.CardSaved(self.now, card(name)))
+
+    def remove_card(self) -> "World":
+        return self.learn(facts.CardRemoved(self.now))
+
+    def ask(self, what: str, short: str | None = None, *, id: str | None = None) -> str:
+        """A person's request, as the workflow's update would pass it on; its answer is `answer(id)`."""
+        invoice = self.invoice(short) if short else None
+        asked = Asked(id or f"ask{len(self.history)}", what, self.now, invoice)  # type: ignore[arg-type]
+        self.learn(facts.Requested(self.now, asked))
+        return asked.id
+
+    def answer(self, request: str) -> Answer | None:
+        return next((a for a in self.state.answers if a.id == request), None)
+
+    def cancel(self, *, now: bool = False, forgive: Forgive = Forgive.NONE) -> "World":
+        request = f"cancel{len(self.history)}"
+        return self.learn(facts.CancelRequested(self.now, now, forgive, "agency", request))
+
+    def undo_cancel(self) -> "World":
+        return self.learn(facts.CancelUndone(self.now, "agency", f"undo{len(self.history)}"))
+
+    def pay_elsewhere(self, short: str) -> "World":
+        self.books.close(self.invoice(short), "paid")
+        return self.learn(facts.PaidElsewhere(self.now, self.invoice(short)))
+
+    def void_elsewhere(self, short: str) -> "World":
+        self.books.close(self.invoice(short), "void")
+        return self.learn(facts.InvoiceVoided(self.now, self.invoice(short)))
+
+    def write_off(self, short: str) -> "World":
+        self.books.close(self.invoice(short), "uncollectible")
+        return self.learn(facts.WrittenOff(self.now, self.invoice(short)))
+
+    def fail_elsewhere(self, short: str, name: str = "visa") -> "World":
+        self.books.tried_elsewhere(card(name).identity, self.now)
+        return self.learn(facts.FailedElsewhere(self.now, self.invoice(short), card(name).identity))
+
+    # What a test looks at
+
+    def charges(self) -> list[tuple[timedelta, str]]:
+        """Every attempt begun: when, and on which invoice under which number, "p1#2"."""
+        found = dict.fromkeys((e.key, e.offset) for e in self.log if e.step == "ChargeInvoice")
+        first: dict[str, timedelta] = {}
+        for key, offset in found:
+            first.setdefault(key, offset)
+        return [(offset, _short(key)) for key, offset in first.items()]
+
+    def steps(self, *kinds: str) -> list[tuple[timedelta, str]]:
+        return [(e.offset, e.key) for e in self.log if e.step in kinds]
+
+    def messages(self, audience: str = "client") -> list[str]:
+        return [notice.kind.value for notice in self.told if notice.audience == audience]
+
+    def open(self) -> list[str]:
+        return [i.id.rpartition("_")[2] for i in self.state.debt]
+
+
+def _lines(before: State, fact: facts.Fact, after: State) -> Iterator[Line]:
+    amounts = {i.id: i.amount for i in before.debt}
+    match fact:
+        case facts.InvoiceIssued(at=at, invoice=invoice, amount_due=amount) if amount and after != before:
+            yield at, "invoice", invoice, amount, None
+        case facts.PaymentSucceeded(at=at, invoice=invoice) if after != before:
+            yield at, "attempt", invoice, amounts.get(invoice), "paid"
+        case facts.PaymentDeclined(at=at, invoice=invoice) if after != before:
+            yield at, "attempt", invoice, amounts.get(invoice), "declined"
+
+
+def _short(key: str) -> str:
+    _, invoice, number = key.split(":")
+    return f"{invoice.rpartition('_')[2]}#{number}"
+
+
+def a_world(
+    *behaviours: Behaviour,
+    starts_at: datetime | None = T0,
+    first_free: bool = False,
+    with_card: bool = True,
+    dunning: Dunning | None = None,
+    grace: timedelta = HOUR,
+    terms: Terms = TERMS,
+    zone: str = "UTC",
+) -> World:
+    """A subscription asked for at T0; its card, a visa, does `behaviours` in turn (default: pays)."""
+    state = opened(
+        id="sub_demo",
+        agency="agc_demo",
+        client="cli_demo",
+        account="acct_demo",
+        customer="cus_demo",
+        zone=zone,
+        terms=terms,
+        rules=1,
+        at=T0,
+        starts_at=starts_at,
+        first_free=first_free,
+        card=card() if with_card else None,
+        grace=grace,
+    )
+    world = World(replace(state))
+    world.dunning = dunning or Dunning()
+    if behaviours:
+        world.cards["visa"] = list(behaviours)
+    return world
