@@ -1,0 +1,140 @@
+"""A client's usage as people see it now (billing-rules 4): from rollups, priced by the rules."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+from adapters.postgres.codec import decode_state
+from adapters.postgres.placing import windows_of
+from adapters.postgres.pool import Connection, Pool
+from adapters.postgres.usage import blocked_at
+from billing.state import Period, State
+from billing.usage import Unbilled, overage, projected_seconds
+from billing.view import current_period
+
+
+@dataclass(frozen=True)
+class Usage:
+    """The current period's usage. Amounts are minor units of `currency`; `percent` is none when nothing is included.
+
+    `projected_…` is the period's end if it goes on as so far.
+    """
+
+    client: str
+    subscription: str
+    period: Period
+    currency: str
+    seconds_used: int
+    seconds_included: int
+    percent: Decimal | None
+    overage_so_far: int
+    projected_seconds: int
+    projected_overage: int
+
+    @property
+    def seconds_remaining(self) -> int:
+        return max(0, self.seconds_included - self.seconds_used)
+
+    @property
+    def overage_seconds(self) -> int:
+        return max(0, self.seconds_used - self.seconds_included)
+
+
+@dataclass(frozen=True)
+class Day:
+    """A day in the subscription's time zone, and the billed seconds of the calls that started on it."""
+
+    day: date
+    seconds: int
+
+
+async def client_usage(connection: Connection | Pool, agency: str, client: str, now: datetime) -> Usage | None:
+    """The client's usage in the period that holds `now`; none without one."""
+    return next(iter(await _usages(connection, agency, client, now)), None)
+
+
+async def agency_usage(connection: Connection | Pool, agency: str, now: datetime) -> list[Usage]:
+    """Every client's usage, by percent of what is included; those with nothing included stand last."""
+    usages = await _usages(connection, agency, None, now)
+    return sorted(usages, key=lambda usage: (-(usage.percent if usage.percent is not None else -1), usage.client))
+
+
+async def blocked(connection: Connection, agency: str, client: str, now: datetime) -> Unbilled | None:
+    """Why the caller serves no calls to the client now: paused or ended. None: it does."""
+    known = await connection.fetchval("SELECT id FROM clients WHERE (agency_id, id) = ($1, $2)", agency, client)
+    windows = await windows_of(connection, [known] if known else [], now)
+    return blocked_at(windows[client], now) if known else None
+
+
+async def daily_usage(connection: Connection | Pool, agency: str, client: str, now: datetime) -> list[Day]:
+    """Billed seconds a day in the period that holds `now`, days with calls only, in order."""
+    found = next(iter(await _current(connection, agency, client, now)), None)
+    if found is None:
+        return []
+    state, period = found
+    rows = await connection.fetch(
+        """
+        SELECT (started_at AT TIME ZONE $5)::date AS day, sum(billed_seconds + corrected_seconds)::bigint AS seconds
+        FROM calls WHERE agency_id = $1 AND client_id = $2 AND subscription_id = $3 AND period = $4
+        AND started_at >= $6 AND started_at < $7
+        GROUP BY day ORDER BY day
+        """,
+        agency,
+        client,
+        state.id,
+        period.number,
+        state.zone,
+        period.start,
+        period.end,
+    )
+    return [Day(*row) for row in rows]
+
+
+async def _usages(connection: Connection | Pool, agency: str, client: str | None, now: datetime) -> list[Usage]:
+    current = list(await _current(connection, agency, client, now))
+    rows = await connection.fetch(
+        """
+        SELECT subscription_id, period, seconds FROM usage_rollups WHERE (subscription_id, period) IN (
+            SELECT * FROM unnest($1::text[], $2::integer[])
+        )
+        """,
+        [state.id for state, _ in current],
+        [period.number for _, period in current],
+    )
+    seconds = {(row["subscription_id"], row["period"]): row["seconds"] for row in rows}
+    return [_usage(state, period, seconds.get((state.id, period.number), 0), now) for state, period in current]
+
+
+async def _current(
+    connection: Connection | Pool, agency: str, client: str | None, now: datetime
+) -> Iterable[tuple[State, Period]]:
+    rows = await connection.fetch(
+        "SELECT state FROM subscriptions WHERE agency_id = $1 AND ($2::text IS NULL OR client_id = $2) "
+        "AND period_start <= $3 ORDER BY id",
+        agency,
+        client,
+        now,
+    )
+    states = [decode_state(row["state"]) for row in rows]
+    return [(state, period) for state in states if (period := current_period(state, now))]
+
+
+def _usage(state: State, period: Period, seconds: int, now: datetime) -> Usage:
+    terms = state.terms
+    included, rate, currency = terms.included_seconds, terms.rate, terms.currency
+    projected = projected_seconds(seconds, period.start, period.end, now)
+    tenth = Decimal("0.1")
+    percent = (Decimal(100 * seconds) / included).quantize(tenth, ROUND_HALF_UP) if included else None
+    return Usage(
+        client=state.client,
+        subscription=state.id,
+        period=period,
+        currency=currency,
+        seconds_used=seconds,
+        seconds_included=included,
+        percent=percent,
+        overage_so_far=overage(seconds, included, rate, currency),
+        projected_seconds=projected,
+        projected_overage=overage(projected, included, rate, currency),
+    )

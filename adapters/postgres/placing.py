@@ -1,0 +1,248 @@
+"""Which period holds a call (billing-rules 4): by the call's start alone, from what the subscription's state knows.
+
+`periods` rows are made ahead of their closing, by the same arithmetic by which the workflow will close them, so that
+calls find their period while the worker is away. When service takes another turn (a cancellation, a pause, a new
+anchor) the rows that are not frozen follow it, and the calls follow the rows.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from adapters.postgres.pool import Connection
+from billing.periods import boundary
+from billing.service import closing
+from billing.state import Period, State, Status
+from billing.usage import Outcome, Unbilled, billed_seconds
+
+UNBILLED_INCREMENT = 1
+"""A call that belongs to no period is counted as long as it was: nothing is rounded where nothing is billed."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A period of a client as calls see it. Frozen: what comes now is late."""
+
+    subscription: str
+    number: int
+    start: datetime
+    end: datetime
+    frozen: bool
+    increment: int
+    cancelled: bool
+    last: bool
+    """The newest period of its subscription."""
+
+
+def window_of(windows: Sequence[Window], at: datetime) -> Window | None:
+    """The client's period that holds the instant; the older one, should two subscriptions claim it."""
+    return next((w for w in windows if w.start <= at < w.end), None)
+
+
+def unbilled_at(windows: Sequence[Window], at: datetime) -> Unbilled:
+    """Why a call at an instant that no period holds is not billed (billing-rules 4)."""
+    before = [w for w in windows if w.end <= at]
+    if not before:
+        return Unbilled.NO_SUBSCRIPTION
+    latest = max(before, key=lambda w: w.end)
+    return Unbilled.ENDED if latest.cancelled and latest.last else Unbilled.PAUSED
+
+
+def coming(state: State, until: datetime) -> Iterator[Period]:
+    """The periods that are not closed, from the oldest to the one that holds `until` or is the last."""
+    while state.period and state.anchor and (due := closing(state)):
+        end, last = due
+        yield replace(state.period, end=end)
+        if last or end > until:
+            return
+        number, index = state.period.number + 1, state.period.index + 1
+        following = Period(number, index, end, boundary(state.anchor, state.zone, index + 1))
+        state = replace(state, period=following)
+
+
+async def windows_of(connection: Connection, clients: Sequence[str], since: datetime) -> dict[str, list[Window]]:
+    """The periods of each client that end after `since`, and the one before them, oldest first."""
+    rows = await connection.fetch(
+        """
+        SELECT p.client_id, p.subscription_id, p.number, p.starts_at, p.ends_at, p.frozen_at IS NOT NULL AS frozen,
+               p.call_increment_seconds, s.status = 'cancelled' AS cancelled,
+               p.number = max(p.number) OVER (PARTITION BY p.subscription_id) AS last
+        FROM periods p JOIN subscriptions s ON s.id = p.subscription_id
+        WHERE p.client_id = ANY ($1::text[]) AND (p.ends_at > $2 OR p.ends_at = (
+            SELECT max(older.ends_at) FROM periods older
+            WHERE older.client_id = p.client_id AND older.ends_at <= $2
+        ))
+        ORDER BY p.starts_at, p.subscription_id
+        """,
+        clients,
+        since,
+    )
+    windows: dict[str, list[Window]] = {client: [] for client in clients}
+    for row in rows:
+        client, *values = row
+        windows[client].append(Window(*values))
+    return windows
+
+
+async def align(connection: Connection, old: State | None, new: State) -> None:
+    """Let the periods follow the state, and the calls the periods. The client's books are locked."""
+    if old is not None and _shape(old) == _shape(new):
+        return
+    latest = await connection.fetchval("SELECT max(started_at) FROM calls WHERE client_id = $1", new.client)
+    await write_periods(connection, new, max(new.clock, latest) if latest else new.clock)
+    instants = (
+        at
+        for state in (old, new)
+        if state
+        for at in (state.period.start if state.period else None, state.ended_at)
+        if at
+    )
+    since = min(instants, default=None)
+    if since:
+        await move_calls(connection, new.client, since)
+
+
+def _shape(state: State) -> tuple[object, ...]:
+    """What periods are computed from."""
+    return state.anchor, state.period, state.ending, state.status is Status.CANCELLED, state.terms
+
+
+async def write_periods(connection: Connection, state: State, until: datetime) -> None:
+    """Make the rows of the periods that are not frozen what the state says, up to the one that holds `until`."""
+    periods = list(coming(state, until))
+    # Rows that go, or move, go first: the new ones may not overlap what they replace.
+    await connection.execute(
+        """
+        DELETE FROM periods p WHERE p.subscription_id = $1 AND p.frozen_at IS NULL AND NOT EXISTS (
+            SELECT 1 FROM unnest($2::integer[], $3::timestamptz[], $4::timestamptz[])
+                AS kept (number, starts_at, ends_at)
+            WHERE (kept.number, kept.starts_at, kept.ends_at) = (p.number, p.starts_at, p.ends_at)
+        )
+        """,
+        state.id,
+        [p.number for p in periods],
+        [p.start for p in periods],
+        [p.end for p in periods],
+    )
+    await insert_periods(connection, state, periods)
+
+
+async def insert_periods(connection: Connection, state: State, periods: Iterable[Period]) -> None:
+    """Enter the rows that are missing, at the state's terms."""
+    await connection.executemany(
+        """
+        INSERT INTO periods (subscription_id, number, agency_id, client_id, starts_at, ends_at, status, currency,
+                             included_seconds, rate, call_increment_seconds)
+        VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $9, $10) ON CONFLICT DO NOTHING
+        """,
+        [
+            (
+                state.id,
+                period.number,
+                state.agency,
+                state.client,
+                period.start,
+                period.end,
+                state.terms.currency,
+                state.terms.included_seconds,
+                state.terms.rate,
+                state.terms.call_increment_seconds,
+            )
+            for period in periods
+        ],
+    )
+
+
+async def move_calls(connection: Connection, client: str, since: datetime) -> None:
+    """Put every call of the client that started at `since` or later into the period that holds it.
+
+    What no period holds gets the reason that is true now. Calls of frozen periods stay where they are, late ones too.
+    The client's books are locked.
+    """
+    misplaced = await connection.fetch(
+        """
+        SELECT c.agency_id, c.call_id, c.started_at, c.duration_seconds, c.outcome, c.billed_seconds,
+               c.corrected_seconds, c.subscription_id, c.period
+        FROM calls c
+        LEFT JOIN LATERAL (
+            SELECT p.subscription_id, p.number FROM periods p
+            WHERE p.client_id = c.client_id AND p.frozen_at IS NULL
+            AND p.starts_at <= c.started_at AND c.started_at < p.ends_at
+            ORDER BY p.starts_at, p.subscription_id LIMIT 1
+        ) holder ON true
+        WHERE c.client_id = $1 AND c.started_at >= $2 AND NOT c.late
+        AND (c.period IS NULL OR (holder.subscription_id, holder.number) IS DISTINCT FROM (c.subscription_id, c.period))
+        AND NOT EXISTS (
+            SELECT 1 FROM periods own
+            WHERE (own.subscription_id, own.number) = (c.subscription_id, c.period) AND own.frozen_at IS NOT NULL
+        )
+        ORDER BY c.call_id
+        """,
+        client,
+        since,
+    )
+    if not misplaced:
+        return
+    await _rewrite(connection, misplaced, (await windows_of(connection, [client], since))[client])
+
+
+async def _rewrite(connection: Connection, calls: Sequence[Any], windows: Sequence[Window]) -> None:
+    moves: list[tuple[str, str, str | None, int | None, str | None, int]] = []
+    shifts: dict[tuple[str, int], tuple[int, int]] = {}
+    unfrozen = [w for w in windows if not w.frozen]
+    for call in calls:
+        window = window_of(unfrozen, call["started_at"])
+        increment = window.increment if window else UNBILLED_INCREMENT
+        # A correction was held against what was billed then: it may not take the call below zero now.
+        billed = max(
+            billed_seconds(call["duration_seconds"], Outcome(call["outcome"]), increment), -call["corrected_seconds"]
+        )
+        if call["period"] is not None:
+            _shift(
+                shifts, (call["subscription_id"], call["period"]), call["billed_seconds"], call["corrected_seconds"], -1
+            )
+        if window:
+            _shift(shifts, (window.subscription, window.number), billed, call["corrected_seconds"], 1)
+            moves.append((call["agency_id"], call["call_id"], window.subscription, window.number, None, billed))
+        elif call["period"] is not None or window_of(windows, call["started_at"]) is None:
+            reason = unbilled_at(windows, call["started_at"]).value
+            moves.append((call["agency_id"], call["call_id"], None, None, reason, billed))
+    await connection.executemany(
+        "UPDATE calls SET subscription_id = $3, period = $4, unbilled = $5, billed_seconds = $6 "
+        "WHERE (agency_id, call_id) = ($1, $2)",
+        moves,
+    )
+    await roll_up(connection, calls[0]["agency_id"], shifts)
+
+
+def _shift(
+    shifts: dict[tuple[str, int], tuple[int, int]], period: tuple[str, int], billed: int, corrected: int, sign: int
+) -> None:
+    seconds, calls = shifts.get(period, (0, 0))
+    shifts[period] = (seconds + sign * (billed + corrected), calls + sign)
+
+
+async def roll_up(connection: Connection, agency: str, shifts: dict[tuple[str, int], tuple[int, int]]) -> None:
+    """Add (seconds, calls) to the rollups of (subscription, period); in order, so that nobody waits in a circle.
+
+    Only who holds the client's books alone takes calls away, and only from a rollup that has them: an upsert would have
+    to propose a row with fewer than no calls, which the table refuses.
+    """
+    ordered = [(*period, *shift) for period, shift in sorted(shifts.items())]
+    await connection.executemany(
+        "UPDATE usage_rollups SET seconds = seconds + $3, calls = calls + $4 "
+        "WHERE (subscription_id, period) = ($1, $2)",
+        [shift for shift in ordered if shift[-1] < 0],
+    )
+    added = [shift for shift in ordered if shift[-1] >= 0]
+    await connection.execute(
+        """
+        INSERT INTO usage_rollups AS known (agency_id, subscription_id, period, seconds, calls)
+        SELECT $1, * FROM unnest($2::text[], $3::integer[], $4::bigint[], $5::bigint[])
+        ON CONFLICT (subscription_id, period)
+        DO UPDATE SET seconds = known.seconds + excluded.seconds, calls = known.calls + excluded.calls
+        """,
+        agency,
+        *([shift[column] for shift in added] for column in range(4)),
+    )

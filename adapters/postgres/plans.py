@@ -1,0 +1,115 @@
+"""Plans: each version's terms stand once they are written."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, Literal
+
+from adapters.postgres.pool import Connection, Pool
+from billing.money import format_rate
+from billing.plans import Terms
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan in its newest version. `price` is minor units a month, `overage_rate` minor units a minute.
+
+    `account_id` is the connected account in which product and price exist; none while no one was assigned it.
+    """
+
+    id: str
+    version: int
+    name: str
+    tier: str
+    currency: str
+    price: int
+    included_minutes: int
+    overage_rate: Decimal
+    call_increment_seconds: Literal[1, 6, 60]
+    created_at: datetime
+    account_id: str | None = None
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(
+            plan=self.id,
+            version=self.version,
+            name=self.name,
+            tier=self.tier,
+            currency=self.currency,
+            price=self.price,
+            included_minutes=self.included_minutes,
+            overage_rate=format_rate(self.overage_rate),
+            call_increment_seconds=self.call_increment_seconds,
+        )
+
+
+_NEWEST: Final = """
+    SELECT p.id, v.version, v.name, v.tier, v.currency, v.price, v.included_minutes, v.overage_rate,
+           v.call_increment_seconds, p.created_at, v.account_id
+    FROM plans p JOIN LATERAL (
+        SELECT * FROM plan_versions WHERE plan_id = p.id ORDER BY version DESC LIMIT 1
+    ) v ON true
+    WHERE p.agency_id = $1
+"""
+
+
+async def insert_plan(connection: Connection, agency: str, plan: Plan) -> None:
+    """Enter a new plan with its version. One that is there already, because its request is repeated, stays."""
+    await connection.execute(
+        "INSERT INTO plans (id, agency_id, created_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING",
+        plan.id,
+        agency,
+        plan.created_at,
+    )
+    await connection.execute(
+        """
+        INSERT INTO plan_versions (plan_id, version, agency_id, name, tier, currency, price, included_minutes,
+                                   overage_rate, call_increment_seconds, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (plan_id, version) DO NOTHING
+        """,
+        plan.id,
+        plan.version,
+        agency,
+        plan.name,
+        plan.tier,
+        plan.currency,
+        plan.price,
+        plan.included_minutes,
+        plan.overage_rate,
+        plan.call_increment_seconds,
+        plan.created_at,
+    )
+
+
+async def plan(source: Connection | Pool, agency: str, plan: str) -> Plan | None:
+    row = await source.fetchrow(f"{_NEWEST} AND p.id = $2", agency, plan)
+    return Plan(**row) if row else None
+
+
+async def plans(pool: Pool, agency: str, limit: int, after: tuple[datetime, str] | None) -> list[Plan]:
+    """At most `limit` plans, newest first, behind the position `after`."""
+    rows = await pool.fetch(
+        f"""
+        {_NEWEST} AND ($2::timestamptz IS NULL OR (p.created_at, p.id) < ($2, $3::text))
+        ORDER BY p.created_at DESC, p.id DESC LIMIT $4
+        """,
+        agency,
+        *(after or (None, None)),
+        limit,
+    )
+    return [Plan(**row) for row in rows]
+
+
+async def priced(pool: Pool, plan: Plan, account: str, product_id: str, price_id: str) -> None:
+    """Remember where the version's product and price are at Stripe."""
+    await pool.execute(
+        """
+        UPDATE plan_versions SET account_id = $3, product_id = $4, price_id = $5 WHERE plan_id = $1 AND version = $2
+        """,
+        plan.id,
+        plan.version,
+        account,
+        product_id,
+        price_id,
+    )

@@ -1,0 +1,121 @@
+"""A subscription's newest known state in the books, and what follows from each fact that moves it.
+
+The state is moved by the rules' own functions. Facts come from two sides, the steps of the workflow and the commands
+that run beside them, each with the state as it was when it began. So facts are applied to whichever is newer, that
+state or the projection; they are idempotent in any order, and the projection never goes back.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from adapters.postgres import trail
+from adapters.postgres.codec import Json, decode_state, encode_state
+from adapters.postgres.locks import lock_client
+from adapters.postgres.placing import align
+from adapters.postgres.pool import Connection
+from billing.agenda import next_step
+from billing.facts import Fact, NewsRead
+from billing.notices import notices
+from billing.service import closing
+from billing.state import State
+from billing.steps import Finish, Wait
+from billing.subscription import apply
+
+
+async def open_subscription(connection: Connection, state: State, request: Json, at: datetime) -> None:
+    """Enter a new subscription with its first period; calls that this period holds already are taken into it.
+
+    `request` is what was asked for, so that the same again can be told. Raises asyncpg.UniqueViolationError (constraint
+    `subscriptions_one_live`) when the client has a subscription.
+    """
+    await lock_client(connection, state.client)
+    await connection.execute(
+        """
+        INSERT INTO subscriptions (id, agency_id, client_id, account_id, customer_id, plan_id, plan_version, zone,
+                                   rules, request, state, version, status, period_start, period_end, next_at, finished,
+                                   created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18)
+        """,
+        state.id,
+        state.agency,
+        state.client,
+        state.account,
+        state.customer,
+        state.terms.plan,
+        state.terms.version,
+        state.zone,
+        state.rules,
+        request,
+        encode_state(state),
+        state.version,
+        state.status.value,
+        *_shown(state),
+        at,
+    )
+    await align(connection, None, state)
+
+
+async def load(connection: Connection, subscription: str) -> State:
+    """The state as the books have it. Raises LookupError."""
+    stored = await connection.fetchval("SELECT state FROM subscriptions WHERE id = $1", subscription)
+    if stored is None:
+        raise LookupError(f"no subscription {subscription}")
+    return decode_state(stored)
+
+
+async def record(connection: Connection, state: State, facts: Sequence[Fact], by: str) -> State:
+    """Apply the facts and write what follows: projection, messages, audit trail. Returns the state after them."""
+    await lock_client(connection, state.client)
+    stored = await load(connection, state.id)
+    current = stored if stored.version >= state.version else state
+    for fact in facts:
+        after = apply(current, fact)
+        await trail.tell(connection, after, notices(current, fact, after))
+        await trail.write_fact(connection, after, fact, by)
+        if isinstance(fact, NewsRead):
+            await _mark_read(connection, state.id, fact)
+        current = after
+    if current.version > stored.version:
+        await _replace(connection, stored, current)
+    return current
+
+
+async def _replace(connection: Connection, old: State, new: State) -> None:
+    await connection.execute(
+        """
+        UPDATE subscriptions SET state = $2, version = $3, rules = $4, status = $5, period_start = $6, period_end = $7,
+                                 next_at = $8, finished = $9, updated_at = $10
+        WHERE id = $1
+        """,
+        new.id,
+        encode_state(new),
+        new.version,
+        new.rules,
+        new.status.value,
+        *_shown(new),
+        new.clock,
+    )
+    await align(connection, old, new)
+
+
+def _shown(state: State) -> tuple[datetime | None, datetime | None, datetime | None, bool]:
+    """The oldest unclosed period, when something is next done, and whether nothing ever will be."""
+    due, step = closing(state), next_step(state, state.clock)
+    start, end = (state.period.start, due[0]) if state.period and due else (None, None)
+    match step:
+        case Finish():
+            return start, end, None, True
+        case Wait(until=until):
+            return start, end, until, False
+        case _:
+            return start, end, state.clock, False
+
+
+async def _mark_read(connection: Connection, subscription: str, fact: NewsRead) -> None:
+    await connection.execute(
+        "UPDATE inbox_readers SET read_at = $3 WHERE subscription_id = $1 AND inbox_id = ANY ($2::bigint[]) "
+        "AND read_at IS NULL",
+        subscription,
+        fact.rows,
+        fact.at,
+    )

@@ -1,0 +1,51 @@
+"""Subscriptions as the API reads them: each row with the newest state that the books know."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import asyncpg
+
+from adapters.postgres.codec import Json, decode_state
+from adapters.postgres.pool import Connection, Pool
+from billing.state import State
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """`request` is what assigned it; `finished`: nothing of it will ever happen again."""
+
+    id: str
+    agency_id: str
+    client_id: str
+    plan_id: str
+    plan_version: int
+    request: Json
+    state: State
+    finished: bool
+    created_at: datetime
+
+
+_COLUMNS: Final = "id, agency_id, client_id, plan_id, plan_version, request, state, finished, created_at"
+
+
+def _subscription(row: asyncpg.Record | None) -> Subscription | None:
+    return Subscription(**{**row, "state": decode_state(row["state"])}) if row else None
+
+
+async def subscription(source: Connection | Pool, subscription: str) -> Subscription | None:
+    return _subscription(await source.fetchrow(f"SELECT {_COLUMNS} FROM subscriptions WHERE id = $1", subscription))
+
+
+async def current_subscription(source: Connection | Pool, agency: str, client: str) -> Subscription | None:
+    """The client's subscription that is not cancelled, else its newest: of which people speak as "the" subscription."""
+    return _subscription(
+        await source.fetchrow(
+            f"""
+            SELECT {_COLUMNS} FROM subscriptions WHERE agency_id = $1 AND client_id = $2
+            ORDER BY (status = 'cancelled'), created_at DESC, id DESC LIMIT 1
+            """,
+            agency,
+            client,
+        )
+    )

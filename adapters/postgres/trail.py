@@ -1,0 +1,101 @@
+"""What stays of every fact: the audit trail, and the messages to people."""
+
+import hashlib
+import json
+from base64 import b32encode
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from adapters.postgres.codec import Json, encode_fact
+from adapters.postgres.pool import Connection
+from billing.facts import Fact, NewsArrived, NewsRead, Requested, StepFailed
+from billing.notices import Notice
+from billing.state import State
+
+_NOISE: Final = (NewsArrived, NewsRead, StepFailed)
+"""How the machinery moves, not what happened to the subscription."""
+_ID_LENGTH: Final = 20
+
+
+async def write(
+    connection: Connection,
+    agency: str,
+    *,
+    at: datetime,
+    who: str,
+    what: str,
+    why: str | None = None,
+    client: str | None = None,
+    subscription: str | None = None,
+    detail: Json = None,
+    dedupe_key: str | None = None,
+) -> None:
+    """Append to the audit trail: who did what, when and why. With a `dedupe_key` once only."""
+    await connection.execute(
+        """
+        INSERT INTO audit (agency_id, client_id, subscription_id, at, who, what, why, detail, dedupe_key)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (dedupe_key) DO NOTHING
+        """,
+        agency,
+        client,
+        subscription,
+        at,
+        who,
+        what,
+        why,
+        detail if detail is not None else {},
+        dedupe_key,
+    )
+
+
+async def write_fact(connection: Connection, state: State, fact: Fact, by: str) -> None:
+    """Append a fact; a repeat of the same one, at the same instant, adds nothing."""
+    if isinstance(fact, _NOISE):
+        return
+    detail = encode_fact(fact)
+    digest = hashlib.sha256(json.dumps(detail, sort_keys=True).encode()).hexdigest()
+    await write(
+        connection,
+        state.agency,
+        at=fact.at,
+        who=by,
+        what=fact.kind,
+        why=(fact.asked.reason or None) if isinstance(fact, Requested) else None,
+        client=state.client,
+        subscription=state.id,
+        detail={name: value for name, value in detail.items() if name not in ("kind", "at")},
+        dedupe_key=f"{state.id}:{digest}",
+    )
+
+
+async def tell(connection: Connection, state: State, notices: Sequence[Notice]) -> None:
+    """Write the messages, each once for its audience (billing-rules 9)."""
+    for notice in notices:
+        # Two subscriptions of one agency may come to the same final action at the same instant.
+        key = f"{state.id}:{notice.key}"
+        await connection.execute(
+            """
+            INSERT INTO notifications (id, agency_id, client_id, subscription_id, audience, kind, title, detail,
+                                       invoice_id, dedupe_key, at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+            ON CONFLICT (agency_id, audience, dedupe_key) DO NOTHING
+            """,
+            _notification_id(state.agency, notice.audience, key),
+            state.agency,
+            state.client,
+            state.id,
+            notice.audience,
+            notice.kind.value,
+            notice.title,
+            notice.detail,
+            notice.invoice,
+            key,
+            notice.at,
+        )
+
+
+def _notification_id(*identity: str) -> str:
+    """The id follows from what the message is about, so that a repeat would make the same one."""
+    digest = hashlib.sha256("\n".join(identity).encode()).digest()
+    return f"ntf_{b32encode(digest).decode().lower()[:_ID_LENGTH]}"

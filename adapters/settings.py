@@ -1,0 +1,222 @@
+"""Every setting, read once from the environment into one frozen object that refuses to be wrong.
+
+Temporal's connection is not here: its own names (TEMPORAL_ADDRESS, …) are read by `temporalio.envconfig`.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_PLACEHOLDER: Final = re.compile(
+    r"change.?me|placeholder|example|your[-_ ]|replace|insert|dummy|todo|password|<|xxx|\.\.\.|1234567890",
+    re.IGNORECASE,
+)
+_FEWEST_CHARACTERS: Final = 8
+"""A secret of fewer different characters was typed, not generated."""
+_JWT_SECRET_BYTES: Final = 32
+
+Algorithm = Literal["HS256", "RS256", "ES256", "EdDSA"]
+
+
+class SettingsRefused(Exception):
+    """The environment is not fit to run in. The message names every wrong setting and never shows a value."""
+
+
+class Environment(StrEnum):
+    """Where we run. In the sandbox time is made and secrets may be simple; everything else is production."""
+
+    PRODUCTION = "production"
+    SANDBOX = "sandbox"
+
+
+def _in_sandbox(info: ValidationInfo) -> bool:
+    # An environment that did not validate is absent here, and then the strict rules hold.
+    return info.data.get("retainer_environment") is Environment.SANDBOX
+
+
+def _strong(shortest: int) -> Callable[[SecretStr, ValidationInfo], SecretStr]:
+    def check(secret: SecretStr, info: ValidationInfo) -> SecretStr:
+        if not _in_sandbox(info):
+            _check_strength(secret.get_secret_value(), shortest)
+        return secret
+
+    return check
+
+
+def _check_strength(value: str, shortest: int) -> None:
+    if len(value) < shortest:
+        raise ValueError(f"is shorter than {shortest} characters")
+    if _PLACEHOLDER.search(value) or len(set(value)) < _FEWEST_CHARACTERS:
+        raise ValueError("looks like a placeholder")
+
+
+def _strong_each(secrets: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
+    check = _strong(24)
+    return tuple(check(secret, info) for secret in secrets)
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _check_url(value: str, info: ValidationInfo) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("is not a web address")
+    if parts.scheme == "http" and not _in_sandbox(info):
+        raise ValueError("must be https outside the sandbox")
+    return value.rstrip("/")
+
+
+WebAddress = Annotated[str, AfterValidator(_check_url)]
+WebhookSecrets = Annotated[
+    tuple[SecretStr, ...],
+    NoDecode,
+    BeforeValidator(_split),
+    Field(min_length=1, max_length=2),
+    AfterValidator(_strong_each),
+]
+
+
+class Settings(BaseSettings):
+    """The settings, by the names of their environment variables in lower case.
+
+    Later fields are checked against earlier ones: `retainer_environment` stays first, `jwt_algorithms` after its keys.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+
+    retainer_environment: Environment = Environment.PRODUCTION
+    sandbox_clock_file: Path | None = None
+    """Holds the seconds by which the sandbox's clock is ahead of the wall's."""
+
+    database_url: SecretStr
+    database_pool_size: int = Field(default=10, ge=2, le=100)
+
+    stripe_api_key: Annotated[SecretStr, AfterValidator(_strong(24))]
+    stripe_api_base: WebAddress | None = None
+    """Where Stripe answers: none is Stripe itself, the sandbox sets its emulator."""
+    stripe_webhook_secret: WebhookSecrets
+    """Of the platform's endpoint: one, or the old and the new one while they are rotated."""
+    stripe_connect_webhook_secret: WebhookSecrets
+    """Of the connected accounts' endpoint, likewise."""
+
+    jwt_issuer: str
+    jwt_audience: str = "retainer"
+    jwt_secret: Annotated[SecretStr, AfterValidator(_strong(_JWT_SECRET_BYTES))] | None = None
+    jwt_public_key: str | None = None
+    """PEM."""
+    jwt_jwks_url: WebAddress | None = None
+    jwt_algorithms: Annotated[tuple[Algorithm, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(), validate_default=True
+    )
+    """Left out: HS256 for a shared secret, else RS256, ES256 and EdDSA."""
+
+    public_base_url: WebAddress
+    """Where clients and Stripe reach the API: the root of every link in a message."""
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8000, ge=0, le=65535)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    worker_build_id: str | None = None
+    worker_sticky_timeout_seconds: float = Field(default=10.0, gt=0)
+    worker_graceful_shutdown_seconds: float = Field(default=25.0, gt=0)
+    """Above Stripe's 20 s, so that no call in flight is cut; keep it below the container's kill time."""
+    worker_workflow_tasks: int = Field(default=8, ge=2, le=200)
+    """Workflow tasks at once: 2 to 4 for each core, because a task may not take 2 s."""
+    worker_billing_activities: int = Field(default=20, ge=1, le=500)
+    worker_stripe_activities: int = Field(default=40, ge=1, le=500)
+
+    @property
+    def sandbox(self) -> bool:
+        return self.retainer_environment is Environment.SANDBOX
+
+    @property
+    def livemode(self) -> bool:
+        """Whether the key moves real money; events of the other mode are ignored."""
+        return "_live_" in self.stripe_api_key.get_secret_value()
+
+    @property
+    def graceful_shutdown(self) -> timedelta:
+        return timedelta(seconds=self.worker_graceful_shutdown_seconds)
+
+    @property
+    def sticky_timeout(self) -> timedelta:
+        return timedelta(seconds=self.worker_sticky_timeout_seconds)
+
+    @field_validator("retainer_environment", mode="after")
+    @classmethod
+    def _sandbox_settings_stay_in_the_sandbox(cls, environment: Environment) -> Environment:
+        strays = sorted(name for name in os.environ if name.upper().startswith("SANDBOX_"))
+        if environment is Environment.PRODUCTION and strays:
+            raise ValueError(f"is production, where these are refused: {', '.join(strays)}")
+        return environment
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        parts = urlsplit(value.get_secret_value())
+        if parts.scheme not in ("postgresql", "postgres"):
+            raise ValueError("is not a postgresql:// address")
+        if parts.password and not _in_sandbox(info) and _PLACEHOLDER.search(parts.password):
+            raise ValueError("holds a password that looks like a placeholder")
+        return value
+
+    @field_validator("stripe_api_key")
+    @classmethod
+    def _check_stripe_key(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        if not value.get_secret_value().startswith(("sk_", "rk_")):
+            raise ValueError("is not a secret key of Stripe (sk_… or rk_…)")
+        if _in_sandbox(info) and "_live_" in value.get_secret_value():
+            raise ValueError("moves real money: the sandbox, where time is made, refuses it")
+        return value
+
+    @field_validator("jwt_secret")
+    @classmethod
+    def _check_jwt_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        # RFC 7518, 3.2, in the sandbox too: a shorter key warns in PyJWT at every token.
+        if value is not None and len(value.get_secret_value().encode()) < _JWT_SECRET_BYTES:
+            raise ValueError(f"is shorter than {_JWT_SECRET_BYTES} bytes")
+        return value
+
+    @field_validator("jwt_algorithms")
+    @classmethod
+    def _check_jwt(cls, algorithms: tuple[Algorithm, ...], info: ValidationInfo) -> tuple[Algorithm, ...]:
+        keys = ("jwt_secret", "jwt_public_key", "jwt_jwks_url")
+        if any(key not in info.data for key in keys):
+            return algorithms  # the key itself is already reported
+        given = [key for key in keys if info.data[key] is not None]
+        if len(given) != 1:
+            raise ValueError("needs exactly one key: JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL")
+        fitting: tuple[Algorithm, ...] = ("HS256",) if given == ["jwt_secret"] else ("RS256", "ES256", "EdDSA")
+        # A public key taken for a shared secret would let anyone sign.
+        if not set(algorithms) <= set(fitting):
+            raise ValueError(f"do not fit {given[0].upper()}: {', '.join(fitting)} would")
+        return algorithms or fitting
+
+
+def load_settings() -> Settings:
+    """Read the settings. Raises SettingsRefused with one line for each that is missing or wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            f"  {_name(problem['loc'])} {_complaint(problem['type'], problem['msg'])}" for problem in error.errors()
+        ]
+    raise SettingsRefused("\n".join(["These settings (environment variables) are not fit to run with:", *lines]))
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    return str(location[0]).upper() if location else "The settings"
+
+
+def _complaint(kind: str, message: str) -> str:
+    return "is missing" if kind in ("missing", "too_short") else message.removeprefix("Value error, ")
