@@ -1,0 +1,89 @@
+"""Where the gateway is tried: the emulator as a process, and a real Stripe test account when its key is given.
+
+`world` runs a test at both; `emulator` only where trouble can be made. STRIPE_TEST_API_KEY is the platform's test key;
+the connected account is STRIPE_TEST_ACCOUNT, or the platform's first that can charge.
+"""
+
+import os
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from adapters.stripe.connection import Connection, connect
+from adapters.stripe.directory import StripeDirectory
+from sandbox.child import Program, free_port, running
+from tests.contract.gateway.world import Emulator, World
+
+API_KEY = "sk_test_" + "gateway" * 4
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the emulator answers, and the file that moves its clock."""
+
+    url: str
+    clock: Path
+
+
+@pytest.fixture(scope="session")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    folder, port = tmp_path_factory.mktemp("stripe"), free_port()
+    url, clock = f"http://127.0.0.1:{port}", folder / "clock"
+    clock.write_text("0")
+
+    async def ready() -> bool:
+        async with httpx.AsyncClient() as client:
+            return (await client.get(f"{url}/_emulator/health")).is_success
+
+    argv = ("--port", str(port), "--db", str(folder / "stripe.db"), "--clock-file", str(clock), "--api-key", API_KEY)
+    async with running(Program("stripe", (sys.executable, "-m", "sandbox.stripe", *argv), folder / "log", ready)):
+        yield Site(url, clock)
+
+
+@pytest.fixture(scope="session")
+async def emulated(site: Site) -> AsyncIterator[World]:
+    connection = connect(API_KEY, site.url)
+    account = await StripeDirectory(connection).create_account("agc_1", 1, country="US", name="Bright Voice")
+    yield World(connection, account)
+    await connection.close()
+
+
+@pytest.fixture(scope="session")
+async def real() -> AsyncIterator[World]:
+    api_key = os.environ.get("STRIPE_TEST_API_KEY", "")
+    if not api_key:
+        pytest.skip("STRIPE_TEST_API_KEY is not set: tried at the emulator only")
+    assert "_test_" in api_key, "STRIPE_TEST_API_KEY is not a test key"
+    connection = connect(api_key)
+    yield World(connection, os.environ.get("STRIPE_TEST_ACCOUNT") or await _first_account(connection))
+    await connection.close()
+
+
+@pytest.fixture(params=["emulator", "stripe"])
+def world(request: pytest.FixtureRequest) -> World:
+    """The same test at the emulator and at Stripe."""
+    chosen: World = request.getfixturevalue("emulated" if request.param == "emulator" else "real")
+    return chosen
+
+
+@pytest.fixture
+async def emulator(site: Site, emulated: World) -> AsyncIterator[Emulator]:
+    stranger, impatient = connect("sk_test_of_nobody", site.url), connect(API_KEY, site.url, timeout=0.2)
+    async with httpx.AsyncClient(base_url=site.url) as control:
+        seen_by = (World(stranger, emulated.account), World(impatient, emulated.account))
+        yield Emulator(emulated, *seen_by, control, site.clock)
+        await control.delete("/_emulator/faults")
+    await stranger.close()
+    await impatient.close()
+
+
+async def _first_account(connection: Connection) -> str:
+    accounts = await connection.read(lambda o: connection.v1.accounts.list_async({"limit": 100}, o), None)
+    able = [account.id for account in accounts.data if account.charges_enabled]
+    if not able:
+        pytest.skip("the platform of STRIPE_TEST_API_KEY has no connected account that can charge")
+    return able[0]
