@@ -1,0 +1,145 @@
+"""Issuing an invoice: drafted in our books first, then made at the provider, then final in both (billing-rules 5)."""
+
+from collections.abc import Iterator, Sequence
+
+from temporalio import activity
+
+from activities.messages import ISSUE_INVOICE, Outcome, Work
+from activities.outcomes import paid_at, settled
+from activities.ports import Clock, Payments, Store
+from activities.troubles import account_not_ready, expect, for_temporal
+from billing.facts import Fact, InvoiceIssued, InvoiceParked
+from billing.invoices import Line, LineKind, late_line, overage_line, price_line, too_large
+from billing.ledger import InvoiceRow, LateEntries, NewInvoice
+from billing.payments import InvoiceOrder, InvoiceReading, KeyMisused, LinesDiffer, Refused
+from billing.state import Issue, State
+from billing.steps import IssueInvoice
+from billing.usage import late_amount
+
+
+class Issuing:
+    def __init__(self, store: Store, payments: Payments, clock: Clock) -> None:
+        self._store = store
+        self._payments = payments
+        self._clock = clock
+
+    @activity.defn(name=ISSUE_INVOICE)
+    async def issue_invoice(self, work: Work) -> Outcome:
+        """Issue one invoice, or park it. Repeatable from any point: a draft in our books stands as it is."""
+        state, step = work.state, expect(work.step, IssueInvoice)
+        draft = await self._draft(state, step.issue)
+        with for_temporal():
+            return await self._issue(state, draft)
+
+    async def _draft(self, state: State, issue: Issue) -> InvoiceRow:
+        now = self._clock.now()
+        async with self._store.transaction() as books:
+            late = await books.late_entries(state.id)
+            lines = tuple(invoice_lines(state, issue, late))
+            settles = tuple(entry for entries in late for entry in entries.ids)
+            new = NewInvoice(issue.invoice, issue.kind, issue.source, lines, settles, now, issue.opens)
+            return await books.draft_invoice(state, new)
+
+    async def _issue(self, state: State, draft: InvoiceRow) -> Outcome:
+        if too_large(draft.lines, draft.currency):
+            return await self._park(state, draft.id, "the amount is more than can be charged at once")
+        if draft.total == 0:
+            return await self._settle_empty(state, draft.id)
+        try:
+            reading = await self._payments.issue(state.account, _order(state, draft), self._clock.now())
+        except (KeyMisused, LinesDiffer) as trouble:
+            return await self._park(state, draft.id, str(trouble))
+        except Refused as refusal:
+            account = await self._payments.read_account(state.account)
+            if not account.healthy:
+                raise account_not_ready(account) from refusal
+            return await self._park(state, draft.id, str(refusal))
+        return await self._issued(state, draft.id, reading)
+
+    async def _issued(self, state: State, invoice: str, reading: InvoiceReading) -> Outcome:
+        now = self._clock.now()
+        facts: tuple[Fact, ...] = (InvoiceIssued(now, invoice, reading.amount_due),)
+        # A repeat may find that it was paid or voided since; one with nothing due is settled by being issued.
+        since = settled(invoice, reading.status, paid_at(reading) or now) if reading.amount_due > 0 else None
+        facts = (*facts, since) if since else facts
+        async with self._store.transaction() as books:
+            await books.mirror_invoice(invoice, reading, now)
+            recorded = await books.record(state, facts)
+        return Outcome(facts, recorded.version)
+
+    async def _settle_empty(self, state: State, invoice: str) -> Outcome:
+        now = self._clock.now()
+        facts = (InvoiceIssued(now, invoice, 0),)
+        async with self._store.transaction() as books:
+            await books.settle_empty(invoice, now)
+            recorded = await books.record(state, facts)
+        return Outcome(facts, recorded.version)
+
+    async def _park(self, state: State, invoice: str, cause: str) -> Outcome:
+        facts = (InvoiceParked(self._clock.now(), invoice, cause),)
+        async with self._store.transaction() as books:
+            recorded = await books.record(state, facts)
+        return Outcome(facts, recorded.version)
+
+
+def invoice_lines(state: State, issue: Issue, late: Sequence[LateEntries]) -> Iterator[Line]:
+    """What the invoice bills, before credits: the coming period's price, the closed one's overage, late entries."""
+    terms, zone = state.terms, state.zone
+    if issue.opens:
+        start, end, source = issue.opens.start, issue.opens.end, str(issue.opens.number)
+        yield price_line(terms.name, issue.price, start, end, zone=zone, source=source)
+    if issue.closed:
+        closed = issue.closed
+        yield overage_line(
+            closed.seconds,
+            terms.included_minutes,
+            terms.rate,
+            terms.currency,
+            closed.start,
+            closed.end,
+            zone=zone,
+            source=str(closed.number),
+        )
+    for entries in late:
+        yield _late_line(state, entries)
+
+
+def _late_line(state: State, entries: LateEntries) -> Line:
+    amount = late_amount(
+        entries.closed_seconds,
+        entries.settled_seconds,
+        entries.entry_seconds,
+        entries.included_seconds,
+        entries.rate,
+        state.terms.currency,
+    )
+    return late_line(
+        LineKind.CORRECTION if entries.correction else LineKind.LATE_CALLS,
+        amount,
+        entries.entry_seconds,
+        entries.rate,
+        entries.start,
+        entries.end,
+        zone=state.zone,
+        source=str(entries.period),
+    )
+
+
+def _order(state: State, draft: InvoiceRow) -> InvoiceOrder:
+    marks = (
+        ("agency_id", state.agency),
+        ("client_id", state.client),
+        ("subscription_id", state.id),
+        ("kind", draft.kind.value),
+        ("source", draft.source),
+    )
+    return InvoiceOrder(
+        invoice=draft.id,
+        customer=state.customer,
+        currency=draft.currency,
+        lines=draft.lines,
+        description=state.terms.name,
+        metadata=marks,
+        created_at=draft.created_at,
+        provider_id=draft.provider_id,
+    )

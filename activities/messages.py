@@ -1,0 +1,50 @@
+"""The wire between workflow and activities: task queues, activity names, and what goes in and comes back."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from billing.facts import Fact
+from billing.state import State
+from billing.steps import Step
+
+BILLING_QUEUE = "billing"
+"""Workflows, and activities that touch Postgres only."""
+STRIPE_QUEUE = "stripe"
+"""Activities that call Stripe: the queue on which its rate limits are set."""
+
+READ_NEWS = "read_news"
+CLOSE_PERIOD = "close_period"
+ISSUE_INVOICE = "issue_invoice"
+CHARGE_INVOICE = "charge_invoice"
+VOID_INVOICE = "void_invoice"
+REMIND = "remind"
+TAKE_FINAL_ACTION = "take_final_action"
+RECORD = "record"
+
+
+@dataclass(frozen=True)
+class Work:
+    """An activity's input: the state as the step found it, and the step."""
+
+    state: State
+    step: Step
+    kind: Literal["Work"] = "Work"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An activity's result: what became true, already in the books at `version`."""
+
+    facts: tuple[Fact, ...]
+    version: int
+    kind: Literal["Outcome"] = "Outcome"
+
+
+@dataclass(frozen=True)
+class Record:
+    """Facts of an accepted command, to be written to the books beside a step in flight. `state` is before them."""
+
+    state: State
+    facts: tuple[Fact, ...]
+    by: str
+    kind: Literal["Record"] = "Record"

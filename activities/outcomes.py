@@ -1,0 +1,122 @@
+"""What an invoice at the provider tells the rules: of itself, and of an attempt of ours on it."""
+
+from datetime import datetime, timedelta
+from typing import Final, assert_never
+
+from billing.declines import Decline, DeclineClass, classify, reason_text
+from billing.facts import (
+    Fact,
+    FailedElsewhere,
+    InvoiceVoided,
+    PaidElsewhere,
+    PaymentDeclined,
+    PaymentProcessing,
+    PaymentSucceeded,
+    WrittenOff,
+)
+from billing.invoices import InvoiceStatus
+from billing.payments import ChargeReading, InvoiceReading, PayAnswer
+from billing.plans import Dunning
+from billing.state import Attempt
+
+_CLOCK_SKEW: Final = timedelta(minutes=1)
+"""How far the provider's clock may be behind ours when it stamps a charge that we asked for."""
+_MUST_ACT: Final = Decline(code="authentication_required")
+
+
+def settled(invoice: str, status: InvoiceStatus, at: datetime) -> Fact | None:
+    """What a status says that no attempt of ours brought about; none while the invoice can still be collected."""
+    match status:
+        case InvoiceStatus.PAID:
+            return PaidElsewhere(at, invoice)
+        case InvoiceStatus.VOID:
+            return InvoiceVoided(at, invoice)
+        case InvoiceStatus.UNCOLLECTIBLE:
+            return WrittenOff(at, invoice)
+        case InvoiceStatus.DRAFT | InvoiceStatus.OPEN:
+            return None
+    assert_never(status)
+
+
+def attempted(attempt: Attempt, answer: PayAnswer, dunning: Dunning, at: datetime) -> Fact:
+    """The fact that an attempt's answer is. `at` counts where the provider names no time."""
+    at = answer.at or at
+    match answer.result:
+        case "paid":
+            return PaymentSucceeded(at, attempt.invoice, attempt.number)
+        case "processing":
+            return PaymentProcessing(at, attempt.invoice, attempt.number)
+        case "declined" | "action_required":
+            decline = answer.decline or Decline()
+            must_act = answer.result == "action_required"
+            return PaymentDeclined(
+                at,
+                attempt.invoice,
+                attempt.number,
+                DeclineClass.CUSTOMER_MUST_ACT if must_act else classify(decline),
+                reason_text(decline),
+                dunning,
+                decline.decline_code or decline.code,
+            )
+    assert_never(answer.result)
+
+
+def answer_in(
+    reading: InvoiceReading, attempt: Attempt, first_sent_at: datetime, known: frozenset[str]
+) -> PayAnswer | None:
+    """What became of an attempt whose answer was lost; none when nothing of it shows (stripe.md, "Answers").
+
+    A charge does not say which attempt made it: it is ours when it is of our card, not older than our first send, and
+    not one that our books already `known` from another attempt.
+    """
+    for charge in reversed(reading.charges):
+        if charge.id not in known and _may_be_of(attempt, first_sent_at, charge):
+            return _answer_of(charge)
+    if reading.status is InvoiceStatus.OPEN and reading.intent == "processing":
+        return PayAnswer("processing")
+    if reading.status is InvoiceStatus.OPEN and reading.intent == "requires_action":
+        return PayAnswer("action_required", decline=_MUST_ACT)
+    return None
+
+
+def paid_at(reading: InvoiceReading) -> datetime | None:
+    """When the invoice's successful charge was made; none when it was paid without one, or not at all."""
+    return max((charge.created_at for charge in reading.charges if charge.status == "succeeded"), default=None)
+
+
+def paid_by_charge_of(reading: InvoiceReading, charges: frozenset[str]) -> bool:
+    return any(charge.status == "succeeded" and charge.id in charges for charge in reading.charges)
+
+
+def failures_elsewhere(invoice: str, reading: InvoiceReading, ours: frozenset[str]) -> tuple[Fact, ...]:
+    """Failed tries that nobody here made: on the provider's page, or in the agency's dashboard (billing-rules 6)."""
+    return tuple(
+        FailedElsewhere(charge.created_at, invoice, charge.card)
+        for charge in reading.charges
+        if charge.status == "failed" and charge.card and charge.id not in ours
+    )
+
+
+def _may_be_of(attempt: Attempt, first_sent_at: datetime, charge: ChargeReading) -> bool:
+    ours = charge.card is None or charge.card == attempt.card.identity
+    return ours and charge.created_at >= first_sent_at - _CLOCK_SKEW
+
+
+def _answer_of(charge: ChargeReading) -> PayAnswer:
+    match charge.status:
+        case "succeeded":
+            return PayAnswer("paid", charge.id, charge.payment_intent, charge.amount, charge.created_at)
+        case "pending":
+            return PayAnswer("processing", charge.id, charge.payment_intent, charge.amount, charge.created_at)
+        case "failed":
+            decline = charge.decline or Decline()
+            must_act = classify(decline) is DeclineClass.CUSTOMER_MUST_ACT
+            return PayAnswer(
+                "action_required" if must_act else "declined",
+                charge.id,
+                charge.payment_intent,
+                charge.amount,
+                charge.created_at,
+                decline,
+            )
+    assert_never(charge.status)

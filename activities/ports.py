@@ -1,0 +1,109 @@
+"""What the activities need of the outside. Adapters fit it by shape; worker/compose.py is where the fit is checked."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from billing.facts import Fact
+from billing.ledger import AttemptRow, InvoiceRow, LateEntries, NewInvoice, News
+from billing.payments import AccountReading, InvoiceOrder, InvoiceReading, PayAnswer
+from billing.plans import Dunning
+from billing.state import Attempt, Card, Origin, State
+
+
+class Clock(Protocol):
+    """Business time: the wall clock in production, the sandbox's clock in the sandbox."""
+
+    def now(self) -> datetime: ...
+
+
+class Payments(Protocol):
+    """The payment provider. Every write carries its idempotency key; a declined card is an answer, trouble raises
+    billing.payments.PaymentTrouble."""
+
+    async def issue(self, account: str, order: InvoiceOrder, now: datetime) -> InvoiceReading:
+        """Create, fill, compare and finalize: safe to repeat from any point. LinesDiffer when the draft isn't ours."""
+        ...
+
+    async def pay(self, account: str, provider_invoice: str, attempt: Attempt) -> PayAnswer: ...
+
+    async def void(self, account: str, provider_invoice: str, invoice: str) -> InvoiceReading: ...
+
+    async def read_invoice(self, account: str, provider_invoice: str) -> InvoiceReading: ...
+
+    async def read_card(self, account: str, customer: str) -> Card | None:
+        """The customer's default card; none when detached, deleted or never saved."""
+        ...
+
+    async def read_account(self, account: str) -> AccountReading: ...
+
+    async def adopt_card(self, account: str, customer: str, setup_intent: str) -> Card | None:
+        """Make the card of a succeeded setup intent the customer's default, and read it."""
+        ...
+
+
+class Ledger(Protocol):
+    """Our books, inside one transaction: what is called on it is committed together or not at all."""
+
+    async def record(self, state: State, facts: Sequence[Fact], *, by: str = "system") -> State:
+        """Apply `facts` by the rules and write what follows: projection (only a newer one), messages, audit trail."""
+        ...
+
+    async def freeze_usage(self, subscription: str, number: int, start: datetime, end: datetime, at: datetime) -> int:
+        """Billed seconds of the period, which no call changes from here on. Repeatable: frozen is frozen."""
+        ...
+
+    async def close_period(self, state: State, number: int, seconds: int, overage: int, at: datetime) -> None: ...
+
+    async def late_entries(self, subscription: str) -> tuple[LateEntries, ...]: ...
+
+    async def draft_invoice(self, state: State, new: NewInvoice) -> InvoiceRow:
+        """The live invoice of this source: drafted now, consuming credits and settling late entries, or as it is."""
+        ...
+
+    async def invoice(self, invoice: str) -> InvoiceRow | None: ...
+
+    async def invoice_by_provider(self, account: str, provider_id: str) -> InvoiceRow | None: ...
+
+    async def mirror_invoice(self, invoice: str, reading: InvoiceReading, at: datetime) -> InvoiceRow:
+        """Take over number, status, amounts and links as Stripe has them. Status moves forward only; voiding gives
+        back the credit that the invoice consumed."""
+        ...
+
+    async def settle_empty(self, invoice: str, at: datetime) -> InvoiceRow:
+        """An invoice of zero: issued and paid in our books, never at Stripe."""
+        ...
+
+    async def begin_attempt(self, subscription: str, attempt: Attempt, origin: Origin, at: datetime) -> AttemptRow:
+        """Commit the attempt before Stripe is called. One that is known by its number, or another that is in flight
+        for the invoice, is returned as it is. Raises billing.ledger.AttemptRefused."""
+        ...
+
+    async def settle_attempt(self, attempt: Attempt, answer: PayAnswer | None, at: datetime) -> None:
+        """Write the outcome, and that the invoice is paid when it is; none: Stripe never made it. Repeatable."""
+        ...
+
+    async def charges(self, invoice: str) -> frozenset[str]:
+        """The provider's ids of the charges that our attempts on the invoice made, as far as they are settled."""
+        ...
+
+    async def skip_attempt(self, subscription: str, invoice: str, why: str, at: datetime) -> None:
+        """Record a step that was used up without an attempt."""
+        ...
+
+    async def dunning(self, agency: str) -> Dunning: ...
+
+    async def grace(self, agency: str) -> timedelta:
+        """The agency's usage grace (billing-rules 4)."""
+        ...
+
+    async def set_card(self, client: str, card: Card | None, at: datetime) -> None: ...
+
+    async def news(self, subscription: str) -> tuple[News, ...]: ...
+
+    async def acknowledge(self, subscription: str, rows: Sequence[int], at: datetime) -> None: ...
+
+
+class Store(Protocol):
+    def transaction(self) -> AbstractAsyncContextManager[Ledger]: ...

@@ -1,0 +1,64 @@
+"""The connection to Temporal: one way to make it, and one way to wait for its answers.
+
+Address, namespace, API key and TLS come from Temporal's own environment variables and configuration file
+(`temporalio.envconfig`), so that Temporal Cloud works as any other server does.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Final, TypeVar
+
+from temporalio.client import Client, Interceptor
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError, RPCStatusCode
+
+_LOCAL: Final = "localhost:7233"
+_CONNECT_SECONDS: Final = 10.0
+# A server that is not there, is starting, or is overloaded: all of them pass.
+_AWAY: Final = frozenset(
+    {
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.CANCELLED,
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+        RPCStatusCode.ABORTED,
+    }
+)
+
+T = TypeVar("T")
+
+
+class TemporalAway(Exception):
+    """Temporal did not answer in time. Whether the call took effect is unknown."""
+
+
+async def connect(*, lazy: bool = False, interceptors: Sequence[Interceptor] = ()) -> Client:
+    """A client that speaks our wire format; a lazy one connects with its first call, so it starts without Temporal.
+
+    Raises TemporalAway when it is not lazy and no server answers within 10 s.
+    """
+    config = ClientConfig.load_client_connect_config()
+    config.setdefault("target_host", _LOCAL)
+    connecting = Client.connect(
+        **config, data_converter=pydantic_data_converter, lazy=lazy, interceptors=list(interceptors)
+    )
+    return await within(_CONNECT_SECONDS, connecting)
+
+
+async def within(seconds: float, call: Awaitable[T]) -> T:
+    """The answer of a call to Temporal. Raises TemporalAway when the server is not there or takes longer.
+
+    The SDK's own time-outs do not hold while it looks for the server, and a lazy client says that it found none with
+    a RuntimeError.
+    """
+    try:
+        return await asyncio.wait_for(call, seconds)
+    except TimeoutError as error:
+        raise TemporalAway(f"no answer within {seconds:g} s") from error
+    except RPCError as error:
+        if error.status in _AWAY:
+            raise TemporalAway(error.message) from error
+        raise
+    except RuntimeError as error:
+        raise TemporalAway(str(error)) from error

@@ -1,0 +1,130 @@
+"""The worker process: waits for what it needs, works until it is told to stop, and lets go of nothing half done."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, NoReturn, TypeVar
+
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client, Interceptor
+from temporalio.service import RPCError
+
+from adapters.logging import configure_logging
+from adapters.postgres.pool import CONNECTION_LOST, Pool
+from adapters.settings import Settings, SettingsRefused, load_settings
+from adapters.temporal import TemporalAway, connect, within
+from worker.compose import Parts, activities_of, real_parts
+from worker.delivery import Delivery
+from worker.events import Events
+from worker.queues import limit_stripe_queue, workers
+from worker.starts import Starts
+
+_FIRST_PAUSE_SECONDS: Final = 0.5
+_LONGEST_PAUSE_SECONDS: Final = 10.0
+_ANSWER_SECONDS: Final = 10.0
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class NotReady(Exception):
+    """Something that the worker needs is not there yet. The message says what."""
+
+
+def main(
+    *, client_interceptors: Sequence[Interceptor] = (), change: Callable[[Parts], Parts] = lambda parts: parts
+) -> NoReturn:
+    """Be the worker process. Its exit status: 0 stopped as asked, 1 could not go on, 2 refused to start.
+
+    The sandbox passes an interceptor that stamps starts with its time; fault tests change the parts.
+    """
+    status = _status(client_interceptors, change)
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # An interpreter whose Temporal server went away may abort at its end, whatever it has done (status 134 or 139).
+    os._exit(status)
+
+
+def _status(client_interceptors: Sequence[Interceptor], change: Callable[[Parts], Parts]) -> int:
+    try:
+        settings = load_settings()
+    except SettingsRefused as refused:
+        print(refused, file=sys.stderr)
+        return 2
+    configure_logging(settings.log_level)
+    try:
+        asyncio.run(run(settings, client_interceptors, change))
+    except Exception:
+        log.exception("the worker cannot go on")
+        return 1
+    return 0
+
+
+async def run(settings: Settings, client_interceptors: Sequence[Interceptor], change: Callable[[Parts], Parts]) -> None:
+    """Work until SIGTERM or SIGINT, then drain. Raises what made it impossible to go on."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with real_parts(settings) as parts:
+        if not await _until(stop, lambda: _database_ready(parts.pool)):
+            return
+        client = await _until(stop, lambda: _connected(client_interceptors))
+        if client:
+            await _work(settings, change(parts), client, stop)
+    log.info("stopped")
+
+
+async def _work(settings: Settings, parts: Parts, client: Client, stop: asyncio.Event) -> None:
+    carriers = (Starts(parts.pool, client, parts.clock), Events(parts, client))
+    delivery = Delivery(settings.database_url.get_secret_value(), carriers)
+    await limit_stripe_queue(client)
+    billing, stripe = workers(client, settings, activities_of(parts))
+    async with billing, stripe:
+        log.info("working", extra={"namespace": client.namespace, "identity": client.identity})
+        # The delivery ends first: what it starts would only wait for another worker.
+        await delivery.run(stop)
+        log.info("draining", extra={"at_most_seconds": settings.worker_graceful_shutdown_seconds})
+
+
+async def _until(stop: asyncio.Event, ready: Callable[[], Awaitable[T]]) -> T | None:
+    """What `ready` answers once it no longer raises NotReady; none when we are told to stop before."""
+    pause = _FIRST_PAUSE_SECONDS
+    while not stop.is_set():
+        try:
+            return await ready()
+        except NotReady as missing:
+            log.warning("waiting: %s", missing)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+    return None
+
+
+async def _database_ready(pool: Pool) -> bool:
+    try:
+        migrated = await pool.fetchval("SELECT to_regclass('outbox') IS NOT NULL")
+    except CONNECTION_LOST as error:
+        raise NotReady(f"PostgreSQL does not answer ({error})") from error
+    if not migrated:
+        raise NotReady("the database has no schema yet: run python -m adapters.postgres.migrate")
+    return True
+
+
+async def _connected(interceptors: Sequence[Interceptor]) -> Client:
+    try:
+        client = await connect(interceptors=interceptors)
+        await within(
+            _ANSWER_SECONDS,
+            client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace)),
+        )
+    except TemporalAway as error:
+        raise NotReady(f"Temporal does not answer ({error})") from error
+    except RPCError as error:
+        raise NotReady(f"Temporal refuses ({error.message})") from error
+    return client

@@ -1,0 +1,118 @@
+"""The wire between API, delivery and workflow: names, ids and messages, importable without the workflow."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from billing.plans import Terms
+from billing.state import Answer, Card, Forgive, State
+
+SUBSCRIPTION = "Subscription"
+FACTS_ARRIVED = "facts_arrived"
+
+AGENCY_ATTRIBUTE = "RetainerAgency"
+STATUS_ATTRIBUTE = "RetainerStatus"
+PERIOD_END_ATTRIBUTE = "RetainerPeriodEnd"
+
+
+def subscription_workflow_id(subscription: str) -> str:
+    """The one workflow of a subscription, for its whole life."""
+    return f"subscription-{subscription}"
+
+
+@dataclass(frozen=True)
+class Start:
+    """A run's input. `rules` is written by whoever starts or continues the run, never read from a constant inside."""
+
+    subscription: str
+    agency: str
+    client: str
+    account: str
+    customer: str
+    zone: str
+    terms: Terms
+    rules: int
+    requested_at: datetime
+    starts_at: datetime | None
+    """None: the anchor is the instant at which the first card is saved."""
+    first_free: bool = False
+    card: Card | None = None
+    grace: timedelta = timedelta(hours=1)
+    carried: State | None = None
+    kind: Literal["Start"] = "Start"
+
+
+@dataclass(frozen=True)
+class Ended:
+    subscription: str
+    kind: Literal["Ended"] = "Ended"
+
+
+@dataclass(frozen=True)
+class Cancel:
+    at: Literal["period_end", "now"]
+    forgive: Forgive
+    by: str
+    kind: Literal["Cancel"] = "Cancel"
+
+
+@dataclass(frozen=True)
+class UndoCancel:
+    by: str
+    kind: Literal["UndoCancel"] = "UndoCancel"
+
+
+@dataclass(frozen=True)
+class PayNow:
+    invoice: str
+    by: str
+    kind: Literal["PayNow"] = "PayNow"
+
+
+@dataclass(frozen=True)
+class Retry:
+    by: str
+    kind: Literal["Retry"] = "Retry"
+
+
+@dataclass(frozen=True)
+class Void:
+    invoice: str
+    by: str
+    reason: str = ""
+    kind: Literal["Void"] = "Void"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An update's answer, with the state after it, so that the API need not read its own write."""
+
+    answer: Answer
+    state: State
+    kind: Literal["Reply"] = "Reply"
+
+
+@dataclass(frozen=True)
+class StatusView:
+    """Answer of the query `status`: the state, and when the workflow will next do something (none: on a fact)."""
+
+    state: State
+    now: datetime
+    next_at: datetime | None
+    why: str
+    kind: Literal["StatusView"] = "StatusView"
+
+
+@dataclass(frozen=True)
+class ScheduleItem:
+    at: datetime
+    action: str
+    rule: str
+    detail: str
+    amount: int | None = None
+
+
+@dataclass(frozen=True)
+class Schedule:
+    items: tuple[ScheduleItem, ...]
+    kind: Literal["Schedule"] = "Schedule"

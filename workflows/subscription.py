@@ -1,0 +1,360 @@
+"""One durable workflow per subscription: it executes what the rules decide, one step at a time.
+
+The rules (billing.agenda, billing.subscription) say what is next; nothing about money is decided here. This file is the
+interpreter: guard every change of its command order with `workflow.patched` (docs/changing-workflows.md).
+"""
+
+import contextlib
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from temporalio import workflow
+from temporalio.common import Priority, RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from activities.messages import (
+    BILLING_QUEUE,
+    CHARGE_INVOICE,
+    CLOSE_PERIOD,
+    ISSUE_INVOICE,
+    READ_NEWS,
+    RECORD,
+    REMIND,
+    STRIPE_QUEUE,
+    TAKE_FINAL_ACTION,
+    VOID_INVOICE,
+    Outcome,
+    Record,
+    Work,
+)
+from billing import debt
+from billing.agenda import agenda, begin, next_step
+from billing.facts import CancelRequested, CancelUndone, Fact, NewsArrived, Requested, RequestRefused, StepFailed
+from billing.requests import cancel_refusal, refusal, undo_refusal
+from billing.state import RULES, Answer, Asked, Origin, State
+from billing.steps import (
+    ChargeInvoice,
+    ClosePeriod,
+    Finish,
+    IssueInvoice,
+    ReadNews,
+    Remind,
+    Step,
+    TakeFinalAction,
+    VoidInvoice,
+    Wait,
+)
+from billing.subscription import apply, opened
+from workflows.messages import (
+    AGENCY_ATTRIBUTE,
+    FACTS_ARRIVED,
+    PERIOD_END_ATTRIBUTE,
+    STATUS_ATTRIBUTE,
+    SUBSCRIPTION,
+    Cancel,
+    Ended,
+    PayNow,
+    Reply,
+    Retry,
+    Schedule,
+    ScheduleItem,
+    Start,
+    StatusView,
+    UndoCancel,
+    Void,
+)
+
+AGENCY: Final = SearchAttributeKey.for_keyword(AGENCY_ATTRIBUTE)
+STATUS: Final = SearchAttributeKey.for_keyword(STATUS_ATTRIBUTE)
+PERIOD_END: Final = SearchAttributeKey.for_datetime(PERIOD_END_ATTRIBUTE)
+
+_ACTIVITIES: Final[dict[type[Step], tuple[str, str]]] = {
+    ReadNews: (READ_NEWS, STRIPE_QUEUE),
+    ClosePeriod: (CLOSE_PERIOD, BILLING_QUEUE),
+    IssueInvoice: (ISSUE_INVOICE, STRIPE_QUEUE),
+    ChargeInvoice: (CHARGE_INVOICE, STRIPE_QUEUE),
+    VoidInvoice: (VOID_INVOICE, STRIPE_QUEUE),
+    Remind: (REMIND, BILLING_QUEUE),
+    TakeFinalAction: (TAKE_FINAL_ACTION, BILLING_QUEUE),
+}
+# A step is at most two quick tries: when they fail, that is a fact, and the rules say when to try again.
+_START_TO_CLOSE: Final = timedelta(seconds=30)
+_SCHEDULE_TO_CLOSE: Final = timedelta(seconds=45)
+_HEARTBEAT: Final = timedelta(seconds=5)
+_QUICK_TRIES: Final = RetryPolicy(maximum_attempts=2)
+_UNTIL_WRITTEN: Final = RetryPolicy(maximum_interval=timedelta(seconds=30))
+_ATTEMPT_IN_FLIGHT: Final = timedelta(seconds=15)
+"""How long a void waits for an attempt in flight (billing-rules 6)."""
+_LONG_HISTORY: Final = 2_000
+
+
+@workflow.defn(name=SUBSCRIPTION)
+class SubscriptionWorkflow:
+    """The life of one subscription, from its start to the day on which nothing of it is owed or due."""
+
+    @workflow.init
+    def __init__(self, start: Start) -> None:
+        # Restored here and not in run(): a message can be handled before run() begins.
+        if start.rules > RULES:
+            raise RuntimeError(f"rules {start.rules} are newer than this worker's {RULES}: left to a newer worker")
+        self.requested_at = start.requested_at
+        self.state = start.carried or _opened(start)
+        self.first_period = self.state.periods
+        self.written = self.state.version
+        self.shown = self.state.status
+
+    @workflow.run
+    async def run(self, start: Start) -> Ended:
+        while True:
+            await self._show()
+            match step := next_step(self.state, self.now()):
+                case Finish():
+                    if await self._quiet():
+                        return Ended(self.state.id)
+                case Wait() if self._page_is_full() and await self._quiet():
+                    self._turn_the_page(start)
+                case Wait():
+                    await self._wait(step)
+                case _:
+                    await self._do(step)
+
+    # What arrives
+
+    @workflow.signal(name=FACTS_ARRIVED)
+    def facts_arrived(self) -> None:
+        """The inbox has rows about this subscription. What they say is read, never carried by the signal."""
+        self._learn(NewsArrived(self.now()))
+
+    @workflow.update
+    async def cancel(self, command: Cancel) -> Reply:
+        return await self._command(
+            CancelRequested(self.now(), command.at == "now", command.forgive, command.by, _request()), command.by
+        )
+
+    @cancel.validator
+    def _may_cancel(self, command: Cancel) -> None:
+        self._refuse(cancel_refusal(self.state, self.now(), now=command.at == "now"))
+
+    @workflow.update
+    async def undo_cancel(self, command: UndoCancel) -> Reply:
+        return await self._command(CancelUndone(self.now(), command.by, _request()), command.by)
+
+    @undo_cancel.validator
+    def _may_undo_cancel(self, command: UndoCancel) -> None:
+        self._refuse(undo_refusal(self.state, self.now()))
+
+    @workflow.update
+    async def pay_now(self, command: PayNow) -> Reply:
+        return await self._ask(Asked(_request(), "pay_now", self.now(), command.invoice, command.by))
+
+    @pay_now.validator
+    def _may_pay_now(self, command: PayNow) -> None:
+        attempt = self.state.attempt
+        if attempt is None or attempt.invoice != command.invoice:
+            self._refuse(refusal(self.state, self.now(), command.invoice, on_session=True))
+
+    @workflow.update
+    async def retry(self, command: Retry) -> Reply:
+        return await self._ask(Asked(_request(), "retry", self.now(), by=command.by))
+
+    @retry.validator
+    def _may_retry(self, command: Retry) -> None:
+        if self.state.attempt is None and not self.state.parked:
+            self._refuse(refusal(self.state, self.now(), None, on_session=False))
+
+    @workflow.update
+    async def void(self, command: Void) -> Reply:
+        asked = Asked(_request(), "void", self.now(), command.invoice, command.by, command.reason)
+        return await self._ask(asked, patience=_ATTEMPT_IN_FLIGHT if self.state.attempt else None)
+
+    @void.validator
+    def _may_void(self, command: Void) -> None:
+        self._refuse(None if debt.owed(self.state, command.invoice) else "invoice_not_open")
+
+    @workflow.query
+    def status(self) -> StatusView:
+        step = next_step(self.state, self.now())
+        wait = step if isinstance(step, Wait) else None
+        return StatusView(self.state, self.now(), wait.until if wait else self.now(), wait.why if wait else str(step))
+
+    @workflow.query
+    def schedule(self) -> Schedule:
+        items = sorted(agenda(self.state), key=lambda item: (item.at, item.rank))
+        return Schedule(tuple(ScheduleItem(i.at, i.action, i.rule, i.detail, i.amount) for i in items))
+
+    # How a step is done
+
+    def now(self) -> datetime:
+        """Never before what is known already: the API's clock and the facts may be ahead of this workflow's."""
+        return max(workflow.now(), self.requested_at, self.state.clock)
+
+    async def _do(self, step: Step) -> None:
+        """One activity; its facts, or that it failed, are applied to the state as it is by then."""
+        self.state = found = begin(self.state, step, self.now())
+        try:
+            outcome = await self._execute(step, found)
+        except ActivityError as error:
+            self._learn(_failure(step, error, self.now()))
+            return
+        unchanged = self.state is found
+        for fact in outcome.facts:
+            self._learn(fact)
+        if unchanged:
+            self.written = max(self.written, outcome.version)
+
+    async def _execute(self, step: Step, found: State) -> Outcome:
+        name, queue = _ACTIVITIES[type(step)]
+        asked_for = isinstance(step, VoidInvoice) or (isinstance(step, ChargeInvoice) and step.origin is Origin.PAY_NOW)
+        outcome: Outcome = await workflow.execute_activity(
+            name,
+            Work(found, step),
+            result_type=Outcome,
+            task_queue=queue,
+            start_to_close_timeout=_START_TO_CLOSE,
+            schedule_to_close_timeout=_SCHEDULE_TO_CLOSE,
+            heartbeat_timeout=_HEARTBEAT,
+            retry_policy=_QUICK_TRIES,
+            # One agency's month end must not starve another's, and nobody waits behind it.
+            priority=Priority(priority_key=1 if asked_for else 3, fairness_key=found.account),
+            summary=step.key,
+        )
+        return outcome
+
+    async def _wait(self, wait: Wait) -> None:
+        """A durable timer that only a fact which changes the plan interrupts."""
+        state = self.state
+
+        def changed() -> bool:
+            return self.state is not state and next_step(self.state, self.now()) != wait
+
+        timeout = wait.until - self.now() if wait.until else None
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(changed, timeout=timeout, timeout_summary=wait.why)
+
+    def _learn(self, fact: Fact) -> None:
+        self.state = apply(self.state, fact)
+
+    # How a command is answered
+
+    async def _command(self, fact: CancelRequested | CancelUndone, by: str) -> Reply:
+        """A command that takes effect at once: answered when it is in the books, whatever step is in flight."""
+        answer = self._answer(fact.request)
+        if answer is None:
+            await self._note(fact, by)
+        return Reply(answer or Answer(fact.request, "done"), self.state)
+
+    async def _ask(self, asked: Asked, patience: timedelta | None = None) -> Reply:
+        """A request that needs a step: answered when the step is done, or joined to one in flight."""
+        if self._answer(asked.id) is None:
+            await self._note(Requested(self.now(), asked), asked.by)
+        try:
+            await workflow.wait_condition(lambda: self._answer(asked.id) is not None, timeout=patience)
+        except TimeoutError:
+            self._learn(RequestRefused(self.now(), asked.id, "payment_in_progress"))
+        answer = self._answer(asked.id)
+        return Reply(answer or Answer(asked.id, "processing"), self.state)
+
+    async def _note(self, fact: Fact, by: str) -> None:
+        found = self.state
+        self._learn(fact)
+        await self._record(Record(found, (fact,), by))
+
+    async def _record(self, record: Record) -> None:
+        outcome = await workflow.execute_activity(
+            RECORD,
+            record,
+            result_type=Outcome,
+            task_queue=BILLING_QUEUE,
+            start_to_close_timeout=_START_TO_CLOSE,
+            heartbeat_timeout=_HEARTBEAT,
+            # Nothing can go on while the books are away: everything else needs them too.
+            retry_policy=_UNTIL_WRITTEN,
+            priority=Priority(priority_key=1, fairness_key=record.state.account),
+            summary="record",
+        )
+        self.written = max(self.written, outcome.version)
+
+    def _answer(self, request: str) -> Answer | None:
+        return next((a for a in self.state.answers if a.id == request), None)
+
+    def _refuse(self, code: str | None) -> None:
+        """Refuse an update before it is in history, unless it is one that was answered before."""
+        if code is None or self._answer(_request()):
+            return
+        possible = debt.possible_again(self.state, self.now()) if code == "card_limit" else None
+        raise ApplicationError(possible.isoformat() if possible else code, type=code, non_retryable=True)
+
+    # How a run ends
+
+    async def _show(self) -> None:
+        """The status is searchable; the books follow when a command or a failure came beside a step."""
+        if self.state.status is not self.shown:
+            workflow.upsert_search_attributes([STATUS.value_set(self.state.status.value)])
+            self.shown = self.state.status
+        if self._behind():
+            await self._record(Record(self.state, (), "system"))
+
+    def _behind(self) -> bool:
+        return self.written < self.state.version and isinstance(next_step(self.state, self.now()), Wait | Finish)
+
+    def _page_is_full(self) -> bool:
+        """A run's page is a period. Several missed ones are caught up inside one run, because none of them waits."""
+        return self.state.periods > self.first_period or workflow.info().get_current_history_length() > _LONG_HISTORY
+
+    async def _quiet(self) -> bool:
+        """Handlers that have their answers may return; False when something new came."""
+        if self.state.asked or self.state.news:
+            return False
+        state = self.state
+        await workflow.wait_condition(lambda: workflow.all_handlers_finished() or self.state is not state)
+        return self.state is state
+
+    def _turn_the_page(self, start: Start) -> None:
+        carried = replace(self.state, rules=RULES)
+        workflow.continue_as_new(
+            replace(start, rules=RULES, carried=carried),
+            search_attributes=search_attributes(carried),
+        )
+
+
+def _opened(start: Start) -> State:
+    return opened(
+        id=start.subscription,
+        agency=start.agency,
+        client=start.client,
+        account=start.account,
+        customer=start.customer,
+        zone=start.zone,
+        terms=start.terms,
+        rules=start.rules,
+        at=start.requested_at,
+        starts_at=start.starts_at,
+        first_free=start.first_free,
+        card=start.card,
+        grace=start.grace,
+    )
+
+
+def search_attributes(s: State) -> TypedSearchAttributes:
+    """What a run can be found by: who starts or continues it sets them, which costs no action."""
+    found_by: list[SearchAttributePair[str] | SearchAttributePair[datetime]] = [
+        SearchAttributePair(AGENCY, s.agency),
+        SearchAttributePair(STATUS, s.status.value),
+    ]
+    if s.period:
+        found_by.append(SearchAttributePair(PERIOD_END, s.period.end))
+    return TypedSearchAttributes(found_by)
+
+
+def _request() -> str:
+    info = workflow.current_update_info()
+    return info.id if info else ""
+
+
+def _failure(step: Step, error: ActivityError, now: datetime) -> StepFailed:
+    """That a step failed, with what Stripe asked us to wait: the rules say when to try again."""
+    cause = error.cause
+    asked = next(iter(cause.details), None) if isinstance(cause, ApplicationError) else None
+    retry_after = timedelta(seconds=asked) if isinstance(asked, int | float) else None
+    return StepFailed(now, step.key, str(cause or error), retry_after)
