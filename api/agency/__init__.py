@@ -1,0 +1,31 @@
+"""What an agency does: everything under /v1/agency, each of its own tenant."""
+
+from typing import Final
+
+from fastapi import APIRouter
+
+from api.agency import (
+    audit,
+    clients,
+    commands,
+    invoices,
+    notifications,
+    plans,
+    settings,
+    stripe,
+    subscriptions,
+    usage,
+)
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    stripe.router,
+    plans.router,
+    clients.router,
+    subscriptions.router,
+    commands.router,
+    invoices.router,
+    usage.router,
+    notifications.router,
+    settings.router,
+    audit.router,
+)

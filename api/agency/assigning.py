@@ -1,0 +1,220 @@
+"""Assigning a plan: everything that must hold, what Stripe must know, and one transaction (billing-rules 8)."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal, Self
+
+import asyncpg
+from pydantic import Field, TypeAdapter, model_validator
+
+from adapters.postgres import agencies, outbox, plans, projection, trail
+from adapters.postgres.agencies import Account, Agency
+from adapters.postgres.clients import Client
+from adapters.postgres.plans import Plan
+from adapters.postgres.pool import transaction
+from adapters.postgres.subscriptions import Subscription, current_subscription
+from api import fields
+from api.agency.stripe import refresh
+from api.agency.tenant import connected_account, customer_of, own_agency, own_client
+from api.conflicts import conflict
+from api.fields import Id, Instant, Whole
+from api.ids import made_id
+from api.money import MoneyIn
+from api.openapi import example
+from api.problems import Forbidden, InvalidFields
+from api.services import Services
+from api.tokens import Caller
+from billing.periods import START_AHEAD, START_BACK
+from billing.state import RULES
+from billing.subscription import opened
+from workflows.messages import Start
+
+_START: Final[TypeAdapter[Start]] = TypeAdapter(Start)
+START: Final = "start"
+"""The outbox's word for a subscription to be started."""
+
+
+class SpendCap(fields.Request):
+    amount: MoneyIn
+    action: Literal["notify", "block"]
+
+
+class AssignIn(
+    fields.Request,
+    json_schema_extra=example(
+        plan_id="pln_3f5m7kq2n4b6c8d0e2f4", start="now", first_period="bill", collection="automatic"
+    ),
+):
+    """`starts_at` is the anchor, up to 31 days back or 366 ahead (default: now). `start: first_card` takes the
+    instant at which a card is saved instead. `first_period: free` is for clients who paid for it elsewhere."""
+
+    plan_id: Id
+    trial_days: Annotated[Whole, Field(ge=0, le=730)] = 0
+    start: Literal["now", "first_card"] = "now"
+    starts_at: Instant | None = None
+    first_period: Literal["bill", "free"] = "bill"
+    collection: Literal["automatic", "manual"] = "automatic"
+    spend_cap: SpendCap | None = None
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Self:
+        if self.start == "first_card" and self.starts_at:
+            raise ValueError("starts_at does not go with start: first_card")
+        return self
+
+
+async def assign(
+    services: Services, caller: Caller, client_id: str, body: AssignIn, seed: str
+) -> tuple[Subscription, bool]:
+    """The client's subscription to the plan, and whether it is new; the same again changes nothing.
+
+    Raises Conflict `already_subscribed`, `stripe_not_ready` or `client_archived`, Forbidden `billing_not_available`,
+    InvalidFields.
+    """
+    _refuse_unavailable(body)
+    client, plan = await own_client(services, caller, client_id), await _plan(services, caller, body.plan_id)
+    known = await _same(services, client, plan, body)
+    if known:
+        return known, False
+    agency = await own_agency(services, caller)
+    now = services.clock.now()
+    account = await _may_sell(services, agency, client, plan, body, now)
+    customer = await customer_of(services, client, account)
+    await _price(services, plan, account)
+    start = _start(agency, client, plan, body, account, customer, made_id("sub", seed), now)
+    try:
+        await _enter(services, caller, start, _asked(body), now)
+    except asyncpg.UniqueViolationError:
+        known = await _same(services, client, plan, body)
+        if known is None:
+            raise
+        return known, False
+    made = await current_subscription(services.database, client.agency_id, client.id)
+    assert made is not None, "what was just committed"
+    return made, True
+
+
+def _refuse_unavailable(body: AssignIn) -> None:
+    later = {
+        "trial_days": body.trial_days > 0,
+        "collection": body.collection == "manual",
+        "spend_cap": body.spend_cap is not None,
+    }
+    refused = [(name, "is not available in this version") for name, asked in later.items() if asked]
+    if refused:
+        raise InvalidFields(*refused, code="not_available")
+
+
+async def _plan(services: Services, caller: Caller, plan_id: str) -> Plan:
+    plan = await plans.plan(services.database, caller.agency, plan_id)
+    if plan is None:
+        raise InvalidFields(("plan_id", "is not a plan of this agency"))
+    return plan
+
+
+async def _same(services: Services, client: Client, plan: Plan, body: AssignIn) -> Subscription | None:
+    """The running subscription when it was assigned by the same request. Raises Conflict when by another one."""
+    known = await current_subscription(services.database, client.agency_id, client.id)
+    if known is None or known.state.status == "cancelled":
+        return None
+    same = (known.plan_id, known.plan_version, known.request) == (plan.id, plan.version, _asked(body))
+    if not same:
+        raise conflict("already_subscribed")
+    return known
+
+
+def _asked(body: AssignIn) -> dict[str, Any]:
+    """The request as it is compared and kept: an instant in any offset is the same instant."""
+    asked = body.model_dump(mode="json")
+    return {**asked, "starts_at": body.starts_at.timestamp() if body.starts_at else None}
+
+
+async def _may_sell(
+    services: Services, agency: Agency, client: Client, plan: Plan, body: AssignIn, now: datetime
+) -> str:
+    """The connected account, once everything holds that must hold for a new subscription."""
+    if client.archived_at:
+        raise conflict("client_archived")
+    if body.starts_at and not now - START_BACK <= body.starts_at <= now + START_AHEAD:
+        raise InvalidFields(("starts_at", "is more than 31 days back or 366 days ahead"))
+    if agency.tier not in agencies.SELLING_TIERS:
+        raise Forbidden("The agency's tier does not include billing.", code="billing_not_available")
+    account, account_id = await connected_account(services, agency.id)
+    if not (account.healthy or await _healthy_by_now(services, agency, account)):
+        raise conflict("stripe_not_ready")
+    country = await services.directory.country(agency.country, now)
+    if country is None or plan.currency not in country.currencies:
+        raise InvalidFields(
+            ("plan_id", f"the agency's Stripe account can't charge {plan.currency}"), code="currency_not_supported"
+        )
+    return account_id
+
+
+async def _healthy_by_now(services: Services, agency: Agency, account: Account) -> bool:
+    """What the books say may be older than Stripe's last word."""
+    await refresh(services, account)
+    fresh = await agencies.account(services.database, agency.id)
+    return fresh is not None and fresh.healthy
+
+
+async def _price(services: Services, plan: Plan, account: str) -> None:
+    """Product and price at Stripe, where the agency sees them."""
+    if plan.account_id == account:
+        return
+    made = await services.directory.create_plan_price(
+        account, plan.id, plan.version, name=plan.name, currency=plan.currency, price=plan.price
+    )
+    await plans.priced(services.database, plan, account, made.product, made.price)
+
+
+def _start(
+    agency: Agency, client: Client, plan: Plan, body: AssignIn, account: str, customer: str, id: str, now: datetime
+) -> Start:
+    return Start(
+        subscription=id,
+        agency=agency.id,
+        client=client.id,
+        account=account,
+        customer=customer,
+        zone=agency.timezone,
+        terms=plan.terms,
+        rules=RULES,
+        requested_at=now,
+        starts_at=None if body.start == "first_card" else body.starts_at or now,
+        first_free=body.first_period == "free",
+        card=client.card,
+        grace=agency.grace,
+    )
+
+
+async def _enter(services: Services, caller: Caller, start: Start, asked: dict[str, Any], now: datetime) -> None:
+    """Row and start in one transaction: delivery brings the start to Temporal, also when that is away now."""
+    state = opened(
+        id=start.subscription,
+        agency=start.agency,
+        client=start.client,
+        account=start.account,
+        customer=start.customer,
+        zone=start.zone,
+        terms=start.terms,
+        rules=start.rules,
+        at=start.requested_at,
+        starts_at=start.starts_at,
+        first_free=start.first_free,
+        card=start.card,
+        grace=start.grace,
+    )
+    async with transaction(services.database) as connection:
+        await projection.open_subscription(connection, state, asked, now)
+        payload = _START.dump_python(start, mode="json")
+        await outbox.add(connection, start.agency, START, f"{START}:{start.subscription}", payload, now)
+        await trail.write(
+            connection,
+            start.agency,
+            at=now,
+            who=caller.name,
+            what="plan_assigned",
+            client=start.client,
+            subscription=start.subscription,
+            detail={"plan": start.terms.plan, "version": start.terms.version, **asked},
+            dedupe_key=f"{start.subscription}:assigned",
+        )

@@ -1,0 +1,88 @@
+"""What an agency orders of a running subscription: cancel, take that back, retry."""
+
+from http import HTTPStatus
+from typing import Any, Literal
+
+from fastapi import Request
+from starlette.responses import JSONResponse, Response
+
+from api import fields
+from api.agency.subscriptions import own_subscription
+from api.agency.tenant import agency_router
+from api.commands import Command, Processing, command
+from api.fields import Answer
+from api.guard import Calling
+from api.idempotency import update_id
+from api.live import Live
+from api.openapi import conflicts, example
+from api.services import Services, Used
+from api.subscription_out import SubscriptionOut, subscription_out
+from api.tokens import Caller
+from billing.state import Forgive
+from workflows.messages import Cancel, Retry, UndoCancel
+
+router = agency_router("Subscriptions", "/clients/{client_id}/subscription")
+
+
+class ProcessingOut(Answer, json_schema_extra=example(status="processing")):
+    """Accepted; the outcome is not known yet. The same Idempotency-Key asked again gives it."""
+
+    status: Literal["processing"]
+
+
+class CancelIn(fields.Request, json_schema_extra=example(at="period_end", forgive="none")):
+    """`forgive` lets go of the open invoices, or of those and the usage to date (`all`)."""
+
+    at: Literal["period_end", "now"] = "period_end"
+    forgive: Forgive = Forgive.NONE
+
+
+Ordered = SubscriptionOut | Response
+
+
+def processing() -> Response:
+    return JSONResponse(ProcessingOut(status="processing").model_dump(), HTTPStatus.ACCEPTED)
+
+
+def _answers(*codes: str) -> dict[int | str, dict[str, Any]]:
+    return {202: {"description": "Not settled yet", "model": ProcessingOut}, **conflicts(*codes)}
+
+
+@router.post(
+    "/cancel",
+    summary="Cancel",
+    response_model=SubscriptionOut,
+    responses=_answers("already_cancelled", "cancel_pending"),
+)
+async def cancel(client_id: str, body: CancelIn, services: Used, caller: Calling, request: Request) -> Ordered:
+    """At the period's end it can be undone until then; `now` bills the overage to date and refunds nothing."""
+    return await _ordered(services, caller, client_id, Cancel(body.at, body.forgive, caller.name), request)
+
+
+@router.delete(
+    "/cancel",
+    summary="Take back a cancellation",
+    response_model=SubscriptionOut,
+    responses=_answers("no_pending_cancel"),
+)
+async def undo_cancel(client_id: str, services: Used, caller: Calling, request: Request) -> Ordered:
+    return await _ordered(services, caller, client_id, UndoCancel(caller.name), request)
+
+
+@router.post(
+    "/retry",
+    summary="Try the open invoices now",
+    response_model=SubscriptionOut,
+    responses=_answers("nothing_to_collect", "no_payment_method", "new_card_required", "action_required", "card_limit"),
+)
+async def retry(client_id: str, services: Used, caller: Calling, request: Request) -> Ordered:
+    """Also lets go of what was parked: a retry says that a person has looked into it."""
+    return await _ordered(services, caller, client_id, Retry(caller.name), request)
+
+
+async def _ordered(services: Services, caller: Caller, client_id: str, order: Command, request: Request) -> Ordered:
+    target = await own_subscription(services, caller, client_id)
+    reply = await command(services, target, order, update_id(request))
+    if isinstance(reply, Processing):
+        return processing()
+    return subscription_out(Live(reply.state, max(reply.state.clock, services.clock.now()), "workflow"))

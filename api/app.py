@@ -1,0 +1,79 @@
+"""The HTTP application: routes by audience, one form for every refusal, one document."""
+
+import contextlib
+import re
+from collections.abc import AsyncIterator, Sequence
+from importlib.metadata import version
+from typing import Final
+from uuid import uuid4
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from temporalio.client import Interceptor
+
+from adapters.settings import Settings, load_settings
+from api import agency, health, openapi, platform, portal, problems, unavailable, usage, webhooks
+from api.services import open_services
+
+REQUEST_ID: Final = "X-Request-Id"
+_GIVEN_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+def create_app(settings: Settings | None = None, interceptors: Sequence[Interceptor] = ()) -> FastAPI:
+    """The application; uvicorn calls it without arguments, and settings come from the environment.
+
+    `interceptors` go into the Temporal client: the sandbox stamps starts with its clock.
+    """
+    known = settings or load_settings()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_services(known, interceptors) as app.state.services:
+            yield
+
+    app = FastAPI(
+        title="Retainer",
+        version=version("retainer"),
+        lifespan=lifespan,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+    )
+    for router in (platform.router, *agency.ROUTERS, *portal.ROUTERS, usage.router, webhooks.router, health.router):
+        app.include_router(router)
+    app.include_router(unavailable.router())
+    app.add_middleware(RequestIds)
+    for refused in (problems.Problem, HTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(refused, problems.on_error)
+    app.openapi = lambda: _once(app)  # type: ignore[method-assign]  # FastAPI's own way to extend the document
+    return app
+
+
+def _once(app: FastAPI) -> openapi.Json:
+    if app.openapi_schema is None:
+        app.openapi_schema = openapi.document(app)
+    return app.openapi_schema
+
+
+class RequestIds:
+    """Gives every answer its X-Request-Id: the caller's own, where it has a usable form."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get(REQUEST_ID, "")
+        request_id = given if _GIVEN_ID.fullmatch(given) else uuid4().hex
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+            await send(message)
+
+        await self._app(scope, receive, send_with_id)

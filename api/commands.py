@@ -1,0 +1,105 @@
+"""From HTTP to the workflow: commands are updates, accepted within 3 s and answered within 20 s (architecture)."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Final
+
+from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateHandle, WorkflowUpdateStage
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from adapters.postgres.pool import Pool
+from adapters.postgres.subscriptions import Subscription, subscription
+from adapters.temporal import TemporalAway, within
+from api.conflicts import conflict
+from api.live import handle_of
+from api.problems import TemporarilyUnavailable
+from api.services import Services
+from billing.requests import cancel_refusal, refusal, undo_refusal
+from billing.state import State
+from workflows.messages import Cancel, PayNow, Reply, Retry, UndoCancel, Void
+from workflows.subscription import SubscriptionWorkflow
+
+ACCEPT_SECONDS: Final = 3.0
+ANSWER_SECONDS: Final = 20.0
+
+Command = Cancel | UndoCancel | PayNow | Retry | Void
+_UPDATES: Final[dict[type[Command], Any]] = {
+    Cancel: SubscriptionWorkflow.cancel,
+    UndoCancel: SubscriptionWorkflow.undo_cancel,
+    PayNow: SubscriptionWorkflow.pay_now,
+    Retry: SubscriptionWorkflow.retry,
+    Void: SubscriptionWorkflow.void,
+}
+
+
+@dataclass(frozen=True)
+class Processing:
+    """Accepted, and its outcome not known yet: the same key asked again gives it."""
+
+
+async def command(services: Services, target: Subscription, order: Command, update_id: str) -> Reply | Processing:
+    """Give the order to the subscription's workflow; the same `update_id` is the same order.
+
+    Raises Conflict with the rules' code when it is refused, TemporarilyUnavailable when it could not be accepted.
+    """
+    if target.finished:
+        raise _refused_when_over(target.state, order)
+    try:
+        handle = await within(ACCEPT_SECONDS, _start(services, target.id, order, update_id))
+        reply = await asyncio.wait_for(handle.result(), ANSWER_SECONDS)
+    except TimeoutError:
+        return Processing()
+    except TemporalAway as error:
+        raise TemporarilyUnavailable("The billing engine does not answer just now. Nothing was changed.") from error
+    except WorkflowUpdateFailedError as error:
+        raise _refusal(error) from error
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise await _absent(services.database, target.id, order) from error
+        if error.status is RPCStatusCode.DEADLINE_EXCEEDED:
+            return Processing()
+        raise
+    if reply.answer.result == "processing":
+        return Processing()
+    if reply.answer.result == "refused":
+        raise conflict(reply.answer.code or "refused", reply.answer.detail)
+    return reply
+
+
+async def _start(services: Services, subscription: str, order: Command, update_id: str) -> WorkflowUpdateHandle[Reply]:
+    handle: WorkflowUpdateHandle[Reply] = await handle_of(services, subscription).start_update(
+        _UPDATES[type(order)], order, id=update_id, wait_for_stage=WorkflowUpdateStage.ACCEPTED
+    )
+    return handle
+
+
+def _refusal(error: WorkflowUpdateFailedError) -> Exception:
+    """The validator's word. Anything else failed inside the workflow: it may be asked again."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type:
+        possible = cause.type == "card_limit" and cause.message != "card_limit"
+        return conflict(cause.type, f"The card can be tried again at {cause.message}." if possible else None)
+    return TemporarilyUnavailable("The billing engine could not answer. Ask again with the same Idempotency-Key.")
+
+
+async def _absent(pool: Pool, target: str, order: Command) -> Exception:
+    """There is no running workflow: it is over, or its start is still on its way."""
+    known = await subscription(pool, target)
+    if known and known.finished:
+        return _refused_when_over(known.state, order)
+    return TemporarilyUnavailable("The subscription is just being started. Nothing was changed.")
+
+
+def _refused_when_over(state: State, order: Command) -> Exception:
+    """What the rules say of the order when nothing will ever happen again."""
+    match order:
+        case Cancel(at=at):
+            code = cancel_refusal(state, state.clock, now=at == "now") or "already_cancelled"
+        case UndoCancel():
+            code = undo_refusal(state, state.clock) or "no_pending_cancel"
+        case Retry():
+            code = refusal(state, state.clock, None, on_session=False) or "nothing_to_collect"
+        case PayNow(invoice=invoice) | Void(invoice=invoice):
+            code = refusal(state, state.clock, invoice, on_session=True) or "invoice_not_open"
+    return conflict(code)

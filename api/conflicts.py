@@ -1,0 +1,34 @@
+"""The words for what stands in a request's way (409), each with the sentence that people are told."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from api.problems import Conflict
+
+SENTENCES: Final[Mapping[str, str]] = {
+    "action_required": "The bank asks the client to confirm the payment.",
+    "agency_frozen": "The agency's Stripe account can't charge just now.",
+    "already_cancelled": "The subscription is cancelled already.",
+    "already_subscribed": "The client has another subscription.",
+    "cancel_pending": "A cancellation is agreed already.",
+    "card_limit": "The card was tried too often.",
+    "client_archived": "The client is archived.",
+    "external_id_taken": "Another client has this external_id.",
+    "idempotency_key_reused": "The key was used for another content. Take a new key.",
+    "invoice_not_open": "The invoice is not open.",
+    "invoice_paid": "The invoice is paid. A refund gives the money back.",
+    "invoice_parked": "The invoice is held for review.",
+    "new_card_required": "The card was refused for good. Another card is needed.",
+    "no_payment_method": "No card is on file.",
+    "no_pending_cancel": "There is no cancellation to undo.",
+    "nothing_to_collect": "Nothing is open.",
+    "payment_in_progress": "A payment is being made. Ask again when it is settled.",
+    "request_in_progress": "The first request under this key is still being answered.",
+    "stripe_not_ready": "The agency's Stripe account is not ready to charge.",
+    "subscription_running": "The client has a subscription that is not over.",
+}
+
+
+def conflict(code: str, detail: str | None = None) -> Conflict:
+    """The refusal with this code; `detail` where there is more to say than its sentence."""
+    return Conflict(code, detail or SENTENCES.get(code, "The state of things refuses this."))

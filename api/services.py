@@ -1,0 +1,66 @@
+"""What the routes work with, built once per process. The sandbox builds the same with its client interceptor."""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from fastapi import Depends
+from starlette.requests import Request
+from temporalio.client import Client, Interceptor
+
+from adapters import temporal
+from adapters.clock import FileClock, WallClock, clock_of
+from adapters.postgres.pool import Pool, open_pool
+from adapters.settings import Settings
+from adapters.stripe.connection import connect
+from adapters.stripe.directory import StripeDirectory
+from adapters.stripe.payments import StripePayments
+from api.tokens import Tokens
+
+_STRIPE_SECONDS: Final = 15.0
+"""A person waits for the answer: less than the 20 s that a step of a workflow gives Stripe."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything outside that the API uses."""
+
+    settings: Settings
+    tokens: Tokens
+    clock: WallClock | FileClock
+    """Business time. Tokens, signatures and idempotency keys stay on the system clock."""
+    database: Pool
+    directory: StripeDirectory
+    payments: StripePayments
+    temporal: Client
+
+
+@contextlib.asynccontextmanager
+async def open_services(settings: Settings, interceptors: Sequence[Interceptor] = ()) -> AsyncIterator[Services]:
+    """The services of one process; closed with the block. Temporal and Stripe may be away: they are asked when used."""
+    async with contextlib.AsyncExitStack() as stack:
+        database = await stack.enter_async_context(
+            open_pool(settings.database_url.get_secret_value(), settings.database_pool_size)
+        )
+        key = settings.stripe_api_key.get_secret_value()
+        connection = connect(key, settings.stripe_api_base, timeout=_STRIPE_SECONDS)
+        stack.push_async_callback(connection.close)
+        yield Services(
+            settings=settings,
+            tokens=Tokens(settings),
+            clock=clock_of(settings),
+            database=database,
+            directory=StripeDirectory(connection),
+            payments=StripePayments(connection),
+            temporal=await temporal.connect(lazy=True, interceptors=interceptors),
+        )
+
+
+def of_request(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+Used = Annotated[Services, Depends(of_request)]
+"""A route's parameter: the services of its process."""

@@ -1,0 +1,70 @@
+"""What the contract names and this version does not do yet: each path is there, asks who calls, and answers 422."""
+
+from typing import Final, NoReturn
+
+from fastapi import APIRouter
+
+from api.guard import BEARER, guarded
+from api.openapi import refusals
+from api.problems import NotAvailable
+from api.tokens import Role
+
+_CLIENT: Final = "/v1/agency/clients/{client_id}"
+_SUBSCRIPTION: Final = f"{_CLIENT}/subscription"
+_INVOICE: Final = "/v1/agency/invoices/{invoice_id}"
+_ENDPOINT: Final = "/v1/agency/webhook-endpoints"
+
+PATHS: Final[tuple[tuple[str, str, str], ...]] = (
+    ("POST", "/v1/agency/stripe/oauth-links", "Connect an existing Stripe account"),
+    ("GET", "/v1/agency/stripe/prices", "Prices that could be imported"),
+    ("POST", "/v1/agency/plans/import", "Make a plan of a Stripe price"),
+    ("POST", "/v1/agency/plans/{plan_id}/versions", "Make a new version of a plan"),
+    ("POST", "/v1/agency/plans/{plan_id}/archive", "Archive a plan"),
+    ("POST", f"{_CLIENT}/card-requests", "Mail the client a link to enter a card"),
+    ("POST", f"{_CLIENT}/invoices", "Make a custom invoice"),
+    ("POST", f"{_SUBSCRIPTION}/plan-changes", "Change the plan"),
+    ("DELETE", f"{_SUBSCRIPTION}/plan-changes/pending", "Take back a plan change"),
+    ("POST", f"{_SUBSCRIPTION}/pause", "Pause at period end"),
+    ("DELETE", f"{_SUBSCRIPTION}/pause", "Take back a pause"),
+    ("POST", f"{_SUBSCRIPTION}/resume", "Resume"),
+    ("POST", f"{_SUBSCRIPTION}/extend", "Move the next retry"),
+    ("POST", f"{_SUBSCRIPTION}/review", "Decide on a parked invoice"),
+    ("PATCH", _SUBSCRIPTION, "Change spend cap or collection"),
+    ("POST", f"{_INVOICE}/mark-uncollectible", "Write an invoice off"),
+    ("POST", f"{_INVOICE}/mark-paid", "Mark an invoice paid elsewhere"),
+    ("POST", f"{_INVOICE}/send", "Send an invoice"),
+    ("POST", f"{_INVOICE}/reissue", "Reissue an invoice"),
+    ("POST", f"{_INVOICE}/refunds", "Refund an invoice"),
+    ("POST", f"{_INVOICE}/credit-notes", "Make a credit note"),
+    ("POST", "/v1/agency/settings/dunning/preview", "Preview another retry policy"),
+    ("POST", "/v1/agency/settings/dunning/apply", "Apply the retry policy to running ladders"),
+    ("GET", _ENDPOINT, "Outbound webhook endpoints"),
+    ("POST", _ENDPOINT, "Add an outbound webhook endpoint"),
+    ("DELETE", f"{_ENDPOINT}/{{endpoint_id}}", "Remove an outbound webhook endpoint"),
+    ("GET", f"{_ENDPOINT}/{{endpoint_id}}/deliveries", "Deliveries of an endpoint"),
+    ("POST", f"{_ENDPOINT}/{{endpoint_id}}/deliveries/{{delivery_id}}/resend", "Send a delivery again"),
+    ("POST", f"{_ENDPOINT}/{{endpoint_id}}/rotate-secret", "Rotate an endpoint's secret"),
+    ("GET", "/v1/agency/findings", "What reconciliation found"),
+    ("GET", "/v1/agency/summary", "Figures per currency"),
+    ("GET", "/v1/agency/export/invoices.csv", "All invoices as CSV"),
+)
+
+
+def router() -> APIRouter:
+    routes = APIRouter(route_class=guarded(Role.AGENCY, plain=True), dependencies=[BEARER], tags=["Not available yet"])
+    for method, path, summary in PATHS:
+        routes.add_api_route(
+            path,
+            _not_available,
+            methods=[method],
+            summary=summary,
+            name=f"{method.lower()} {path}",
+            responses=refusals(422, "not_available"),
+            status_code=422,
+            response_model=None,
+        )
+    return routes
+
+
+async def _not_available() -> NoReturn:
+    raise NotAvailable("This part of the contract is not available in this version.")
