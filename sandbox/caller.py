@@ -1,0 +1,56 @@
+"""A caller of an HTTP API of ours: JSON in, JSON out, refusals as exceptions."""
+
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+TIMEOUT_SECONDS = 180.0
+"""An advance over months answers when all is at rest."""
+
+
+class ApiRefused(Exception):
+    """An answer that is no success, with the API's own words for it."""
+
+    def __init__(self, method: str, path: str, reply: httpx.Response) -> None:
+        problem: dict[str, Any] = reply.json() if "json" in reply.headers.get("content-type", "") else {}
+        self.status = reply.status_code
+        self.code: str = problem.get("code", "")
+        named = [f"{error['field']}: {error['detail']}" for error in problem.get("errors", ())]
+        super().__init__(
+            f"{method} {path}: {self.status} {self.code} {problem.get('detail', reply.text)} {named or ''}"
+        )
+
+
+class Caller:
+    """One base address and one token; closed with the block."""
+
+    def __init__(self, base: str, token: str | None = None) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.AsyncClient(base_url=base, headers=headers, timeout=TIMEOUT_SECONDS)
+
+    async def __aenter__(self) -> "Caller":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def get(self, path: str, **query: str | int) -> Any:
+        return self._answer(await self._http.get(path, params=query), "GET", path)
+
+    async def post(self, path: str, body: object) -> Any:
+        return self._answer(await self._http.post(path, json=body), "POST", path)
+
+    async def put(self, path: str, body: object) -> Any:
+        return self._answer(await self._http.put(path, json=body), "PUT", path)
+
+    async def patch(self, path: str, body: object) -> Any:
+        return self._answer(await self._http.patch(path, json=body), "PATCH", path)
+
+    @staticmethod
+    def _answer(reply: httpx.Response, method: str, path: str) -> Any:
+        if not reply.is_success:
+            raise ApiRefused(method, path, reply)
+        return reply.json()

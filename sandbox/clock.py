@@ -1,0 +1,125 @@
+"""The time machine: moves the sandbox's one clock and every running workflow from one due time to the next.
+
+A discrete-event loop (architecture, "Time"): wait until all is at rest, find the next due time, write the offset, hop
+every workflow there, and again. Nothing in the product knows that it is there.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from temporalio.service import RPCError
+
+from sandbox.home import Home
+from sandbox.runs import Run, Runs
+
+ONE_STEP = timedelta(seconds=60)
+"""Due times as close as this are one step: a workflow that is a little late loses nothing."""
+HOPPABLE = timedelta(seconds=1)
+"""Less than this passes by itself."""
+RAN_AWAY = timedelta(seconds=2)
+REST_TIMEOUT_SECONDS = 60.0
+POLL_SECONDS = 0.02
+
+
+class NotAtRest(Exception):
+    """Something is still under way after the patience is over: `waited_for` says what."""
+
+    def __init__(self, waited_for: list[str]) -> None:
+        super().__init__("; ".join(waited_for))
+        self.waited_for = waited_for
+
+
+class RanAway(Exception):
+    """A workflow is ahead of the sandbox's clock: what it did since then cannot be trusted."""
+
+
+@dataclass(frozen=True)
+class Queues:
+    """What is under way outside the workflows, and when the next of it falls due by the sandbox's clock."""
+
+    under_way: list[str]
+    next_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Journey:
+    """What one advance did: `moved` workflow hops in `steps` steps."""
+
+    started_at: datetime
+    now: datetime
+    steps: int
+    moved: int
+
+
+class TimeMachine:
+    """One advance at a time. `queues` looks at inbox, outbox and emulator."""
+
+    def __init__(self, home: Home, runs: Runs, queues: Callable[[datetime], Awaitable[Queues]]) -> None:
+        self._home = home
+        self._runs = runs
+        self._queues = queues
+        self._one_at_a_time = asyncio.Lock()
+
+    def now(self) -> datetime:
+        """The sandbox's time."""
+        return self._home.now()
+
+    async def advance(self, target: datetime, rest_timeout_seconds: float = REST_TIMEOUT_SECONDS) -> Journey:
+        """Move everything to `target`; a target in the past only waits for rest. Raises NotAtRest, RanAway."""
+        async with self._one_at_a_time:
+            started_at, steps, moved = self.now(), 0, 0
+            while True:
+                runs, queues = await self._rest(rest_timeout_seconds)
+                now = self.now()
+                stop = self._next_stop(runs, queues, now, target)
+                late = [run for run in runs if stop - run.clock >= HOPPABLE]
+                if stop - now >= HOPPABLE:
+                    self._home.write_offset((stop - datetime.now(UTC)).total_seconds())
+                elif not late and target <= now:
+                    return Journey(started_at, now, steps, moved)
+                elif not late:
+                    await asyncio.sleep(POLL_SECONDS)
+                    continue
+                await asyncio.gather(*(self._runs.hop(run, stop) for run in late))
+                steps, moved = steps + 1, moved + len(late)
+
+    async def rest(self, timeout_seconds: float = REST_TIMEOUT_SECONDS) -> None:
+        """Return when all is at rest. Raises NotAtRest."""
+        async with self._one_at_a_time:
+            await self._rest(timeout_seconds)
+
+    def _next_stop(self, runs: list[Run], queues: Queues, now: datetime, target: datetime) -> datetime:
+        dues = [due for due in (queues.next_at, *(run.next_at for run in runs)) if due]
+        earliest = min((*dues, target))
+        together = max(due for due in (*dues, earliest) if due <= earliest + ONE_STEP)
+        return max(now, min(together, target))
+
+    async def _rest(self, timeout_seconds: float) -> tuple[list[Run], Queues]:
+        """Two looks in a row that find everything idle and nothing changed: between them, all was at rest."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_seconds
+        before: object = None
+        while True:
+            queues = await self._queues(self.now())
+            try:
+                runs = await self._runs.look()
+            except RPCError as error:
+                runs, queues = [], Queues([*queues.under_way, f"temporal does not answer: {error.message}"], None)
+            self._check(runs)
+            waited_for = queues.under_way + [f"{run.id} {run.busy}" for run in runs if run.busy]
+            seen = [(run.id, run.events) for run in runs]
+            if not waited_for and seen == before:
+                return runs, queues
+            if loop.time() > deadline:
+                raise NotAtRest(waited_for or ["it never stays at rest"])
+            before = None if waited_for else seen
+            if waited_for:
+                await asyncio.sleep(POLL_SECONDS)
+
+    def _check(self, runs: list[Run]) -> None:
+        now = self.now()
+        for run in runs:
+            if run.clock > now + RAN_AWAY:
+                raise RanAway(f"{run.id} is at {run.clock:%Y-%m-%d %H:%M:%S}, the sandbox at {now:%Y-%m-%d %H:%M:%S}")

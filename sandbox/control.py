@@ -1,0 +1,154 @@
+"""The control API: time, trouble, people outside the product, and a look into the books. On loopback, without login."""
+
+from datetime import UTC, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.problems import InvalidFields, NotAvailable, NotFound, Problem, on_error, response
+from api.tokens import Caller, issue
+from sandbox import bodies
+from sandbox.bodies import rfc3339
+from sandbox.check import check
+from sandbox.clock import NotAtRest
+from sandbox.emulator import EmulatorRefused
+from sandbox.people import People
+from sandbox.stack import PROCESSES, Sandbox
+from sandbox.timeline import timeline
+
+TOKEN_LIFETIME = timedelta(days=30)
+Json = dict[str, Any]
+
+
+class StillMoving(Problem):
+    """`waited_for` stands in the detail: what was still under way when patience was over."""
+
+    status = HTTPStatus.GATEWAY_TIMEOUT
+    code = "not_at_rest"
+
+
+def create_control(sandbox: Sandbox) -> FastAPI:
+    """The application over a running sandbox."""
+    app = FastAPI(title="Retainer sandbox", redirect_slashes=False)
+    _time(app, sandbox)
+    _books(app, sandbox)
+    _people(app, People(sandbox))
+    _trouble(app, sandbox)
+    for refused in (Problem, HTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(refused, on_error)
+    app.add_exception_handler(NotAtRest, _on_not_at_rest)
+    app.add_exception_handler(EmulatorRefused, _on_refused)
+    return app
+
+
+def _time(app: FastAPI, sandbox: Sandbox) -> None:
+    @app.get("/clock")
+    async def clock() -> Json:
+        return {"now": rfc3339(sandbox.machine.now())}
+
+    @app.post("/clock/advance")
+    async def advance(call: bodies.Advance) -> Json:
+        now = sandbox.machine.now()
+        target = now + timedelta(days=call.days) if call.days else call.to
+        assert target, "the call's own check: days or to"
+        if target < now:
+            raise InvalidFields(("to", f"is in the past: it is {rfc3339(now)} in the sandbox"))
+        last = await sandbox.pool.fetchval("SELECT coalesce(max(id), 0) FROM audit")
+        journey = await sandbox.machine.advance(target.astimezone(UTC))
+        facts = await timeline(sandbox.pool, after=last)
+        return {"now": rfc3339(journey.now), "moved": journey.moved, "facts": [entry.as_json() for entry in facts]}
+
+
+def _books(app: FastAPI, sandbox: Sandbox) -> None:
+    @app.get("/check")
+    async def invariants() -> Json:
+        await sandbox.machine.rest()
+        report = await check(sandbox)
+        return report.as_json()
+
+    @app.get("/timeline")
+    async def story(client_id: str | None = None, after: int = 0) -> Json:
+        known = "SELECT 1 FROM clients WHERE id = $1"
+        if client_id is not None and not await sandbox.pool.fetchval(known, client_id):
+            raise NotFound("There is no such client.")
+        return {"data": [entry.as_json() for entry in await timeline(sandbox.pool, client_id, after=after)]}
+
+    @app.get("/books")
+    async def books() -> Json:
+        found: Json = await sandbox.emulator.ask("books")
+        return found
+
+    @app.get("/pids")
+    async def pids() -> Json:
+        running = sandbox.supervisor.pids()
+        return {name: running[name] for name in PROCESSES}
+
+    @app.post("/tokens")
+    async def tokens(call: bodies.MakeToken) -> Json:
+        caller = Caller(call.role, "sandbox", call.agency_id or "", call.client_id or "", frozenset(call.permissions))
+        return {"token": issue(sandbox.settings, caller, TOKEN_LIFETIME)}
+
+    _later(app, "GET", "/mail")
+
+
+def _people(app: FastAPI, people: People) -> None:
+    @app.post("/cards")
+    async def type_card(call: bodies.TypeCard) -> Json:
+        return await people.type_card(call)
+
+    @app.post("/cards/behaviour")
+    async def behaviour(call: bodies.CardBehaviour) -> Json:
+        return await people.set_behaviour(call)
+
+    @app.post("/hosted-invoices")
+    async def hosted(call: bodies.HostedInvoice) -> Json:
+        return await people.on_hosted_page(call)
+
+    @app.post("/dashboard")
+    async def dashboard(call: bodies.Dashboard) -> Json:
+        return await people.in_dashboard(call)
+
+    _later(app, "POST", "/accounts")
+
+
+def _trouble(app: FastAPI, sandbox: Sandbox) -> None:
+    @app.post("/webhooks")
+    async def webhooks(call: bodies.Webhooks) -> Json:
+        said: Json = await sandbox.emulator.tell("webhooks", call.model_dump(exclude_none=True))
+        return said
+
+    @app.post("/faults")
+    async def fault(call: bodies.Fault) -> Json:
+        body = call.model_dump()
+        said: Json = await sandbox.emulator.tell("faults", {k: v for k, v in body.items() if k != "seconds" or v})
+        return said
+
+    @app.delete("/faults")
+    async def no_faults() -> Json:
+        await sandbox.emulator.clear_faults()
+        return {"faults": []}
+
+    @app.post("/kill")
+    async def kill(call: bodies.Kill) -> Json:
+        return {"process": call.process, "pid": sandbox.supervisor.kill(call.process)}
+
+
+def _later(app: FastAPI, method: str, path: str) -> None:
+    async def refuse() -> Json:
+        raise NotAvailable(f"{method} {path} is not available in this version.")
+
+    app.add_api_route(path, refuse, methods=[method])
+
+
+async def _on_not_at_rest(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotAtRest)
+    return response(StillMoving(f"Still waiting for: {'; '.join(error.waited_for)}"))
+
+
+async def _on_refused(request: Request, error: Exception) -> Response:
+    return response(InvalidFields(("body", str(error)), code="refused"))

@@ -1,0 +1,48 @@
+"""What is under way outside the workflows: rows of inbox and outbox, and the emulator's webhooks and requests."""
+
+from datetime import datetime
+
+import asyncpg
+import httpx
+
+from adapters.postgres.pool import CONNECTION_LOST
+from sandbox.clock import Queues
+from sandbox.emulator import Emulator
+
+_WAITING = """
+    SELECT dedupe_key || coalesce(' (' || last_error || ')', '') AS what, deliver_after AS at
+    FROM outbox WHERE done_at IS NULL
+    UNION ALL
+    SELECT 'event ' || type, deliver_after FROM inbox WHERE delivered_at IS NULL
+    UNION ALL
+    SELECT 'event ' || inbox.type || ' unread by ' || reader.subscription_id, inbox.deliver_after
+    FROM inbox_readers AS reader JOIN inbox ON inbox.id = reader.inbox_id
+    JOIN subscriptions ON subscriptions.id = reader.subscription_id AND NOT subscriptions.finished
+    WHERE reader.read_at IS NULL AND reader.acked_at IS NULL
+"""
+
+
+class Watch:
+    """Looks at the queues. What does not answer is under way."""
+
+    def __init__(self, pool: asyncpg.Pool, emulator: Emulator) -> None:
+        self._pool = pool
+        self._emulator = emulator
+
+    async def look(self, now: datetime) -> Queues:
+        """What is due at `now`, and when the next falls due. Events that are held on purpose wait for their release."""
+        under_way = await self._emulator_under_way()
+        try:
+            waiting = await self._pool.fetch(_WAITING)
+        except CONNECTION_LOST as error:
+            return Queues([*under_way, f"postgres does not answer: {error!r}"], None)
+        under_way += [row["what"] for row in waiting if row["at"] <= now]
+        return Queues(under_way, min((row["at"] for row in waiting if row["at"] > now), default=None))
+
+    async def _emulator_under_way(self) -> list[str]:
+        try:
+            pending = await self._emulator.ask("pending")
+        except httpx.HTTPError as error:
+            return [f"stripe does not answer: {error!r}"]
+        words = {"webhooks_due": "webhooks to deliver", "requests_in_flight": "requests to Stripe"}
+        return [f"{pending[name]} {word}" for name, word in words.items() if pending[name]]

@@ -1,0 +1,182 @@
+"""Everything that the sandbox runs: which processes, with which settings, in which order."""
+
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import asyncpg
+import httpx
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from activities.messages import BILLING_QUEUE, STRIPE_QUEUE
+from adapters.postgres.migrate import migrate
+from adapters.postgres.pool import open_pool
+from adapters.settings import Settings
+from sandbox import temporal
+from sandbox.child import Program, Ready
+from sandbox.clock import TimeMachine
+from sandbox.emulator import Emulator, emulator_program
+from sandbox.home import Home, Kept
+from sandbox.postgres import dsn, postgres_program, prepare
+from sandbox.processes import Supervisor, sole_owner
+from sandbox.queues import Watch
+from sandbox.runs import Runs
+
+DATABASE = "retainer"
+LOOPBACK = "127.0.0.1"
+STICKY_SECONDS = 1
+"""How long Temporal keeps a workflow for a worker that may be dead: production's 10 s would be felt here."""
+GRACE_SECONDS = 5
+PROCESSES = ("worker", "api", "stripe", "temporal", "postgres")
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running sandbox, and what its control calls work with."""
+
+    home: Home
+    kept: Kept
+    settings: Settings
+    supervisor: Supervisor
+    pool: asyncpg.Pool
+    temporal: Client
+    emulator: Emulator
+    machine: TimeMachine
+    runs: Runs
+
+    def url(self, server: str) -> str:
+        return url(self.kept, server)
+
+
+@contextlib.asynccontextmanager
+async def running_sandbox(home: Home, *, port: int, fresh: bool) -> AsyncIterator[Sandbox]:
+    """Everything up and ready inside the block, stopped after it. `port` is the API's; 0 takes any."""
+    home.folder.mkdir(parents=True, exist_ok=True)
+    async with contextlib.AsyncExitStack() as stack:
+        left_behind = stack.enter_context(sole_owner(home))
+        if left_behind:
+            print(f"stopped what an earlier run had left in {home.folder}: {', '.join(left_behind)}", file=sys.stderr)
+        if fresh:
+            home.clear()
+        kept = home.open()
+        home.assign_ports(kept, port)
+        settings = Settings.model_validate({name.lower(): value for name, value in environment(home, kept).items()})
+        supervisor = Supervisor(home)
+        stack.push_async_callback(supervisor.stop)
+        yield await _start(stack, home, kept, settings, supervisor)
+
+
+async def _start(
+    stack: contextlib.AsyncExitStack, home: Home, kept: Kept, settings: Settings, supervisor: Supervisor
+) -> Sandbox:
+    await _start_servers(home, kept, supervisor)
+    pool = await stack.enter_async_context(open_pool(settings.database_url.get_secret_value()))
+    client = await Client.connect(_temporal_address(kept), data_converter=pydantic_data_converter)
+    emulator = Emulator(url(kept, "stripe"), kept.secrets.stripe_api_key)
+    stack.push_async_callback(emulator.close)
+    await emulator.send_events_to(
+        url(kept, "api"), platform_secret=kept.secrets.webhook, connect_secret=kept.secrets.connect_webhook
+    )
+    await supervisor.start(lambda: _worker(home, kept, client))
+    await supervisor.start(lambda: _api(home, kept))
+    runs = Runs(client)
+    machine = TimeMachine(home, runs, Watch(pool, emulator).look)
+    return Sandbox(home, kept, settings, supervisor, pool, client, emulator, machine, runs)
+
+
+async def _start_servers(home: Home, kept: Kept, supervisor: Supervisor) -> None:
+    """The servers that production would have elsewhere, and the database's schema."""
+    ports = kept.ports
+    await prepare(home.postgres)
+    await supervisor.start(lambda: postgres_program(home.postgres, ports["postgres"], home.logs / "postgres.log"))
+    await _create_database(ports["postgres"])
+    await supervisor.start(
+        lambda: temporal.temporal_program(
+            home.temporal, ports["temporal"], home.logs / "temporal.log", ui_port=ports["temporal_ui"]
+        )
+    )
+    key, clock = kept.secrets.stripe_api_key, home.clock_file
+    await supervisor.start(lambda: emulator_program(home.stripe, ports["stripe"], key, clock, home.logs / "stripe.log"))
+
+
+async def _create_database(port: int) -> None:
+    connection = await asyncpg.connect(dsn(port))
+    try:
+        if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
+            await connection.execute(f"CREATE DATABASE {DATABASE}")
+    finally:
+        await connection.close()
+    await migrate(dsn(port, DATABASE))
+
+
+def environment(home: Home, kept: Kept) -> dict[str, str]:
+    """The settings of worker and API, by the names of their variables."""
+    return {
+        "RETAINER_ENVIRONMENT": "sandbox",
+        "SANDBOX_CLOCK_FILE": str(home.clock_file),
+        "DATABASE_URL": dsn(kept.ports["postgres"], DATABASE),
+        "STRIPE_API_KEY": kept.secrets.stripe_api_key,
+        "STRIPE_API_BASE": url(kept, "stripe"),
+        "STRIPE_WEBHOOK_SECRET": kept.secrets.webhook,
+        "STRIPE_CONNECT_WEBHOOK_SECRET": kept.secrets.connect_webhook,
+        "JWT_ISSUER": "retainer-sandbox",
+        "JWT_SECRET": kept.secrets.jwt,
+        "PUBLIC_BASE_URL": url(kept, "api"),
+        "API_HOST": LOOPBACK,
+        "API_PORT": str(kept.ports["api"]),
+        "WORKER_STICKY_TIMEOUT_SECONDS": str(STICKY_SECONDS),
+        "WORKER_GRACEFUL_SHUTDOWN_SECONDS": str(GRACE_SECONDS),
+        "TEMPORAL_ADDRESS": _temporal_address(kept),
+        "TEMPORAL_NAMESPACE": temporal.NAMESPACE,
+    }
+
+
+def url(kept: Kept, server: str) -> str:
+    return f"http://{LOOPBACK}:{kept.ports[server]}"
+
+
+def _temporal_address(kept: Kept) -> str:
+    return temporal.address(kept.ports["temporal"])
+
+
+def _worker(home: Home, kept: Kept, client: Client) -> Program:
+    return _ours("worker", home, kept, lambda: _polled(client))
+
+
+def _api(home: Home, kept: Kept) -> Program:
+    return _ours("api", home, kept, lambda: _is_up(f"{url(kept, 'api')}/readyz"))
+
+
+def _ours(name: str, home: Home, kept: Kept, ready: Ready) -> Program:
+    return Program(
+        name=name,
+        argv=(sys.executable, "-m", "sandbox.run", name),
+        log=home.logs / f"{name}.log",
+        ready=ready,
+        env=environment(home, kept),
+    )
+
+
+async def _is_up(address: str) -> bool:
+    async with httpx.AsyncClient(timeout=2) as http:
+        return (await http.get(address)).is_success
+
+
+async def _polled(client: Client) -> bool:
+    """Whether somebody works on both task queues."""
+    for queue in (BILLING_QUEUE, STRIPE_QUEUE):
+        described = await client.workflow_service.describe_task_queue(
+            DescribeTaskQueueRequest(
+                namespace=client.namespace,
+                task_queue=TaskQueue(name=queue),
+                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+            )
+        )
+        if not described.pollers:
+            return False
+    return True
