@@ -14,7 +14,6 @@ from adapters.postgres.pool import transaction
 from adapters.postgres.subscriptions import Subscription, current_subscription
 from api import fields
 from api.agency.stripe import refresh
-from api.agency.tenant import connected_account, customer_of, own_agency, own_client
 from api.conflicts import conflict
 from api.fields import Id, Instant, Whole
 from api.ids import made_id
@@ -22,6 +21,7 @@ from api.money import MoneyIn
 from api.openapi import example
 from api.problems import Forbidden, InvalidFields
 from api.services import Services
+from api.tenant import connected_account, customer_of, own_agency, own_client
 from api.tokens import Caller
 from billing.periods import START_AHEAD, START_BACK
 from billing.state import RULES

@@ -1,5 +1,5 @@
 """Who did what, when and why."""
 
-from api.agency.tenant import agency_router
+from api.tenant import agency_router
 
 router = agency_router("Audit", "/audit")

@@ -10,7 +10,6 @@ from adapters.postgres import clients, trail
 from adapters.postgres.clients import Client, ExternalIdTaken, Sort
 from adapters.postgres.pool import transaction
 from api import fields
-from api.agency.tenant import agency_router, own_agency, own_client
 from api.card import CardOut, card_out
 from api.conflicts import conflict
 from api.fields import Answer, Country, Email, Name, ShortText
@@ -20,6 +19,7 @@ from api.ids import made_id
 from api.openapi import conflicts, example
 from api.pagination import Page, PageQuery, page
 from api.services import Services, Used
+from api.tenant import agency_router, own_agency, own_client
 
 router = agency_router("Clients", "/clients")
 _DETAILS: Final[dict[str, Any]] = {

@@ -8,7 +8,6 @@ from starlette.responses import JSONResponse, Response
 
 from api import fields
 from api.agency.subscriptions import own_subscription
-from api.agency.tenant import agency_router
 from api.commands import Command, Processing, command
 from api.fields import Answer
 from api.guard import Calling
@@ -17,6 +16,7 @@ from api.live import Live
 from api.openapi import conflicts, example
 from api.services import Services, Used
 from api.subscription_out import SubscriptionOut, subscription_out
+from api.tenant import agency_router
 from api.tokens import Caller
 from billing.state import Forgive
 from workflows.messages import Cancel, Retry, UndoCancel

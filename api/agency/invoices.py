@@ -1,5 +1,5 @@
 """An agency's invoices: list, detail, PDF, void."""
 
-from api.agency.tenant import agency_router
+from api.tenant import agency_router
 
 router = agency_router("Invoices")

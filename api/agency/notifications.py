@@ -1,5 +1,5 @@
 """What the agency is told."""
 
-from api.agency.tenant import agency_router
+from api.tenant import agency_router
 
 router = agency_router("Notifications", "/notifications")

@@ -11,7 +11,6 @@ from adapters.postgres import plans, trail
 from adapters.postgres.plans import Plan
 from adapters.postgres.pool import transaction
 from api import fields
-from api.agency.tenant import agency_router, own_agency, own_plan
 from api.fields import Answer, Name, ShortText, Whole
 from api.guard import Calling
 from api.idempotency import seed
@@ -21,6 +20,7 @@ from api.openapi import example, refusals
 from api.pagination import Page, PageQuery, page
 from api.problems import InvalidFields
 from api.services import Used
+from api.tenant import agency_router, own_agency, own_plan
 
 router = agency_router("Plans", "/plans")
 _PLAN: Final[dict[str, Any]] = {

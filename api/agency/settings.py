@@ -1,5 +1,5 @@
 """The agency's settings."""
 
-from api.agency.tenant import agency_router
+from api.tenant import agency_router
 
 router = agency_router("Settings", "/settings")

@@ -9,13 +9,13 @@ from adapters.postgres import accounts, agencies
 from adapters.postgres.agencies import Account, Agency
 from adapters.postgres.pool import transaction
 from api import fields
-from api.agency.tenant import agency_router, own_agency
 from api.fields import Answer, WebAddress
 from api.guard import Calling
 from api.idempotency import seed
 from api.openapi import example, refusals
 from api.problems import InvalidFields
 from api.services import Services, Used
+from api.tenant import agency_router, own_agency
 from billing.payments import PaymentTrouble
 
 router = agency_router("Stripe account", "/stripe")

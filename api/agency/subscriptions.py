@@ -13,7 +13,6 @@ from adapters.postgres import figures
 from adapters.postgres.subscriptions import Subscription, current_subscription
 from api import fields
 from api.agency.assigning import AssignIn, assign
-from api.agency.tenant import agency_router, own_agency, own_client
 from api.fields import Answer
 from api.guard import Calling
 from api.idempotency import seed
@@ -23,6 +22,7 @@ from api.openapi import conflicts, example, refusals
 from api.problems import NotFound
 from api.services import Services, Used
 from api.subscription_out import SubscriptionOut, subscription_out
+from api.tenant import agency_router, own_agency, own_client
 from api.tokens import Caller
 from billing.forecast import CardWorks, Entry, forecast
 from billing.state import State

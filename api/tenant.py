@@ -1,4 +1,4 @@
-"""What the agency's routes share: their door, and reading their own rows or answering 404."""
+"""Whose rows a route may read and move: the caller's own, or 404; and what the agency's routes share."""
 
 from fastapi import APIRouter
 
