@@ -31,7 +31,7 @@ async def load_invoice(connection: Connection, invoice: str) -> InvoiceRow | Non
         source=row["source"],
         status=InvoiceStatus(row["status"]),
         currency=row["currency"],
-        lines=tuple(_line(line) for line in lines),
+        lines=tuple(line_of(line) for line in lines),
         total=row["total"],
         created_at=row["created_at"],
         issued_at=row["issued_at"],
@@ -39,7 +39,8 @@ async def load_invoice(connection: Connection, invoice: str) -> InvoiceRow | Non
     )
 
 
-def _line(row: Any) -> Line:
+def line_of(row: Any) -> Line:
+    """A row of `invoice_lines` as the rules see it."""
     rate: Decimal | None = row["rate"]
     return Line(
         kind=LineKind(row["kind"]),
