@@ -2,8 +2,10 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any, Final
+from http import HTTPStatus
+from typing import Any, Final, Literal
 
+from starlette.responses import JSONResponse, Response
 from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateHandle, WorkflowUpdateStage
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
@@ -12,7 +14,9 @@ from adapters.postgres.pool import Pool
 from adapters.postgres.subscriptions import Subscription, subscription
 from adapters.temporal import TemporalAway, within
 from api.conflicts import conflict
+from api.fields import Answer
 from api.live import handle_of
+from api.openapi import conflicts, example
 from api.problems import TemporarilyUnavailable
 from api.services import Services
 from billing.requests import cancel_refusal, refusal, undo_refusal
@@ -33,9 +37,25 @@ _UPDATES: Final[dict[type[Command], Any]] = {
 }
 
 
+class ProcessingOut(Answer, json_schema_extra=example(status="processing")):
+    """Accepted; the outcome is not known yet. The same Idempotency-Key asked again gives it."""
+
+    status: Literal["processing"]
+
+
 @dataclass(frozen=True)
 class Processing:
     """Accepted, and its outcome not known yet: the same key asked again gives it."""
+
+
+def processing() -> Response:
+    """The answer of a command that is not settled yet."""
+    return JSONResponse(ProcessingOut(status="processing").model_dump(), HTTPStatus.ACCEPTED)
+
+
+def settling(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """What a command's route says of its answers beside success: not settled yet, or one of these conflicts."""
+    return {202: {"description": "Not settled yet", "model": ProcessingOut}, **conflicts(*codes)}
 
 
 async def command(services: Services, target: Subscription, order: Command, update_id: str) -> Reply | Processing:

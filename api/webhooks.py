@@ -1,4 +1,4 @@
-"""Stripe's events at the door (stripe.md, "Webhooks in"): verified, stored once, answered. Nothing else happens here."""
+"""Stripe's events at the door (stripe.md, "Webhooks in"): verified, stored once, answered, nothing else."""
 
 import json
 from datetime import UTC, datetime

@@ -1,19 +1,17 @@
 """What an agency orders of a running subscription: cancel, take that back, retry."""
 
-from http import HTTPStatus
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from api import fields
 from api.agency.subscriptions import own_subscription
-from api.commands import Command, Processing, command
-from api.fields import Answer
+from api.commands import Command, Processing, command, processing, settling
 from api.guard import Calling
 from api.idempotency import update_id
 from api.live import Live
-from api.openapi import conflicts, example
+from api.openapi import example
 from api.services import Services, Used
 from api.subscription_out import SubscriptionOut, subscription_out
 from api.tenant import agency_router
@@ -22,12 +20,6 @@ from billing.state import Forgive
 from workflows.messages import Cancel, Retry, UndoCancel
 
 router = agency_router("Subscriptions", "/clients/{client_id}/subscription")
-
-
-class ProcessingOut(Answer, json_schema_extra=example(status="processing")):
-    """Accepted; the outcome is not known yet. The same Idempotency-Key asked again gives it."""
-
-    status: Literal["processing"]
 
 
 class CancelIn(fields.Request, json_schema_extra=example(at="period_end", forgive="none")):
@@ -40,19 +32,11 @@ class CancelIn(fields.Request, json_schema_extra=example(at="period_end", forgiv
 Ordered = SubscriptionOut | Response
 
 
-def processing() -> Response:
-    return JSONResponse(ProcessingOut(status="processing").model_dump(), HTTPStatus.ACCEPTED)
-
-
-def _answers(*codes: str) -> dict[int | str, dict[str, Any]]:
-    return {202: {"description": "Not settled yet", "model": ProcessingOut}, **conflicts(*codes)}
-
-
 @router.post(
     "/cancel",
     summary="Cancel",
     response_model=SubscriptionOut,
-    responses=_answers("already_cancelled", "cancel_pending"),
+    responses=settling("already_cancelled", "cancel_pending"),
 )
 async def cancel(client_id: str, body: CancelIn, services: Used, caller: Calling, request: Request) -> Ordered:
     """At the period's end it can be undone until then; `now` bills the overage to date and refunds nothing."""
@@ -63,7 +47,7 @@ async def cancel(client_id: str, body: CancelIn, services: Used, caller: Calling
     "/cancel",
     summary="Take back a cancellation",
     response_model=SubscriptionOut,
-    responses=_answers("no_pending_cancel"),
+    responses=settling("no_pending_cancel"),
 )
 async def undo_cancel(client_id: str, services: Used, caller: Calling, request: Request) -> Ordered:
     return await _ordered(services, caller, client_id, UndoCancel(caller.name), request)
@@ -73,7 +57,7 @@ async def undo_cancel(client_id: str, services: Used, caller: Calling, request: 
     "/retry",
     summary="Try the open invoices now",
     response_model=SubscriptionOut,
-    responses=_answers("nothing_to_collect", "no_payment_method", "new_card_required", "action_required", "card_limit"),
+    responses=settling("nothing_to_collect", "no_payment_method", "new_card_required", "action_required", "card_limit"),
 )
 async def retry(client_id: str, services: Used, caller: Calling, request: Request) -> Ordered:
     """Also lets go of what was parked: a retry says that a person has looked into it."""
