@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from billing import debt
+from billing.agenda import agenda
 from billing.periods import boundary
 from billing.service import closing
 from billing.state import Card, Obstacle, Period, State, Status
@@ -68,6 +69,17 @@ def current_period(s: State, now: datetime) -> Period | None:
         period = Period(period.number + 1, period.index + 1, period.end, ahead)
         last = s.ending is not None and s.ending.at <= period.end
     return period if now < period.end else None
+
+
+def next_invoice(s: State, overage: int) -> tuple[datetime, int] | None:
+    """When the next invoice is issued and what stands on it by now, in minor units; none when none will be.
+
+    `overage` is what the oldest period that is not closed has come to so far. Credits are not looked at.
+    """
+    item = next((item for item in agenda(s) if item.action == "issue_invoice"), None)
+    if item is None:
+        return None
+    return item.at, (item.amount or 0) + (0 if item.step else overage)
 
 
 def banner(s: State, status: Status, now: datetime) -> Banner | None:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from adapters.postgres.invoicing import find
 from adapters.postgres.locks import lock_client
-from adapters.postgres.pool import Connection
+from adapters.postgres.pool import Connection, Pool
 from billing.invoices import Draft, Line, compose, total
 from billing.ledger import InvoiceRow, NewInvoice
 from billing.state import State
@@ -32,7 +32,7 @@ async def draft_invoice(connection: Connection, state: State, new: NewInvoice) -
     )
     if known is not None:
         return await find(connection, known)
-    draft = compose(new.lines, await _credit_left(connection, state), state.terms.currency)
+    draft = compose(new.lines, await credit_left(connection, state.client, state.terms.currency), state.terms.currency)
     await _insert(connection, state, new, draft)
     await _insert_lines(connection, state.agency, new.id, draft.lines)
     await _settle(connection, state, new)
@@ -42,11 +42,12 @@ async def draft_invoice(connection: Connection, state: State, new: NewInvoice) -
     return await find(connection, new.id)
 
 
-async def _credit_left(connection: Connection, state: State) -> int:
+async def credit_left(connection: Connection | Pool, client: str, currency: str) -> int:
+    """The credit that the client's next invoice may consume, in minor units (billing-rules 5)."""
     left: int = await connection.fetchval(
         "SELECT coalesce(sum(amount - consumed), 0)::bigint FROM credits WHERE client_id = $1 AND currency = $2",
-        state.client,
-        state.terms.currency,
+        client,
+        currency,
     )
     return left
 

@@ -91,6 +91,17 @@ async def daily_usage(connection: Connection | Pool, agency: str, client: str, n
     return [Day(*row) for row in rows]
 
 
+async def overage_to_bill(connection: Connection | Pool, state: State) -> int:
+    """What the oldest period that is not closed has come to so far, in minor units: the next invoice bills it."""
+    if state.period is None:
+        return 0
+    seconds: int | None = await connection.fetchval(
+        "SELECT seconds FROM usage_rollups WHERE (subscription_id, period) = ($1, $2)", state.id, state.period.number
+    )
+    terms = state.terms
+    return overage(seconds or 0, terms.included_seconds, terms.rate, terms.currency)
+
+
 async def _usages(connection: Connection | Pool, agency: str, client: str | None, now: datetime) -> list[Usage]:
     current = list(await _current(connection, agency, client, now))
     rows = await connection.fetch(

@@ -48,6 +48,11 @@ class Statement:
     pdf_url: str | None
     lines: tuple[Line, ...]
 
+    @property
+    def sent(self) -> bool:
+        """Whether the client has it: issued at Stripe. One of zero never is (billing-rules 5)."""
+        return self.issued_at is not None and self.provider_id is not None
+
 
 # An invoice of the debt counts as failed from its first failed attempt on. One that was issued while another only
 # counted as failed was issued while the first of them had failed itself: nothing has to be followed further.
@@ -68,18 +73,23 @@ _NEWEST_FIRST: Final = "ORDER BY i.created_at DESC, i.id DESC"
 
 
 async def client_invoices(
-    source: Connection | Pool, agency: str, client: str, limit: int, after: Position | None
+    source: Connection | Pool, agency: str, client: str, limit: int, after: Position | None, *, sent: bool = False
 ) -> list[Statement]:
-    """At most `limit` invoices of the client, newest first, behind the position `after`."""
+    """At most `limit` invoices of the client, newest first, behind the position `after`.
+
+    `sent`: only those that the client has been shown, as `Statement.sent` says.
+    """
     rows = await source.fetch(
         f"""
         {_STATEMENTS} AND i.client_id = $2 AND ($3::timestamptz IS NULL OR (i.created_at, i.id) < ($3, $4::text))
+        AND (NOT $6 OR (i.issued_at IS NOT NULL AND i.provider_id IS NOT NULL))
         {_NEWEST_FIRST} LIMIT $5
         """,
         agency,
         client,
         *(after or (None, None)),
         limit,
+        sent,
     )
     return await _with_lines(source, rows)
 

@@ -4,4 +4,6 @@ from typing import Final
 
 from fastapi import APIRouter
 
-ROUTERS: Final[tuple[APIRouter, ...]] = ()
+from api.portal import billing, cards, invoices, navigation
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (navigation.router, billing.router, invoices.router, cards.router)

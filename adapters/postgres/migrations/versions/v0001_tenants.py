@@ -167,7 +167,6 @@ def _clients() -> None:
             url text,
             created_at timestamptz NOT NULL,
             expires_at timestamptz,
-            completed_at timestamptz,
             UNIQUE (account_id, session_id),
             FOREIGN KEY (agency_id, client_id) REFERENCES clients (agency_id, id)
         )

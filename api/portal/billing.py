@@ -1,0 +1,256 @@
+"""The billing section's front page in one call: plan, usage, card, and what the client has to know."""
+
+from datetime import date, datetime
+from typing import Any, Final, Literal
+
+from adapters.postgres import drafting, figures
+from adapters.postgres.agencies import Agency
+from adapters.postgres.figures import Usage
+from adapters.postgres.subscriptions import current_subscription
+from api.card import CardOut, card_out
+from api.fields import Answer
+from api.guard import Calling
+from api.money import Money, Rate, money, rate
+from api.openapi import example
+from api.portal.door import billing_router, own_self
+from api.services import Services, Used
+from api.subscription_out import PERIOD, PLAN, PeriodOut, period_out
+from api.tenant import own_agency
+from billing.plans import Terms
+from billing.state import State
+from billing.usage import minutes_text
+from billing.view import Banner, BannerKind, View, next_invoice, view
+
+router = billing_router()
+
+_SUPPORT: Final[dict[str, Any]] = {"email": "help@bright.example", "phone": None, "url": None}
+_USAGE: Final[dict[str, Any]] = {
+    "seconds_used": 36720,
+    "minutes_used": "612.0",
+    "minutes_included": 500,
+    "minutes_remaining": "0.0",
+    "overage_minutes": "112.0",
+    "overage_so_far": {"amount": 1400, "currency": "usd"},
+    "percent": 122.4,
+    "projected_minutes": "700.0",
+}
+_BANNER: Final[dict[str, Any]] = {
+    "kind": "payment_failed",
+    "reason": "Your card has insufficient funds.",
+    "invoice_id": "inv_3f5m7kq2n4b6c8d0e2f4_p2",
+    "amount_due": {"amount": 4900, "currency": "usd"},
+    "open_invoices": 1,
+    "next_attempt_at": "2026-11-04T00:00:05Z",
+    "attempts_left": 3,
+    "actions": ["update_payment_method", "pay_now"],
+}
+
+
+class SupportOut(Answer):
+    """Whom at the agency to ask."""
+
+    email: str | None
+    phone: str | None
+    url: str | None
+
+
+class AgencyOut(Answer):
+    name: str
+    support: SupportOut
+
+
+class PlanOut(Answer):
+    """The plan as it was assigned."""
+
+    name: str
+    tier: str
+    price: Money
+    included_minutes: int
+    overage_rate: Rate
+
+
+class SubscriptionStatusOut(Answer):
+    """How the subscription stands. `trial_end` and `pending_change` are always null in this version."""
+
+    status: Literal["awaiting_card", "active", "past_due", "paused", "cancelled"]
+    current_period: PeriodOut | None
+    trial_end: None
+    pending_change: None
+    cancel_at: datetime | None
+    paused_reason: str | None
+    collection: Literal["automatic"]
+
+
+class UsageOut(Answer):
+    """The current period's usage; `percent` is null when nothing is included, `projected_…` what it comes to like this."""
+
+    seconds_used: int
+    minutes_used: str
+    minutes_included: int
+    minutes_remaining: str
+    overage_minutes: str
+    overage_so_far: Money
+    percent: float | None
+    projected_minutes: str
+
+
+class NextInvoiceOut(Answer):
+    """When the next invoice is issued, and what it comes to by now, credits taken off."""
+
+    at: datetime
+    estimate: Money
+
+
+class BannerOut(Answer):
+    """What stands over the page. `amount_due` is the whole debt, `invoice_id` its oldest invoice."""
+
+    kind: BannerKind
+    reason: str | None
+    invoice_id: str | None
+    amount_due: Money
+    open_invoices: int
+    next_attempt_at: datetime | None
+    attempts_left: int
+    actions: list[str]
+
+
+class BillingOut(
+    Answer,
+    json_schema_extra=example(
+        as_of="2026-11-23T15:00:00Z",
+        agency={"name": "Bright Voice", "support": _SUPPORT},
+        plan=PLAN,
+        subscription={
+            "status": "active",
+            "current_period": PERIOD,
+            "trial_end": None,
+            "pending_change": None,
+            "cancel_at": None,
+            "paused_reason": None,
+            "collection": "automatic",
+        },
+        usage=_USAGE,
+        next_invoice={"at": "2026-12-01T01:00:00Z", "estimate": {"amount": 6300, "currency": "usd"}},
+        payment_method={"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2030},
+        banner=_BANNER,
+    ),
+):
+    """Plan, subscription, usage and next invoice are null without a subscription; banner is null when all is well."""
+
+    as_of: datetime
+    agency: AgencyOut
+    plan: PlanOut | None
+    subscription: SubscriptionStatusOut | None
+    usage: UsageOut | None
+    next_invoice: NextInvoiceOut | None
+    payment_method: CardOut | None
+    banner: BannerOut | None
+
+
+class DayOut(Answer):
+    date: date
+    minutes: str
+
+
+class DailyUsageOut(
+    Answer, json_schema_extra=example(timezone="UTC", data=[{"date": "2026-11-01", "minutes": "21.0"}])
+):
+    """Days with calls, in the subscription's time zone; null without a subscription."""
+
+    timezone: str | None
+    data: list[DayOut]
+
+
+@router.get("", summary="The billing page")
+async def read(services: Used, caller: Calling) -> BillingOut:
+    """From the books alone: it is answered also while the billing engine is away."""
+    agency, client = await own_agency(services, caller), await own_self(services, caller)
+    now = services.clock.now()
+    known = await current_subscription(services.database, caller.agency, caller.client)
+    state = known.state if known else None
+    shown = view(state, now) if state else None
+    usage = await figures.client_usage(services.database, caller.agency, caller.client, now)
+    return BillingOut(
+        as_of=now,
+        agency=_agency_out(agency),
+        plan=_plan_out(state.terms) if state else None,
+        subscription=_subscription_out(state, shown) if state and shown else None,
+        usage=_usage_out(usage) if usage else None,
+        next_invoice=await _next_invoice(services, state) if state else None,
+        payment_method=card_out(client.card),
+        banner=_banner_out(shown.banner, state.terms.currency) if state and shown and shown.banner else None,
+    )
+
+
+@router.get("/usage/daily", summary="Minutes a day in the current period")
+async def daily(services: Used, caller: Calling) -> DailyUsageOut:
+    known = await current_subscription(services.database, caller.agency, caller.client)
+    days = await figures.daily_usage(services.database, caller.agency, caller.client, services.clock.now())
+    return DailyUsageOut(
+        timezone=known.state.zone if known else None,
+        data=[DayOut(date=day.day, minutes=minutes_text(day.seconds)) for day in days],
+    )
+
+
+async def _next_invoice(services: Services, state: State) -> NextInvoiceOut | None:
+    overage = await figures.overage_to_bill(services.database, state)
+    coming = next_invoice(state, overage)
+    if coming is None:
+        return None
+    at, amount = coming
+    currency = state.terms.currency
+    credit = await drafting.credit_left(services.database, state.client, currency)
+    return NextInvoiceOut(at=at, estimate=money(max(0, amount - credit), currency))
+
+
+def _agency_out(agency: Agency) -> AgencyOut:
+    support = SupportOut(email=agency.support_email, phone=agency.support_phone, url=agency.support_url)
+    return AgencyOut(name=agency.name, support=support)
+
+
+def _plan_out(terms: Terms) -> PlanOut:
+    return PlanOut(
+        name=terms.name,
+        tier=terms.tier,
+        price=money(terms.price, terms.currency),
+        included_minutes=terms.included_minutes,
+        overage_rate=rate(terms.overage_rate, terms.currency),
+    )
+
+
+def _subscription_out(state: State, shown: View) -> SubscriptionStatusOut:
+    return SubscriptionStatusOut(
+        status=shown.status.value,
+        current_period=period_out(shown.current_period),
+        trial_end=None,
+        pending_change=None,
+        cancel_at=shown.cancel_at,
+        paused_reason=state.paused_reason,
+        collection="automatic",
+    )
+
+
+def _usage_out(usage: Usage) -> UsageOut:
+    return UsageOut(
+        seconds_used=usage.seconds_used,
+        minutes_used=minutes_text(usage.seconds_used),
+        minutes_included=usage.seconds_included // 60,
+        minutes_remaining=minutes_text(usage.seconds_remaining),
+        overage_minutes=minutes_text(usage.overage_seconds),
+        overage_so_far=money(usage.overage_so_far, usage.currency),
+        percent=None if usage.percent is None else float(usage.percent),
+        projected_minutes=minutes_text(usage.projected_seconds),
+    )
+
+
+def _banner_out(banner: Banner, currency: str) -> BannerOut:
+    return BannerOut(
+        kind=banner.kind,
+        reason=banner.reason,
+        invoice_id=banner.invoice,
+        amount_due=money(banner.amount_due, currency),
+        open_invoices=banner.open_invoices,
+        next_attempt_at=banner.next_attempt_at,
+        attempts_left=banner.attempts_left,
+        actions=list(banner.actions),
+    )

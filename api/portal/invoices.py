@@ -1,0 +1,154 @@
+"""The client's invoices: what was billed, and paying one now."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import Query, Request
+from starlette.responses import Response
+
+from adapters.postgres import agencies, statements
+from adapters.postgres.statements import Statement
+from adapters.postgres.subscriptions import Subscription, subscription
+from api.commands import Processing, command, processing, settling
+from api.conflicts import conflict
+from api.fields import Answer
+from api.guard import Calling
+from api.idempotency import update_id
+from api.invoice_out import LINE, LineOut, lines_out
+from api.money import Money, money
+from api.openapi import example
+from api.pagination import Page, PageQuery, page
+from api.portal.door import billing_router
+from api.problems import NotFound
+from api.services import Services, Used
+from api.tokens import Caller
+from billing.invoices import InvoiceStatus
+from workflows.messages import PayNow
+
+router = billing_router("/invoices")
+_MONEY: Final[dict[str, Any]] = {"amount": 4900, "currency": "usd"}
+_ZERO: Final[dict[str, Any]] = {"amount": 0, "currency": "usd"}
+
+
+class InvoiceOut(
+    Answer,
+    json_schema_extra=example(
+        id="inv_3f5m7kq2n4b6c8d0e2f4_p2",
+        number="BRIGHT-0002",
+        issued_at="2026-11-01T01:00:00Z",
+        amount=_MONEY,
+        total=_MONEY,
+        balance_applied=_ZERO,
+        amount_paid=_ZERO,
+        amount_refunded=_ZERO,
+        status="pending",
+        collectible=True,
+        disputed=False,
+        lines=[LINE],
+        pdf_url="/v1/portal/billing/invoices/inv_3f5m7kq2n4b6c8d0e2f4_p2/pdf",
+    ),
+):
+    """`amount` is what is due; `balance_applied` what Stripe's own customer balance added to the total of our lines."""
+
+    id: str
+    number: str | None
+    issued_at: datetime
+    amount: Money
+    total: Money
+    balance_applied: Money
+    amount_paid: Money
+    amount_refunded: Money
+    status: Literal["paid", "pending", "failed", "void"]
+    collectible: bool
+    disputed: bool
+    lines: list[LineOut]
+    pdf_url: str
+
+
+class PaymentOut(Answer, json_schema_extra=example(status="paid", reason=None, action_url=None)):
+    """What came of the payment. `action_url` is the page on which the bank asks the client to confirm it."""
+
+    status: Literal["paid", "failed", "action_required"]
+    reason: str | None
+    action_url: str | None
+
+
+@router.get("", summary="Invoices, newest first")
+async def list_invoices(query: Annotated[PageQuery, Query()], services: Used, caller: Calling) -> Page[InvoiceOut]:
+    scope = f"portal-invoices:{caller.agency}:{caller.client}"
+    rows = await statements.client_invoices(
+        services.database, caller.agency, caller.client, query.limit + 1, query.after_time(scope), sent=True
+    )
+    return page(rows, query.limit, scope, lambda s: (s.created_at, s.id), _invoice_out)
+
+
+@router.get("/{invoice_id}", summary="An invoice")
+async def read(invoice_id: str, services: Used, caller: Calling) -> InvoiceOut:
+    return _invoice_out(await _own_invoice(services, caller, invoice_id))
+
+
+@router.post(
+    "/{invoice_id}/payments",
+    summary="Pay now",
+    response_model=PaymentOut,
+    responses=settling(
+        "new_card_required", "card_limit", "invoice_not_open", "invoice_parked", "no_payment_method", "agency_frozen"
+    ),
+)
+async def pay(invoice_id: str, services: Used, caller: Calling, request: Request) -> PaymentOut | Response:
+    """Charges the card on file at once; an attempt that is in flight is joined, never doubled."""
+    invoice = await _own_invoice(services, caller, invoice_id)
+    await _refuse_when_frozen(services, caller, invoice)
+    target = await _subscription_of(services, invoice)
+    reply = await command(services, target, PayNow(invoice.id, caller.name), update_id(request))
+    if isinstance(reply, Processing):
+        return processing()
+    match reply.answer.result:
+        case "failed":
+            return PaymentOut(status="failed", reason=reply.answer.detail, action_url=None)
+        case "action_required":
+            return PaymentOut(status="action_required", reason=reply.answer.detail, action_url=invoice.hosted_url)
+        case _:
+            return PaymentOut(status="paid", reason=None, action_url=None)
+
+
+async def _own_invoice(services: Services, caller: Caller, invoice_id: str) -> Statement:
+    """The client's invoice, once it has been sent. Raises NotFound, also for another client's."""
+    found = await statements.statement(services.database, caller.agency, invoice_id)
+    if found is None or found.client_id != caller.client or not found.sent:
+        raise NotFound
+    return found
+
+
+async def _refuse_when_frozen(services: Services, caller: Caller, invoice: Statement) -> None:
+    """An open invoice of an account that can't charge, or that is no longer the agency's, can't be paid here."""
+    account = await agencies.account(services.database, caller.agency)
+    usable = account is not None and account.healthy and account.account_id == invoice.account_id
+    if invoice.status is InvoiceStatus.OPEN and not usable:
+        raise conflict("agency_frozen")
+
+
+async def _subscription_of(services: Services, invoice: Statement) -> Subscription:
+    found = await subscription(services.database, invoice.subscription_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _invoice_out(invoice: Statement) -> InvoiceOut:
+    currency = invoice.currency
+    return InvoiceOut(
+        id=invoice.id,
+        number=invoice.number,
+        issued_at=invoice.issued_at or invoice.created_at,
+        amount=money(invoice.amount_due, currency),
+        total=money(invoice.total, currency),
+        balance_applied=money(invoice.balance_applied, currency),
+        amount_paid=money(invoice.amount_paid, currency),
+        amount_refunded=money(0, currency),
+        status=invoice.portal_status,
+        collectible=invoice.status is InvoiceStatus.OPEN,
+        disputed=False,
+        lines=lines_out(invoice.lines, currency),
+        pdf_url=f"/v1/portal/billing/invoices/{invoice.id}/pdf",
+    )
