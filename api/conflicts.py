@@ -13,6 +13,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "cancel_pending": "A cancellation is agreed already.",
     "card_limit": "The card was tried too often.",
     "client_archived": "The client is archived.",
+    "correction_conflict": "The correction is known with another content.",
     "external_id_taken": "Another client has this external_id.",
     "idempotency_key_reused": "The key was used for another content. Take a new key.",
     "invoice_not_open": "The invoice is not open.",

@@ -6,12 +6,11 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from adapters.postgres.codec import decode_state
-from adapters.postgres.placing import windows_of
 from adapters.postgres.pool import Connection, Pool
-from adapters.postgres.usage import blocked_at
-from billing.state import Period, State
+from adapters.postgres.subscriptions import current_subscription
+from billing.state import Period, State, Status
 from billing.usage import Unbilled, overage, projected_seconds
-from billing.view import current_period
+from billing.view import current_period, view
 
 
 @dataclass(frozen=True)
@@ -60,11 +59,11 @@ async def agency_usage(connection: Connection | Pool, agency: str, now: datetime
     return sorted(usages, key=lambda usage: (-(usage.percent if usage.percent is not None else -1), usage.client))
 
 
-async def blocked(connection: Connection, agency: str, client: str, now: datetime) -> Unbilled | None:
-    """Why the caller serves no calls to the client now: paused or ended. None: it does."""
-    known = await connection.fetchval("SELECT id FROM clients WHERE (agency_id, id) = ($1, $2)", agency, client)
-    windows = await windows_of(connection, [known] if known else [], now)
-    return blocked_at(windows[client], now) if known else None
+async def blocked(source: Connection | Pool, agency: str, client: str, now: datetime) -> Unbilled | None:
+    """Why the caller serves no calls to the client now: paused or ended. None: it does, or there never was service."""
+    known = await current_subscription(source, agency, client)
+    status = view(known.state, now).status if known else None
+    return {Status.PAUSED: Unbilled.PAUSED, Status.CANCELLED: Unbilled.ENDED}.get(status) if status else None
 
 
 async def daily_usage(connection: Connection | Pool, agency: str, client: str, now: datetime) -> list[Day]:

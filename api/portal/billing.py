@@ -82,7 +82,7 @@ class SubscriptionStatusOut(Answer):
 
 
 class UsageOut(Answer):
-    """The current period's usage; `percent` is null when nothing is included, `projected_…` what it comes to like this."""
+    """The current period's usage; `percent` is null when nothing is included; `projected_…`: at this pace."""
 
     seconds_used: int
     minutes_used: str
