@@ -3,7 +3,7 @@
 import contextlib
 import re
 from collections.abc import AsyncIterator, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 from uuid import uuid4
 
@@ -36,7 +36,7 @@ def create_app(settings: Settings | None = None, interceptors: Sequence[Intercep
 
     app = FastAPI(
         title="Retainer",
-        version=version("retainer"),
+        version=_version(),
         lifespan=lifespan,
         redirect_slashes=False,
         docs_url=None,
@@ -50,6 +50,14 @@ def create_app(settings: Settings | None = None, interceptors: Sequence[Intercep
         app.add_exception_handler(refused, problems.on_error)
     app.openapi = lambda: _once(app)  # type: ignore[method-assign]  # FastAPI's own way to extend the document
     return app
+
+
+def _version() -> str:
+    """The installed package's; a checkout is run in place, with nothing installed."""
+    try:
+        return version("retainer")
+    except PackageNotFoundError:
+        return "0+checkout"
 
 
 def _once(app: FastAPI) -> openapi.Json:
