@@ -49,6 +49,9 @@ class Caller:
     async def patch(self, path: str, body: object) -> Any:
         return self._answer(await self._http.patch(path, json=body), "PATCH", path)
 
+    async def delete(self, path: str) -> Any:
+        return self._answer(await self._http.delete(path), "DELETE", path)
+
     @staticmethod
     def _answer(reply: httpx.Response, method: str, path: str) -> Any:
         if not reply.is_success:
