@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 def pdf_link(services: Services, path: str, invoice: Statement) -> str | None:
     """Where the PDF is; none while there is none. `path` is the address of the invoice itself."""
-    return f"{services.settings.public_base_url}{path}/{invoice.id}/pdf" if _has_pdf(invoice) else None
+    return f"{services.settings.public_base_url}{path}/{invoice.id}/pdf" if invoice.sent else None
 
 
 async def pdf_answer(services: Services, agency: str, invoice: Statement) -> Response:
@@ -35,7 +35,7 @@ async def pdf_answer(services: Services, agency: str, invoice: Statement) -> Res
 
     Raises NotFound while there is none, TemporarilyUnavailable and PaymentTrouble when Stripe does not give it.
     """
-    if not _has_pdf(invoice):
+    if not invoice.sent:
         raise NotFound("There is no PDF of this invoice.")
     content = await kept_pdf(services.database, agency, invoice.id, invoice.status)
     if content is None:
@@ -43,11 +43,6 @@ async def pdf_answer(services: Services, agency: str, invoice: Statement) -> Res
         await keep_pdf(services.database, agency, invoice.id, status, content, services.clock.now())
     name = _NOT_IN_A_NAME.sub("_", invoice.number or invoice.id)
     return Response(content, media_type=MEDIA_TYPE, headers={"Content-Disposition": f'inline; filename="{name}.pdf"'})
-
-
-def _has_pdf(invoice: Statement) -> bool:
-    """An invoice that is not issued has none, nor one of zero, which Stripe does not know."""
-    return invoice.issued_at is not None and invoice.provider_id is not None
 
 
 async def _fetch(services: Services, invoice: Statement) -> tuple[InvoiceStatus, bytes]:

@@ -1,6 +1,7 @@
 """The client's invoices: what was billed, and paying one now."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Query, Request
@@ -18,6 +19,7 @@ from api.invoice_out import LINE, LineOut, lines_out
 from api.money import Money, money
 from api.openapi import example
 from api.pagination import Page, PageQuery, page
+from api.pdf import DOCUMENTED, pdf_answer, pdf_link
 from api.portal.door import billing_router
 from api.problems import NotFound
 from api.services import Services, Used
@@ -25,6 +27,7 @@ from api.tokens import Caller
 from billing.invoices import InvoiceStatus
 from workflows.messages import PayNow
 
+PATH: Final = "/v1/portal/billing/invoices"
 router = billing_router("/invoices")
 _MONEY: Final[dict[str, Any]] = {"amount": 4900, "currency": "usd"}
 _ZERO: Final[dict[str, Any]] = {"amount": 0, "currency": "usd"}
@@ -45,7 +48,7 @@ class InvoiceOut(
         collectible=True,
         disputed=False,
         lines=[LINE],
-        pdf_url="/v1/portal/billing/invoices/inv_3f5m7kq2n4b6c8d0e2f4_p2/pdf",
+        pdf_url=f"https://billing.example.com{PATH}/inv_3f5m7kq2n4b6c8d0e2f4_p2/pdf",
     ),
 ):
     """`amount` is what is due; `balance_applied` what Stripe's own customer balance added to the total of our lines."""
@@ -62,7 +65,7 @@ class InvoiceOut(
     collectible: bool
     disputed: bool
     lines: list[LineOut]
-    pdf_url: str
+    pdf_url: str | None
 
 
 class PaymentOut(Answer, json_schema_extra=example(status="paid", reason=None, action_url=None)):
@@ -79,12 +82,17 @@ async def list_invoices(query: Annotated[PageQuery, Query()], services: Used, ca
     rows = await statements.client_invoices(
         services.database, caller.agency, caller.client, query.limit + 1, query.after_time(scope), sent=True
     )
-    return page(rows, query.limit, scope, lambda s: (s.created_at, s.id), _invoice_out)
+    return page(rows, query.limit, scope, lambda s: (s.created_at, s.id), partial(_invoice_out, services))
 
 
 @router.get("/{invoice_id}", summary="An invoice")
 async def read(invoice_id: str, services: Used, caller: Calling) -> InvoiceOut:
-    return _invoice_out(await _own_invoice(services, caller, invoice_id))
+    return _invoice_out(services, await _own_invoice(services, caller, invoice_id))
+
+
+@router.get("/{invoice_id}/pdf", summary="An invoice's PDF", response_class=Response, responses=DOCUMENTED)
+async def pdf(invoice_id: str, services: Used, caller: Calling) -> Response:
+    return await pdf_answer(services, caller.agency, await _own_invoice(services, caller, invoice_id))
 
 
 @router.post(
@@ -135,7 +143,7 @@ async def _subscription_of(services: Services, invoice: Statement) -> Subscripti
     return found
 
 
-def _invoice_out(invoice: Statement) -> InvoiceOut:
+def _invoice_out(services: Services, invoice: Statement) -> InvoiceOut:
     currency = invoice.currency
     return InvoiceOut(
         id=invoice.id,
@@ -150,5 +158,5 @@ def _invoice_out(invoice: Statement) -> InvoiceOut:
         collectible=invoice.status is InvoiceStatus.OPEN,
         disputed=False,
         lines=lines_out(invoice.lines, currency),
-        pdf_url=f"/v1/portal/billing/invoices/{invoice.id}/pdf",
+        pdf_url=pdf_link(services, PATH, invoice),
     )
