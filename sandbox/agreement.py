@@ -10,21 +10,13 @@ import asyncpg
 from temporalio.client import Client
 
 from adapters.postgres.codec import decode_state
+from adapters.postgres.compared import Compared
 from billing.state import State
 from sandbox.emulator import Emulator
 from workflows.messages import StatusView, subscription_workflow_id
 
 Json = dict[str, Any]
 QUERY_TIMEOUT = timedelta(seconds=5)
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One comparison of invariant `id`: what was compared, in figures, and what did not agree."""
-
-    id: str
-    figures: str
-    wrong: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,115 @@
+"""What must always be true (billing-rules 10), as far as the books alone can show it: I1 to I8.
+
+What only Stripe or the workflows can contradict is compared elsewhere, in the same form.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from adapters.postgres.codec import decode_state
+from adapters.postgres.compared import Compared, counted, figures, sentences
+from adapters.postgres.invoice_checks import amounts, charged_once, one_live
+from adapters.postgres.pool import Connection, Pool
+from adapters.postgres.tenant_checks import kept_apart
+from adapters.postgres.usage_checks import closed_stands, contiguous, counted_once
+from billing import debt
+from billing.service import awaits_final_action
+from billing.state import State, Status
+
+
+async def examine(pool: Pool) -> list[Compared]:
+    """Every invariant, in order, on one consistent snapshot. Reads only, beside whatever else goes on."""
+    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        return [await look(connection) for look in _LOOKS]
+
+
+_OPEN: Final = """
+    SELECT i.id, i.kind, s.state, EXISTS (
+        SELECT 1 FROM payment_attempts a WHERE a.invoice_id = i.id AND a.result IS NULL
+    ) AS attempted
+    FROM invoices i JOIN subscriptions s ON s.id = i.subscription_id WHERE i.status = 'open' ORDER BY i.id
+"""
+
+
+async def _owned(connection: Connection) -> Compared:
+    """I6: every open invoice has an owner."""
+    owners: Counter[str] = Counter()
+    wrong = []
+    for row in await connection.fetch(_OPEN):
+        owner = _owner(decode_state(row["state"]), row["id"], attempted=row["attempted"])
+        if owner:
+            owners[owner] += 1
+        else:
+            wrong.append(f"{row['id']} is open, and nobody collects it")
+    each = "".join(f", {number} by {owner}" for owner, number in sorted(owners.items()))
+    return Compared("I6", f"{counted(owners.total() + len(wrong), 'open invoice')}{each}", tuple(wrong))
+
+
+def _owner(s: State, invoice: str, *, attempted: bool) -> str | None:
+    """Who sees to it that the invoice is paid, or given up; none when nobody does."""
+    owed = debt.owed(s, invoice)
+    if owed is None:
+        return None
+    if attempted or s.attempt or s.sweep:
+        return "an attempt in flight"
+    if any(parked.invoice == invoice for parked in s.parked):
+        return "a person, parked"
+    if s.ladder and (s.ladder.next_at or awaits_final_action(s)):
+        return "a ladder with a next date"
+    if s.status in (Status.PAST_DUE, Status.PAUSED, Status.CANCELLED):
+        return f"a {s.status.value.replace('_', ' ')} subscription"
+    # The oldest is tried first, and the rest after it.
+    return "a first attempt that is due" if any(i.due for i in s.debt) else None
+
+
+_AFTER_HARD: Final = """
+    SELECT format('%s, attempt %s: card %s was declined hard at attempt %s on %s', later.invoice_id, later.number,
+                  later.card_identity, hard.number, hard.invoice_id)
+    FROM payment_attempts hard JOIN payment_attempts later USING (subscription_id, card_identity)
+    WHERE hard.decline_class = 'hard' AND later.attempted_at > hard.attempted_at
+    AND later.result IS DISTINCT FROM 'not_made' ORDER BY later.invoice_id, later.number
+"""
+_TOO_OFTEN: Final = """
+    SELECT format('%s: card %s was tried %s times in the %s days to %s', subscription_id, card_identity, tries, {days},
+                  attempted_at)
+    FROM (
+        SELECT subscription_id, card_identity, attempted_at, count(*) OVER (
+            PARTITION BY subscription_id, card_identity ORDER BY attempted_at
+            RANGE BETWEEN interval '{days} days' PRECEDING AND CURRENT ROW
+        ) AS tries
+        FROM payment_attempts WHERE result IS DISTINCT FROM 'not_made'
+    ) windows WHERE tries > {cap} ORDER BY subscription_id, attempted_at
+"""
+
+
+async def _cards_spared(connection: Connection) -> Compared:
+    """I7: no card is tried by us after a hard decline on it, nor more often than the cap allows."""
+    row = await figures(
+        connection,
+        """
+        SELECT count(*) AS attempts, count(DISTINCT (subscription_id, card_identity)) AS cards,
+               count(*) FILTER (WHERE decline_class = 'hard') AS hard
+        FROM payment_attempts WHERE result IS DISTINCT FROM 'not_made'
+        """,
+    )
+    told = (
+        f"{counted(row['attempts'], 'attempt')} on {counted(row['cards'], 'card')}, "
+        f"none after one of {counted(row['hard'], 'hard decline')}, none over {debt.CARD_CAP} in "
+        f"{debt.CARD_WINDOW.days} days"
+    )
+    too_often = _TOO_OFTEN.format(cap=debt.CARD_CAP, days=debt.CARD_WINDOW.days)
+    return Compared("I7", told, await sentences(connection, _AFTER_HARD, too_often))
+
+
+_LOOKS: Final[Sequence[Callable[[Connection], Awaitable[Compared]]]] = (
+    charged_once,
+    amounts,
+    one_live,
+    contiguous,
+    counted_once,
+    closed_stands,
+    _owned,
+    _cards_spared,
+    kept_apart,
+)

@@ -1,0 +1,111 @@
+"""Whether the invoices in the books hold together: I1 and I2 of billing-rules 10, and the invoices of I3.
+
+Each query finds what is wrong, one sentence a row.
+"""
+
+from typing import Final
+
+from adapters.postgres.compared import Compared, counted, figures, sentences
+from adapters.postgres.pool import Connection
+
+_PAID_TWICE: Final = """
+    SELECT format('%s: %s attempts of ours succeeded', invoice_id, count(*)) FROM payment_attempts
+    WHERE result = 'paid' GROUP BY invoice_id HAVING count(*) > 1 ORDER BY invoice_id
+"""
+_OVERPAID: Final = """
+    SELECT format('%s: %s paid of %s due', i.id, i.amount_paid, i.amount_due) FROM invoices i
+    WHERE i.amount_paid > i.amount_due ORDER BY i.id
+"""
+_CHARGED_MORE: Final = """
+    SELECT format('%s: attempt %s charged %s of %s', invoice_id, number, charged_amount, amount)
+    FROM payment_attempts WHERE result = 'paid' AND charged_amount > amount ORDER BY invoice_id, number
+"""
+_PAID_AND_OWED: Final = """
+    SELECT format('%s: attempt %s paid it, and it is %s', i.id, a.number, i.status)
+    FROM payment_attempts a JOIN invoices i ON i.id = a.invoice_id
+    WHERE a.result = 'paid' AND i.status IN ('draft', 'open', 'uncollectible') ORDER BY i.id, a.number
+"""
+
+
+async def charged_once(connection: Connection) -> Compared:
+    """I1: at most one successful attempt per invoice, and never more paid than due."""
+    row = await figures(
+        connection,
+        """
+        SELECT count(*) AS invoices, count(*) FILTER (WHERE (
+            SELECT count(*) FROM payment_attempts a WHERE a.invoice_id = i.id AND a.result = 'paid') = 1
+        ) AS once FROM invoices i WHERE i.status <> 'draft'
+        """,
+    )
+    found = await sentences(connection, _PAID_TWICE, _OVERPAID, _CHARGED_MORE, _PAID_AND_OWED)
+    return Compared("I1", f"{counted(row['invoices'], 'invoice')}, {row['once']} of them paid once by us", found)
+
+
+_LINES: Final = """
+    SELECT format('%s: its lines come to %s, its total is %s', i.id, coalesce(sum(l.amount), 0), i.total)
+    FROM invoices i LEFT JOIN invoice_lines l ON l.invoice_id = i.id
+    GROUP BY i.id HAVING coalesce(sum(l.amount), 0) <> i.total ORDER BY i.id
+"""
+_SUBTOTAL: Final = """
+    SELECT format('%s: %s at Stripe before tax, %s in our lines', id, provider_subtotal, total) FROM invoices
+    WHERE status <> 'draft' AND provider_id IS NOT NULL AND provider_subtotal IS DISTINCT FROM total ORDER BY id
+"""
+# The agency's credit note may lower what is due; nothing may raise it.
+_DUE: Final = """
+    SELECT format('%s: %s due, of %s with tax and a balance that went from %s to %s',
+                  id, amount_due, provider_total, starting_balance, ending_balance)
+    FROM invoices WHERE status IN ('open', 'paid', 'uncollectible') AND provider_id IS NOT NULL
+    AND amount_due > provider_total + starting_balance - ending_balance ORDER BY id
+"""
+_PAID_IN_FULL: Final = """
+    SELECT format('%s: paid, with %s of %s', id, amount_paid, amount_due) FROM invoices
+    WHERE status = 'paid' AND NOT paid_out_of_band AND amount_paid IS DISTINCT FROM amount_due ORDER BY id
+"""
+_CREDIT_LINES: Final = """
+    SELECT format('%s: %s of credit used, %s in its line, %s taken from credits', i.id, i.credit_used, line.amount,
+                  taken.amount)
+    FROM invoices i CROSS JOIN LATERAL (
+        SELECT coalesce(sum(u.amount), 0) AS amount FROM credit_uses u WHERE u.invoice_id = i.id
+    ) taken CROSS JOIN LATERAL (
+        SELECT coalesce(-sum(l.amount), 0) AS amount FROM invoice_lines l
+        WHERE l.invoice_id = i.id AND l.kind = 'credit'
+    ) line WHERE (i.credit_used, i.credit_used) <> (line.amount, taken.amount) ORDER BY i.id
+"""
+_OVER_CONSUMED: Final = """
+    SELECT format('credit %s: %s of %s consumed, its uses come to %s', c.id, c.consumed, c.amount, used.amount)
+    FROM credits c CROSS JOIN LATERAL (
+        SELECT coalesce(sum(u.amount), 0) AS amount FROM credit_uses u
+        WHERE u.credit_id = c.id AND u.given_back_at IS NULL
+    ) used WHERE c.consumed <> used.amount OR c.consumed NOT BETWEEN 0 AND c.amount ORDER BY c.id
+"""
+
+
+async def amounts(connection: Connection) -> Compared:
+    """I2: an invoice is its lines, Stripe's subtotal our total, what was paid what was due; credits hold out."""
+    row = await figures(
+        connection,
+        """
+        SELECT count(*) AS invoices, count(*) FILTER (WHERE status = 'paid') AS paid,
+               (SELECT count(*) FROM invoice_lines) AS lines, (SELECT count(*) FROM credits) AS credits
+        FROM invoices
+        """,
+    )
+    told = (
+        f"{counted(row['lines'], 'line')} sum to the totals of {counted(row['invoices'], 'invoice')}, "
+        f"{row['paid']} of them paid to the cent, {counted(row['credits'], 'credit')} never over-consumed"
+    )
+    checks = (_LINES, _SUBTOTAL, _DUE, _PAID_IN_FULL, _CREDIT_LINES, _OVER_CONSUMED)
+    return Compared("I2", told, await sentences(connection, *checks))
+
+
+_LIVE_TWICE: Final = """
+    SELECT format('%s: %s live invoices for %s %s', subscription_id, count(*), kind, source) FROM invoices
+    WHERE status <> 'void' GROUP BY subscription_id, kind, source HAVING count(*) > 1 ORDER BY 1
+"""
+
+
+async def one_live(connection: Connection) -> Compared:
+    """I3, invoices: one that is not void per subscription and source."""
+    row = await figures(connection, "SELECT count(*) AS live FROM invoices WHERE status <> 'void'")
+    told = f"{counted(row['live'], 'live invoice')}, no two for one source"
+    return Compared("I3", told, await sentences(connection, _LIVE_TWICE))
