@@ -130,8 +130,9 @@ async def counted_once(connection: Connection) -> Compared:
         """,
     )
     told = (
-        f"{counted(row['calls'], 'call')} counted once, {row['unbilled']} of them unbilled; rollups of {row['seconds']} s "
-        f"are their sum; {counted(row['late'], 'late entry', 'late entries')} for what came after a closing"
+        f"{counted(row['calls'], 'call')} counted once, {row['unbilled']} of them unbilled; "
+        f"rollups of {row['seconds']} s are their sum; "
+        f"{counted(row['late'], 'late entry', 'late entries')} for what came after a closing"
     )
     checks = (_CALLS_TWICE, _CORRECTED, _MISPLACED, _ROLLUPS, _FROZEN, _LATE, _SETTLED)
     return Compared("I4", told, await sentences(connection, *checks))
