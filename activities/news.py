@@ -16,13 +16,11 @@ from activities.outcomes import answer_in, attempted, failures_elsewhere, paid_a
 from activities.ports import Clock, Ledger, Payments, Store
 from activities.troubles import account_not_ready, expect, for_temporal
 from billing.facts import CardRemoved, CardSaved, Fact, GraceSet, NewsRead
-from billing.ledger import InvoiceRow, News
+from billing.ledger import SETTINGS_CHANGED, InvoiceRow, News
 from billing.payments import InvoiceReading, KeyMisused, PayAnswer, Refused
 from billing.state import Card, State
 from billing.steps import ReadNews
 
-SETTINGS_CHANGED: Final = "retainer.settings"
-"""Our own kind of news: the agency changed a setting that its running subscriptions follow."""
 _CARD_SESSION: Final = "checkout.session."
 _ABOUT_CARDS: Final = ("payment_method.", "setup_intent.", _CARD_SESSION, "customer.")
 

@@ -26,6 +26,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "payment_in_progress": "A payment is being made. Ask again when it is settled.",
     "request_in_progress": "The first request under this key is still being answered.",
     "stripe_not_ready": "The agency's Stripe account is not ready to charge.",
+    "stripe_refused": "Stripe refuses it for this invoice.",
     "subscription_running": "The client has a subscription that is not over.",
 }
 

@@ -19,7 +19,7 @@ _CHECK_BYTES: Final = 6
 
 T = TypeVar("T")
 Row = TypeVar("Row")
-_NO_CURSOR: Final = ("cursor", "is not a cursor of this list")
+NO_CURSOR: Final = ("cursor", "is not a cursor of this list")
 
 
 class Page(Answer, Generic[T]):
@@ -44,7 +44,7 @@ class PageQuery(Request):
         try:
             return (datetime.fromisoformat(position[0]), position[1]) if position else None
         except ValueError as error:
-            raise InvalidFields(_NO_CURSOR) from error
+            raise InvalidFields(NO_CURSOR) from error
 
     def after(self, scope: str) -> tuple[str, str] | None:
         """The sort key, as text, and the id behind which the page begins; raises like `after_time`."""
@@ -52,7 +52,7 @@ class PageQuery(Request):
             return None
         position = _decode(self.cursor, scope)
         if position is None:
-            raise InvalidFields(_NO_CURSOR)
+            raise InvalidFields(NO_CURSOR)
         return position
 
 

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 from billing.invoices import InvoiceKind, InvoiceStatus, Line
 from billing.payments import PayAnswer
 from billing.state import Period
+
+SETTINGS_CHANGED: Final = "retainer.settings"
+"""Our own kind of news: the agency changed a setting that its running subscriptions follow."""
 
 AttemptResult = Literal["paid", "declined", "action_required", "not_made"]
 

@@ -110,6 +110,12 @@ async def agency(source: Connection | Pool, agency: str) -> Agency | None:
     return Agency(**_fields(row)) if row else None  # type: ignore[arg-type]
 
 
+async def locked_agency(connection: Connection, agency: str) -> Agency | None:
+    """The agency as it is until the transaction ends: nobody else changes it meanwhile."""
+    row = await connection.fetchrow(f"SELECT {_AGENCY} FROM agencies WHERE id = $1 FOR NO KEY UPDATE", agency)
+    return Agency(**_fields(row)) if row else None  # type: ignore[arg-type]
+
+
 async def change_agency(connection: Connection, agency: str, changes: Mapping[str, object], at: datetime) -> None:
     """Set the given columns. Raises ValueError for one that can't be changed."""
     if not changes.keys() <= CHANGEABLE:

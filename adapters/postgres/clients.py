@@ -1,6 +1,6 @@
 """An agency's clients, their Stripe customers, and the pages on which they enter a card."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
@@ -139,6 +139,14 @@ async def clients(
         limit,
     )
     return [_client(row) for row in rows]
+
+
+async def names(source: Connection | Pool, agency: str, clients: Sequence[str]) -> dict[str, str]:
+    """The names of these clients of the agency."""
+    rows = await source.fetch(
+        "SELECT id, name FROM clients WHERE agency_id = $1 AND id = ANY ($2::text[])", agency, clients
+    )
+    return {row["id"]: row["name"] for row in rows}
 
 
 async def change_client(

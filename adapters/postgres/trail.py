@@ -4,11 +4,12 @@ import hashlib
 import json
 from base64 import b32encode
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from adapters.postgres.codec import Json, encode_fact
-from adapters.postgres.pool import Connection
+from adapters.postgres.pool import Connection, Pool
 from billing.facts import Fact, NewsArrived, NewsRead, Requested, StepFailed
 from billing.notices import Notice
 from billing.state import State
@@ -16,6 +17,20 @@ from billing.state import State
 _NOISE: Final = (NewsArrived, NewsRead, StepFailed)
 """How the machinery moves, not what happened to the subscription."""
 _ID_LENGTH: Final = 20
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the audit trail."""
+
+    id: int
+    at: datetime
+    who: str
+    what: str
+    why: str | None
+    client_id: str | None
+    subscription_id: str | None
+    detail: Json
 
 
 async def write(
@@ -67,6 +82,25 @@ async def write_fact(connection: Connection, state: State, fact: Fact, by: str) 
         detail={name: value for name, value in detail.items() if name not in ("kind", "at")},
         dedupe_key=f"{state.id}:{digest}",
     )
+
+
+async def entries(
+    source: Connection | Pool, agency: str, client: str | None, limit: int, after: tuple[datetime, int] | None
+) -> list[Entry]:
+    """At most `limit` lines of the agency's trail, or of one client's, newest first, behind the position `after`."""
+    rows = await source.fetch(
+        """
+        SELECT id, at, who, what, why, client_id, subscription_id, detail FROM audit
+        WHERE agency_id = $1 AND ($2::text IS NULL OR client_id = $2)
+        AND ($3::timestamptz IS NULL OR (at, id) < ($3, $4::bigint))
+        ORDER BY at DESC, id DESC LIMIT $5
+        """,
+        agency,
+        client,
+        *(after or (None, None)),
+        limit,
+    )
+    return [Entry(**row) for row in rows]
 
 
 async def tell(connection: Connection, state: State, notices: Sequence[Notice]) -> None:

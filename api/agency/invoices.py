@@ -1,5 +1,144 @@
-"""An agency's invoices: list, detail, PDF, void."""
+"""An agency's invoices: what was billed, how it was collected, and voiding what should not be owed."""
 
-from api.tenant import agency_router
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import Query, Request
+from starlette.responses import Response
+
+from adapters.postgres import agencies, particulars, statements
+from adapters.postgres.statements import Statement
+from adapters.postgres.subscriptions import subscription
+from api import fields
+from api.agency.invoice_out import (
+    PATH,
+    InvoiceDetailOut,
+    InvoiceOut,
+    invoice_detail_out,
+    invoice_out,
+)
+from api.commands import Processing, command, processing, settling
+from api.conflicts import conflict
+from api.fields import LongText
+from api.guard import Calling
+from api.idempotency import update_id
+from api.openapi import example
+from api.pagination import Page, PageQuery, page
+from api.pdf import DOCUMENTED, pdf_answer, pdf_link
+from api.problems import Conflict, NotFound
+from api.services import Services, Used
+from api.tenant import agency_router, own_agency, own_client
+from api.tokens import Caller
+from billing.invoices import InvoiceStatus
+from workflows.messages import Void
 
 router = agency_router("Invoices")
+
+
+class InvoicesQuery(PageQuery):
+    status: InvoiceStatus | None = None
+
+
+class VoidIn(fields.Request, json_schema_extra=example(reason="Billed to the wrong client")):
+    """Why: it stands in the audit trail."""
+
+    reason: LongText
+
+
+@router.get("/invoices", summary="Invoices, newest first")
+async def list_invoices(query: Annotated[InvoicesQuery, Query()], services: Used, caller: Calling) -> Page[InvoiceOut]:
+    await own_agency(services, caller)
+    scope = f"invoices:{caller.agency}:{query.status}"
+    rows = await statements.agency_invoices(
+        services.database, caller.agency, query.status, query.limit + 1, query.after_time(scope)
+    )
+    return _page(services, rows, query, scope)
+
+
+@router.get("/clients/{client_id}/invoices", summary="A client's invoices, newest first")
+async def list_of_client(
+    client_id: str, query: Annotated[PageQuery, Query()], services: Used, caller: Calling
+) -> Page[InvoiceOut]:
+    await own_client(services, caller, client_id)
+    scope = f"invoices:{caller.agency}:{client_id}"
+    rows = await statements.client_invoices(
+        services.database, caller.agency, client_id, query.limit + 1, query.after_time(scope)
+    )
+    return _page(services, rows, query, scope)
+
+
+@router.get("/invoices/{invoice_id}", summary="An invoice with all that is behind it")
+async def read(invoice_id: str, services: Used, caller: Calling) -> InvoiceDetailOut:
+    return await _detail(services, await _own_invoice(services, caller, invoice_id), caller)
+
+
+@router.get("/invoices/{invoice_id}/pdf", summary="The PDF", response_class=Response, responses=DOCUMENTED)
+async def pdf(invoice_id: str, services: Used, caller: Calling) -> Response:
+    """As Stripe makes it. There is none of an invoice of zero, nor of one that is not issued."""
+    return await pdf_answer(services, caller.agency, await _own_invoice(services, caller, invoice_id))
+
+
+@router.post(
+    "/invoices/{invoice_id}/void",
+    summary="Void an open invoice",
+    response_model=InvoiceDetailOut,
+    responses=settling("invoice_paid", "invoice_not_open", "payment_in_progress", "agency_frozen", "stripe_refused"),
+)
+async def void(
+    invoice_id: str, body: VoidIn, services: Used, caller: Calling, request: Request
+) -> InvoiceDetailOut | Response:
+    """Waits at most 15 s for an attempt in flight: what that pays is refunded, not voided."""
+    invoice = await _own_invoice(services, caller, invoice_id)
+    target = await subscription(services.database, invoice.subscription_id)
+    assert target is not None, "a foreign key holds it"
+    await _refuse_when_gone(services, invoice, caller)
+    try:
+        reply = await command(services, target, Void(invoice.id, caller.name, body.reason), update_id(request))
+    except Conflict as refused:
+        raise await _as_it_stands(services, invoice, caller, refused) from refused
+    if isinstance(reply, Processing):
+        return processing()
+    return await _detail(services, await _own_invoice(services, caller, invoice_id), caller)
+
+
+async def _refuse_when_gone(services: Services, invoice: Statement, caller: Caller) -> None:
+    """Nothing can be voided in an account that is not the agency's any more."""
+    account = await agencies.account(services.database, caller.agency)
+    reachable = account and account.account_id == invoice.account_id and account.state != "disconnected"
+    if invoice.status is InvoiceStatus.OPEN and not reachable:
+        raise conflict("agency_frozen")
+
+
+async def _as_it_stands(services: Services, invoice: Statement, caller: Caller, refused: Conflict) -> Conflict:
+    """The workflow knows its open invoices only: of one that is not open the books know whether it is paid."""
+    now = await _own_invoice(services, caller, invoice.id)
+    return conflict("invoice_paid") if now.status is InvoiceStatus.PAID else refused
+
+
+async def _own_invoice(services: Services, caller: Caller, invoice_id: str) -> Statement:
+    """The agency's invoice. Raises NotFound, also for another tenant's."""
+    found = await statements.statement(services.database, caller.agency, invoice_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+async def _detail(services: Services, invoice: Statement, caller: Caller) -> InvoiceDetailOut:
+    database = services.database
+    return invoice_detail_out(
+        invoice,
+        pdf_link(services, PATH, invoice),
+        await particulars.attempts_on(database, caller.agency, invoice.id),
+        await particulars.skipped_on(database, caller.agency, invoice.id),
+        await particulars.billed_period(database, caller.agency, invoice),
+    )
+
+
+def _page(services: Services, rows: Sequence[Statement], query: PageQuery, scope: str) -> Page[InvoiceOut]:
+    return page(
+        rows,
+        query.limit,
+        scope,
+        lambda invoice: (invoice.created_at, invoice.id),
+        lambda invoice: invoice_out(invoice, pdf_link(services, PATH, invoice)),
+    )

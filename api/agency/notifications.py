@@ -1,5 +1,93 @@
-"""What the agency is told."""
+"""Messages to the agency, as it reads them in the app."""
 
-from api.tenant import agency_router
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Query
+
+from adapters.postgres import notifications
+from adapters.postgres.notifications import Notification
+from api.fields import Answer
+from api.guard import Calling
+from api.openapi import example
+from api.pagination import Page, PageQuery, page
+from api.problems import NotFound
+from api.services import Used
+from api.tenant import agency_router, own_agency
 
 router = agency_router("Notifications", "/notifications")
+
+
+class NotificationOut(
+    Answer,
+    json_schema_extra=example(
+        id="ntf_3f5m7kq2n4b6c8d0e2f4",
+        kind="payment_failed",
+        client_id="cli_3f5m7kq2n4b6c8d0e2f4",
+        invoice_id="inv_3f5m7kq2n4b6c8d0e2f4_p2",
+        at="2026-11-23T15:00:00Z",
+        title="Payment failed",
+        detail="Your card has insufficient funds. Next date: 2026-11-26 15:00 UTC.",
+        read=False,
+    ),
+):
+    """One fact that the agency is told of, once."""
+
+    id: str
+    kind: str
+    client_id: str
+    invoice_id: str | None
+    at: datetime
+    title: str
+    detail: str
+    read: bool
+
+
+class ReadOut(Answer, json_schema_extra=example(read=3)):
+    """How many messages were unread."""
+
+    read: int
+
+
+class NotificationsQuery(PageQuery):
+    unread: bool = False
+
+
+@router.get("", summary="Notifications, newest first")
+async def list_notifications(
+    query: Annotated[NotificationsQuery, Query()], services: Used, caller: Calling
+) -> Page[NotificationOut]:
+    """With `unread=true` only those that nobody has read."""
+    await own_agency(services, caller)
+    scope = f"notifications:{caller.agency}:{query.unread}"
+    rows = await notifications.notifications(
+        services.database, caller.agency, unread=query.unread, limit=query.limit + 1, after=query.after_time(scope)
+    )
+    return page(rows, query.limit, scope, lambda one: (one.at, one.id), _out)
+
+
+@router.post("/read-all", summary="Mark all notifications as read")
+async def read_all(services: Used, caller: Calling) -> ReadOut:
+    agency = await own_agency(services, caller)
+    return ReadOut(read=await notifications.read_all(services.database, agency.id, services.clock.now()))
+
+
+@router.post("/{notification_id}/read", summary="Mark a notification as read")
+async def read_one(notification_id: str, services: Used, caller: Calling) -> NotificationOut:
+    read = await notifications.read_one(services.database, caller.agency, notification_id, services.clock.now())
+    if read is None:
+        raise NotFound
+    return _out(read)
+
+
+def _out(one: Notification) -> NotificationOut:
+    return NotificationOut(
+        id=one.id,
+        kind=one.kind,
+        client_id=one.client_id,
+        invoice_id=one.invoice_id,
+        at=one.at,
+        title=one.title,
+        detail=one.detail,
+        read=one.read_at is not None,
+    )

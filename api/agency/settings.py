@@ -1,5 +1,217 @@
-"""The agency's settings."""
+"""An agency's settings: what its subscriptions follow, and how its clients reach it."""
 
-from api.tenant import agency_router
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import Request
+from pydantic import AfterValidator, Field
+
+from adapters.postgres import agencies, inbox, trail
+from adapters.postgres.agencies import Agency
+from adapters.postgres.pool import Connection, transaction
+from api import fields
+from api.fields import Answer, Email, Name, Origin, ShortText, WebAddress, Whole, Zone
+from api.guard import Calling
+from api.idempotency import seed
+from api.money import MoneyIn
+from api.openapi import example, refusals
+from api.problems import InvalidFields, NotFound
+from api.services import Used
+from api.tenant import agency_router, own_agency
+from billing.ledger import SETTINGS_CHANGED
+from billing.plans import FinalAction
 
 router = agency_router("Settings", "/settings")
+LONGEST_GRACE_MINUTES: Final = 7 * 24 * 60
+_DUNNING: Final[dict[str, Any]] = {"gaps_days": [3, 5, 7], "final_action": "past_due"}
+_SENDER: Final[dict[str, Any]] = {"name": "Bright Voice", "email": "billing@bright.example"}
+_SUPPORT: Final[dict[str, Any]] = {"email": "help@bright.example", "phone": None, "url": None}
+_NOT_YET: Final = "is not available in this version"
+
+
+def _once_each(values: list[Any]) -> list[Any]:
+    if len(set(values)) < len(values):
+        raise ValueError("names one twice")
+    return values
+
+
+GapDays = Annotated[Whole, Field(ge=1, le=30)]
+Percents = Annotated[list[Annotated[Whole, Field(ge=1, le=1000)]], Field(max_length=10), AfterValidator(_once_each)]
+Origins = Annotated[list[Origin], Field(max_length=50), AfterValidator(_once_each)]
+
+
+class DunningChange(fields.Change):
+    """The gaps between automatic attempts, and what follows the last. Ladders that run keep theirs."""
+
+    gaps_days: Annotated[list[GapDays], Field(min_length=1, max_length=8)] | None = None
+    final_action: FinalAction | None = None
+
+
+class SenderChange(fields.Change):
+    CLEARABLE = frozenset({"name", "email"})
+    name: Name | None = None
+    email: Email | None = None
+
+
+class SupportChange(fields.Change):
+    CLEARABLE = frozenset({"email", "phone", "url"})
+    email: Email | None = None
+    phone: ShortText | None = None
+    url: WebAddress | None = None
+
+
+class TaxChange(fields.Change):
+    mode: Literal["none", "rates"] | None = None
+    rate_ids: Annotated[list[ShortText], Field(max_length=10)] | None = None
+
+
+class SettingsChange(
+    fields.Change, json_schema_extra=example(dunning={"gaps_days": [2, 4]}, allowed_origins=["https://app.example.com"])
+):
+    """What is left out stays, inside the objects too. `timezone` is that of subscriptions that start from now on."""
+
+    CLEARABLE = frozenset({"review_over"})
+    timezone: Zone | None = None
+    dunning: DunningChange | None = None
+    usage_alert_percents: Percents | None = None
+    usage_grace_minutes: Annotated[Whole, Field(ge=0, le=LONGEST_GRACE_MINUTES)] | None = None
+    allowed_origins: Origins | None = None
+    review_over: MoneyIn | None = None
+    sender: SenderChange | None = None
+    support: SupportChange | None = None
+    tax: TaxChange | None = None
+
+
+class DunningOut(Answer):
+    gaps_days: list[int]
+    final_action: FinalAction
+
+
+class SenderOut(Answer):
+    name: str | None
+    email: str | None
+
+
+class SupportOut(Answer):
+    email: str | None
+    phone: str | None
+    url: str | None
+
+
+class TaxOut(Answer):
+    mode: Literal["none"]
+    rate_ids: list[str]
+
+
+class SettingsOut(
+    Answer,
+    json_schema_extra=example(
+        timezone="America/New_York",
+        dunning=_DUNNING,
+        usage_alert_percents=[80, 100],
+        usage_grace_minutes=60,
+        allowed_origins=["https://app.example.com"],
+        review_over=None,
+        sender=_SENDER,
+        support=_SUPPORT,
+        tax={"mode": "none", "rate_ids": []},
+    ),
+):
+    """`review_over` is always null and `tax.mode` always none in this version."""
+
+    timezone: str
+    dunning: DunningOut
+    usage_alert_percents: list[int]
+    usage_grace_minutes: int
+    allowed_origins: list[str]
+    review_over: None
+    sender: SenderOut
+    support: SupportOut
+    tax: TaxOut
+
+
+@router.get("", summary="Settings")
+async def read(services: Used, caller: Calling) -> SettingsOut:
+    return _out(await own_agency(services, caller))
+
+
+@router.patch("", summary="Change settings", responses=refusals(422, "not_available"))
+async def change(body: SettingsChange, services: Used, caller: Calling, request: Request) -> SettingsOut:
+    """Retries follow a new policy from the next ladder on, periods a new grace from the next boundary on."""
+    _refuse_unavailable(body)
+    now = services.clock.now()
+    async with transaction(services.database) as connection:
+        before = await agencies.locked_agency(connection, caller.agency)
+        if before is None:
+            raise NotFound
+        changes = {name: value for name, value in _columns(body).items() if value != _stored(before, name)}
+        if changes:
+            await agencies.change_agency(connection, before.id, changes, now)
+            await _write_trail(connection, before, changes, caller.name, now)
+        if "usage_grace_minutes" in changes:
+            await _wake_subscriptions(connection, before.id, seed(request), now)
+    return _out(await own_agency(services, caller))
+
+
+def _refuse_unavailable(body: SettingsChange) -> None:
+    later = {
+        "review_over": body.review_over is not None,
+        "tax.mode": body.tax is not None and body.tax.mode == "rates",
+        "tax.rate_ids": body.tax is not None and bool(body.tax.rate_ids),
+    }
+    refused = [(name, _NOT_YET) for name, asked in later.items() if asked]
+    if refused:
+        raise InvalidFields(*refused, code="not_available")
+
+
+def _columns(body: SettingsChange) -> dict[str, object]:
+    """The given settings by the columns that hold them."""
+    given = body.given()
+    dunning = given.pop("dunning", {})
+    nested = {
+        f"{owner}_{name}": value for owner in ("sender", "support") for name, value in given.pop(owner, {}).items()
+    }
+    kept = {name: value for name, value in given.items() if name not in ("review_over", "tax")}
+    return {**kept, **dunning, **nested}
+
+
+def _stored(agency: Agency, column: str) -> object:
+    value = getattr(agency, column)
+    return list(value) if isinstance(value, tuple) else value
+
+
+async def _write_trail(
+    connection: Connection, before: Agency, changes: Mapping[str, object], who: str, now: datetime
+) -> None:
+    detail = {name: {"from": _stored(before, name), "to": value} for name, value in changes.items()}
+    await trail.write(connection, before.id, at=now, who=who, what="settings_changed", detail=detail)
+
+
+async def _wake_subscriptions(connection: Connection, agency: str, change: str, now: datetime) -> None:
+    """Running subscriptions learn a new grace, and since when it holds, from their inbox (docs/adr/0002)."""
+    await inbox.receive(
+        connection,
+        account=inbox.OWN,
+        event_id=f"settings:{agency}:{change}",
+        type=SETTINGS_CHANGED,
+        object_id=agency,
+        customer_id=None,
+        created_at=now,
+        payload={},
+        received_at=now,
+    )
+
+
+def _out(agency: Agency) -> SettingsOut:
+    return SettingsOut(
+        timezone=agency.timezone,
+        dunning=DunningOut(gaps_days=list(agency.gaps_days), final_action=agency.dunning.final_action),
+        usage_alert_percents=list(agency.usage_alert_percents),
+        usage_grace_minutes=agency.usage_grace_minutes,
+        allowed_origins=list(agency.allowed_origins),
+        review_over=None,
+        sender=SenderOut(name=agency.sender_name, email=agency.sender_email),
+        support=SupportOut(email=agency.support_email, phone=agency.support_phone, url=agency.support_url),
+        tax=TaxOut(mode="none", rate_ids=[]),
+    )
