@@ -148,8 +148,8 @@ async def _conclude(connection: Connection, rows: Sequence[int], at: datetime) -
     await connection.execute("SELECT FROM inbox WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE", rows)
     await connection.execute(
         """
-        UPDATE inbox SET delivered_at = coalesce(delivered_at, CASE WHEN r.woken THEN $2 END),
-                         done_at = coalesce(done_at, CASE WHEN r.acked THEN $2 END)
+        UPDATE inbox SET delivered_at = coalesce(delivered_at, CASE WHEN r.woken THEN $2::timestamptz END),
+                         done_at = coalesce(done_at, CASE WHEN r.acked THEN $2::timestamptz END)
         FROM (
             SELECT inbox_id, bool_and(signalled_at IS NOT NULL OR acked_at IS NOT NULL) AS woken,
                    bool_and(acked_at IS NOT NULL) AS acked
