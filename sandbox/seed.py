@@ -58,5 +58,4 @@ async def make_agency(sandbox: Sandbox, details: Mapping[str, str]) -> str:
         pages = {"return_url": f"{api}/agency", "refresh_url": f"{api}/agency"}
         await caller.post("/v1/agency/stripe/onboarding-links", pages)
         await caller.get("/v1/agency/stripe")
-        await caller.patch("/v1/agency/settings", {"allowed_origins": [api]})
     return agency
