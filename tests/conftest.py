@@ -17,7 +17,7 @@ from sandbox.emulator import emulator_program
 from sandbox.postgres import running_postgres
 from sandbox.temporal import running_temporal
 
-pytest_plugins = ["support.databases"]
+pytest_plugins = ["support.databases", "support.sandboxes"]
 
 T = TypeVar("T")
 POLL_SECONDS = 0.02
