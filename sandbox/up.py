@@ -6,9 +6,11 @@ import json
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from sandbox.control import create_control
 from sandbox.home import Home
@@ -52,26 +54,26 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving_control(sandbox: Sandbox) -> AsyncIterator[None]:
-    """The control API answers inside the block."""
+async def serving(app: ASGIApp, port: int) -> AsyncIterator[None]:
+    """The app answers on this port of the loopback, and is brought down after the block."""
     config = uvicorn.Config(
-        create_control(sandbox),
-        host=LOOPBACK,
-        port=sandbox.kept.ports["control"],
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=1,
+        app, host=LOOPBACK, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=1
     )
     server = _Server(config)
-    serving = asyncio.create_task(server.serve())
+    running = asyncio.create_task(server.serve())
     answering = asyncio.create_task(server.answers.wait())
-    await asyncio.wait({serving, answering}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({running, answering}, return_when=asyncio.FIRST_COMPLETED)
     try:
         yield
     finally:
         answering.cancel()
         server.should_exit = True
-        await serving
+        await running
+
+
+def serving_control(sandbox: Sandbox) -> AbstractAsyncContextManager[None]:
+    """The control API answers inside the block."""
+    return serving(create_control(sandbox), sandbox.kept.ports["control"])
 
 
 def description(sandbox: Sandbox) -> dict[str, object]:

@@ -76,11 +76,12 @@ async def run(settings: Settings, client_interceptors: Sequence[Interceptor], ch
             return
         client = await _until(stop, lambda: _connected(client_interceptors))
         if client:
-            await _work(settings, change(parts), client, stop)
+            await work(settings, change(parts), client, stop)
     log.info("stopped")
 
 
-async def _work(settings: Settings, parts: Parts, client: Client, stop: asyncio.Event) -> None:
+async def work(settings: Settings, parts: Parts, client: Client, stop: asyncio.Event) -> None:
+    """Both queues and the delivery, until `stop` is set; then what is under way is brought to its end."""
     carriers = (Starts(parts.pool, client, parts.clock), Events(parts, client))
     delivery = Delivery(settings.database_url.get_secret_value(), carriers)
     await limit_stripe_queue(client)
