@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -42,13 +43,20 @@ async def template(postgres_server: str) -> str:
     return "migrated"
 
 
-@pytest.fixture
-async def database(postgres_server: str, template: str) -> AsyncIterator[str]:
-    """The DSN of a migrated, empty database."""
+@asynccontextmanager
+async def copied(postgres_server: str, template: str) -> AsyncIterator[str]:
+    """The DSN of a migrated, empty database that is gone after the block."""
     name = f"copy_{next(_numbers)}"
     await _run(postgres_server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     yield _database(postgres_server, name)
     await _run(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(postgres_server: str, template: str) -> AsyncIterator[str]:
+    """The DSN of a migrated, empty database."""
+    async with copied(postgres_server, template) as dsn:
+        yield dsn
 
 
 @pytest.fixture

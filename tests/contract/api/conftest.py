@@ -1,0 +1,47 @@
+"""The API under contract: one site and one worker for the session, an agency of its own for each test.
+
+Temporal is a server of these tests' own: others start workers on the same task queues over other databases.
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from support.databases import copied
+from support.http import Client, Site, receive_events, running_site, running_worker
+from support.servers import Eventually, StripeServer
+from support.tenant import Tenant, new_tenant
+
+from sandbox.temporal import running_temporal
+
+
+@pytest.fixture(scope="session")
+async def site(
+    postgres_server: str, template: str, stripe_server: StripeServer, servers_folder: Path
+) -> AsyncIterator[Site]:
+    """The API and everything behind it."""
+    async with (
+        copied(postgres_server, template) as database,
+        running_temporal(servers_folder / "temporal-of-api") as temporal,
+        running_site(database, stripe_server, temporal) as site,
+        running_worker(site.settings, temporal),
+    ):
+        await receive_events(site)
+        yield site
+
+
+@pytest.fixture
+async def platform(site: Site) -> Client:
+    return await site.platform()
+
+
+@pytest.fixture
+async def tenant(site: Site, eventually: Eventually) -> Tenant:
+    """An agency that can sell."""
+    return await new_tenant(site, eventually)
+
+
+@pytest.fixture
+async def other(site: Site, eventually: Eventually) -> Tenant:
+    """Another agency, whose rows are nobody else's."""
+    return await new_tenant(site, eventually, ready=False)
