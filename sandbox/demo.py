@@ -80,7 +80,7 @@ async def _play(sandbox: Sandbox, story: Story) -> bool:
         async with stage.agency, stage.service:
             await _five_months(stage)
             await _summary(stage)
-        return await _check(control, story)
+        return await told_that_all_holds(control, story)
 
 
 @dataclass
@@ -103,6 +103,7 @@ class Stage:
         return datetime.fromisoformat((await self.control.get("/clock"))["now"])
 
     async def note(self, client: Client | None, what: str) -> None:
+        await self.tell()
         self.story.note(await self.now(), client.name if client else "", what)
 
     async def to(self, instant: datetime) -> None:
@@ -128,8 +129,7 @@ class Stage:
         calls = [call for call in self.calls if call.period == period]
         body = {"calls": [call.as_json(self.ids[call.client]) for call in calls]}
         said = await self.service.post("/v1/usage/calls", body)
-        first, last = calls[0].call_id, calls[-1].call_id
-        await self.note(None, f"{said['accepted']} calls taken in ({first} to {last})")
+        await self.note(None, f"{said['accepted']} calls taken in")
 
 
 async def set_up(sandbox: Sandbox, control: Caller, story: Story) -> Stage:
@@ -231,7 +231,7 @@ async def _kill_while_charging(stage: Stage) -> None:
         if done:
             break
     killed = await stage.control.post("/kill", {"process": "worker"})
-    await stage.note(SUMMIT, f"worker (pid {killed['pid']}) killed, Stripe's answer still on its way")
+    await stage.note(SUMMIT, f"worker (pid {killed['pid']}) killed before it has Stripe's answer")
     await renewing
     made = [charge for charge in await _charges(stage) if charge not in before]
     await stage.note(SUMMIT, f"renewed all the same, by {len(made)} charge{'s' if len(made) != 1 else ''} at Stripe")
@@ -253,14 +253,13 @@ async def _summary(stage: Stage) -> None:
         stage.story.line(f"{client.name:14} {subscription['status']:9} {len(paid)} invoices paid, {total:>10} in all")
 
 
-async def _check(control: Caller, story: Story) -> bool:
+async def told_that_all_holds(control: Caller, story: Story) -> bool:
+    """Print every invariant with its figures; whether all of them hold."""
     report = await control.get("/check")
     story.line("\nWhat must always be true (billing-rules 10)\n", Colour.STRONG)
     for found in report["invariants"]:
-        story.line(
-            f"{found['id']:4} {'holds' if found['ok'] else 'FAILS'}  {found['detail']}",
-            Colour.GOOD if found["ok"] else Colour.BAD,
-        )
+        word, colour = ("holds", Colour.GOOD) if found["ok"] else ("FAILS", Colour.BAD)
+        story.paragraph(f"{found['id']:4} {word}  ", found["detail"], colour)
     return bool(report["ok"])
 
 

@@ -1,5 +1,7 @@
 """The Stripe emulator as our child, and what may be asked of it beside Stripe's own API."""
 
+import html
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -79,8 +81,8 @@ class Emulator:
 
 
 def _refusal(page: str) -> str:
-    _, _, rest = page.partition('class="refusal">')
-    return rest.partition("<")[0].strip() or "The card was refused."
+    said = re.search(r'class="refusal"[^>]*>([^<]+)<', page)
+    return html.unescape(said[1]).strip() if said else "The card was refused."
 
 
 def _answer(reply: httpx.Response) -> Any:

@@ -16,7 +16,8 @@ from sandbox.home import Home
 from sandbox.stack import url
 
 DATE, CLIENT, WHAT, AMOUNT = 12, 13, 42, 11
-STRIPE_ID = 26
+STRIPE_ID = 27
+WIDTH = DATE + CLIENT + WHAT + AMOUNT + STRIPE_ID + 5
 Json = Mapping[str, Any]
 
 
@@ -45,7 +46,8 @@ class Story:
     _month: str = ""
 
     def heading(self) -> None:
-        titles = f"{self.zone:{DATE}.{DATE}} {'client':{CLIENT}} {'what':{WHAT}} {'amount':>{AMOUNT}}  Stripe id"
+        place = self.zone.rpartition("/")[2].replace("_", " ")
+        titles = f"{place:{DATE}.{DATE}} {'client':{CLIENT}} {'what':{WHAT}} {'amount':>{AMOUNT}}  Stripe id"
         self.line(titles, Colour.FAINT)
 
     def entry(self, entry: Json) -> None:
@@ -61,6 +63,11 @@ class Story:
         """What somebody outside does, or what the reader should know."""
         self._row(at, client, f"· {what}", "", "", Colour.FAINT)
 
+    def paragraph(self, title: str, text: str, colour: Colour | None = None) -> None:
+        """A title in the margin, and its text beside it, broken into lines."""
+        for line in textwrap.wrap(text, WIDTH, initial_indent=title, subsequent_indent=" " * len(title)):
+            self.line(line, colour)
+
     def line(self, text: str = "", colour: Colour | None = None) -> None:
         text = text.rstrip()
         print(f"\x1b[{colour}m{text}\x1b[0m" if colour and self.out.isatty() else text, file=self.out, flush=True)
@@ -71,7 +78,7 @@ class Story:
         if month != self._month:
             self._month = month
             self.line()
-            self.line(f"── {month} ".ljust(DATE + CLIENT + WHAT + AMOUNT + STRIPE_ID + 6, "─"), Colour.STRONG)
+            self.line(f"── {month} ".ljust(WIDTH, "─"), Colour.STRONG)
         first, *more = textwrap.wrap(what, WHAT, subsequent_indent="  ")
         self.line(
             f"{local:%b %d %H:%M} {client:{CLIENT}.{CLIENT}} {first:{WHAT}} {amount:>{AMOUNT}}  {stripe_id}", colour
