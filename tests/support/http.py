@@ -58,6 +58,27 @@ class Site:
     async def caller(self, token: str | None) -> Client:
         return await self.open.enter_async_context(Client(self.base, token))  # type: ignore[return-value]
 
+    @contextlib.asynccontextmanager
+    async def trouble(self, call: str, fault: str, *, seconds: float = 0.0) -> AsyncIterator[None]:
+        """Stripe makes this trouble with each of these calls until the block ends."""
+        await self.stripe.tell("faults", {"call": call, "fault": fault, "times": None, "seconds": seconds})
+        yield
+        await self.stripe.clear_faults()
+
+    def away(self, call: str = "*") -> contextlib.AbstractAsyncContextManager[None]:
+        """Stripe does not answer these calls inside the block."""
+        return self.trouble(call, "error_500")
+
+    async def ask_stripe(self, path: str, account: str) -> Json:
+        """An object of this connected account, as Stripe has it."""
+        key = self.settings.stripe_api_key.get_secret_value()
+        headers = {"Authorization": f"Bearer {key}", "Stripe-Account": account}
+        async with httpx.AsyncClient(
+            base_url=str(self.settings.stripe_api_base), headers=headers, verify=False
+        ) as http:
+            answer: Json = (await http.get(path)).raise_for_status().json()
+            return answer
+
     async def platform(self) -> Client:
         return await self.caller(self.token(Role.PLATFORM))
 

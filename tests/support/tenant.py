@@ -92,9 +92,30 @@ class Tenant:
 
         return await self.eventually(issued)
 
-    async def report(self, client: str, *minutes: int, at: datetime | None = None) -> Json:
-        """Report a completed call for each of `minutes`, which started an hour ago unless `at` says otherwise."""
-        started = (at or datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    async def bank(self, client: str, behaviour: str) -> None:
+        """From now on the client's card on file does so when it is charged."""
+        customer = await self.site.pool.fetchval("SELECT customer_id FROM customers WHERE client_id = $1", client)
+        await self.site.stripe.tell(f"cards/{customer}", {"behaviour": behaviour})
+
+    async def attempts(self, invoice: str, number: int) -> None:
+        """Wait until so many attempts on the invoice have begun."""
+
+        async def begun() -> bool:
+            count = await self.site.pool.fetchval(
+                "SELECT count(*) FROM payment_attempts WHERE invoice_id = $1", invoice
+            )
+            return bool(count == number)
+
+        await self.eventually(begun)
+
+    @staticmethod
+    def ago(**span: float) -> str:
+        """An instant so long ago, as a request says it."""
+        return (datetime.now(UTC) - timedelta(**span)).isoformat()
+
+    async def report(self, client: str, *minutes: int) -> Json:
+        """Report a completed call for each of `minutes`, all of which started an hour ago."""
+        started = self.ago(hours=1)
         calls = [
             {
                 "call_id": fresh("call"),

@@ -42,6 +42,18 @@ async def tenant(site: Site, eventually: Eventually) -> Tenant:
 
 
 @pytest.fixture
+async def bare(site: Site, eventually: Eventually) -> Tenant:
+    """An agency without a Stripe account."""
+    return await new_tenant(site, eventually, ready=False)
+
+
+@pytest.fixture(scope="session")
+async def bystander(site: Site, eventually: Eventually) -> Tenant:
+    """An agency that nothing happens to: for what is refused, and for who has nothing."""
+    return await new_tenant(site, eventually, ready=False)
+
+
+@pytest.fixture
 async def other(site: Site, eventually: Eventually) -> Tenant:
     """Another agency, whose rows are nobody else's."""
     return await new_tenant(site, eventually, ready=False)

@@ -1,0 +1,98 @@
+"""An agency's own Stripe account: the link, and how it stands."""
+
+from support.http import Site, refused
+from support.servers import Eventually
+from support.tenant import Tenant, new_tenant, onboard
+
+LINKS = "/v1/agency/stripe/onboarding-links"
+PAGES = {"return_url": "https://app.example.com/stripe", "refresh_url": "https://app.example.com/again"}
+NOT_CONNECTED = {
+    "account_id": None,
+    "state": "not_connected",
+    "charges_enabled": False,
+    "payouts_enabled": False,
+    "card_payments": "inactive",
+    "requirements": [],
+}
+
+
+async def test_the_first_link_connects_an_account_that_can_charge_at_once(bare: Tenant) -> None:
+    assert await bare.api.get("/v1/agency/stripe") == NOT_CONNECTED
+    answer = await bare.api.send("POST", LINKS, json=PAGES)
+    assert answer.status_code == 201
+    assert answer.json()["url"].startswith("http")
+    assert answer.json()["expires_at"].endswith("Z")
+    account = await bare.api.get("/v1/agency/stripe")
+    assert account["account_id"].startswith("acct_")
+    assert account == {
+        "account_id": account["account_id"],
+        "state": "active",
+        "charges_enabled": True,
+        "payouts_enabled": True,
+        "card_payments": "active",
+        "requirements": [],
+    }
+
+
+async def test_a_second_link_is_for_the_same_account(tenant: Tenant) -> None:
+    before = await tenant.api.get("/v1/agency/stripe")
+    await tenant.api.post(LINKS, PAGES)
+    assert await tenant.api.get("/v1/agency/stripe") == before
+
+
+async def test_a_country_without_stripe_is_refused_before_anything_is_made(site: Site, eventually: Eventually) -> None:
+    antarctic = await new_tenant(site, eventually, ready=False, country="AQ")
+    with refused(422, "country_not_supported"):
+        await antarctic.api.post(LINKS, PAGES)
+    assert await antarctic.api.get("/v1/agency/stripe") == NOT_CONNECTED
+
+
+async def test_the_link_leads_back_to_https_only(bystander: Tenant) -> None:
+    for url in ("http://app.example.com", "javascript:alert(1)", "/stripe", "https://u:p@app.example.com", ""):
+        answer = await bystander.api.send("POST", LINKS, json={**PAGES, "return_url": url})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "return_url")
+
+
+async def test_with_stripe_away_the_last_word_is_shown_and_links_wait(tenant: Tenant) -> None:
+    before = await tenant.api.get("/v1/agency/stripe")
+    async with tenant.site.away():
+        assert await tenant.api.get("/v1/agency/stripe") == before
+        with refused(503, "temporarily_unavailable"):
+            await tenant.api.post(LINKS, PAGES)
+
+
+async def test_a_crash_between_our_row_and_stripes_account_makes_no_second_account(bare: Tenant) -> None:
+    async with bare.site.trouble("accounts.create", "drop_answer"):
+        with refused(503, "temporarily_unavailable"):
+            await bare.api.post(LINKS, PAGES)
+    account = await onboard(bare.api)
+    made = (await bare.site.stripe.ask("books"))["accounts"]
+    mine = [one["account"] for one in made if one["account"] == account["account_id"]]
+    assert (mine, account["state"]) == ([account["account_id"]], "active")
+    rows = await bare.site.pool.fetch("SELECT account_id FROM connected_accounts WHERE agency_id = $1", bare.id)
+    assert [row["account_id"] for row in rows] == [account["account_id"]]
+
+
+async def test_a_restriction_shows_at_once_and_sells_nothing(tenant: Tenant) -> None:
+    client, plan = await tenant.client(), await tenant.plan()
+    account = (await tenant.api.get("/v1/agency/stripe"))["account_id"]
+    await tenant.site.stripe.tell(f"accounts/{account}", {"action": "restrict"})
+    now = await tenant.api.get("/v1/agency/stripe")
+    assert (now["state"], now["charges_enabled"]) == ("restricted", False)
+    assert now["requirements"]
+    with refused(409, "stripe_not_ready"):
+        await tenant.assign(client, plan)
+    await tenant.site.stripe.tell(f"accounts/{account}", {"action": "restore"})
+    await tenant.assign(client, plan)
+
+
+async def test_a_disconnected_account_is_known_from_its_event(tenant: Tenant) -> None:
+    account = (await tenant.api.get("/v1/agency/stripe"))["account_id"]
+    await tenant.site.stripe.tell(f"accounts/{account}", {"action": "disconnect"})
+
+    async def gone() -> bool:
+        return bool((await tenant.api.get("/v1/agency/stripe"))["state"] == "disconnected")
+
+    await tenant.eventually(gone)
+    renewed = await onboard(tenant.api)
+    assert (renewed["state"], renewed["account_id"] == account) == ("active", False)
