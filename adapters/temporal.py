@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Final, TypeVar
 
-from temporalio.client import Client, Interceptor
+from temporalio.client import Client, Interceptor, RPCTimeoutOrCancelledError
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError, RPCStatusCode
@@ -49,12 +49,12 @@ async def connect(*, lazy: bool = False, interceptors: Sequence[Interceptor] = (
 async def within(seconds: float, call: Awaitable[T]) -> T:
     """The answer of a call to Temporal. Raises TemporalAway when the server is not there or takes longer.
 
-    The SDK's own time-outs do not hold while it looks for the server, and a lazy client says that it found none with
-    a RuntimeError.
+    The SDK's own time-outs do not hold while it looks for the server, a lazy client says that it found none with a
+    RuntimeError, and an update whose caller goes away makes an error of its own of that.
     """
     try:
         return await asyncio.wait_for(call, seconds)
-    except TimeoutError as error:
+    except (TimeoutError, RPCTimeoutOrCancelledError) as error:
         raise TemporalAway(f"no answer within {seconds:g} s") from error
     except RPCError as error:
         if error.status in _AWAY:

@@ -6,7 +6,12 @@ from http import HTTPStatus
 from typing import Any, Final, Literal
 
 from starlette.responses import JSONResponse, Response
-from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateHandle, WorkflowUpdateStage
+from temporalio.client import (
+    WorkflowUpdateFailedError,
+    WorkflowUpdateHandle,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+    WorkflowUpdateStage,
+)
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -68,7 +73,7 @@ async def command(services: Services, target: Subscription, order: Command, upda
     try:
         handle = await within(ACCEPT_SECONDS, _start(services, target.id, order, update_id))
         reply = await asyncio.wait_for(handle.result(), ANSWER_SECONDS)
-    except TimeoutError:
+    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):  # the second is what the SDK makes of the first
         return Processing()
     except TemporalAway as error:
         raise TemporarilyUnavailable("The billing engine does not answer just now. Nothing was changed.") from error
