@@ -39,13 +39,14 @@ def settled(invoice: str, status: InvoiceStatus, at: datetime) -> Fact | None:
 
 
 def attempted(attempt: Attempt, answer: PayAnswer, dunning: Dunning, at: datetime) -> Fact:
-    """The fact that an attempt's answer is. `at` counts where the provider names no time."""
+    """The fact that an attempt's answer is. `at`, when it is learned, counts where the provider names no time."""
+    if answer.result == "processing":
+        # Learned anew with each reading, from which the next one is counted: its beginning says nothing.
+        return PaymentProcessing(at, attempt.invoice, attempt.number)
     at = answer.at or at
     match answer.result:
         case "paid":
             return PaymentSucceeded(at, attempt.invoice, attempt.number)
-        case "processing":
-            return PaymentProcessing(at, attempt.invoice, attempt.number)
         case "declined" | "action_required":
             decline = answer.decline or Decline()
             must_act = answer.result == "action_required"
