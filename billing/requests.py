@@ -58,6 +58,9 @@ def requested(s: State, fact: Requested) -> State:
     if answered(s, asked.id) or any(a.id == asked.id for a in s.asked):
         return s
     s = replace(s, asked=(*s.asked, asked))
+    if s.attempt and s.attempt.processing and asked.what in ("pay_now", "retry"):
+        # Nothing else is tried meanwhile, and it can take days: nobody is kept waiting for it.
+        return answer(s, Answer(asked.id, "processing"))
     if asked.what != "retry" or not s.parked:
         return s
     # A retry is a person's word that what was impossible has been looked into.

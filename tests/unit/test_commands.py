@@ -102,6 +102,15 @@ def test_pay_now_says_that_the_payment_is_processing() -> None:
     assert world.state.attempt.on_session
 
 
+@pytest.mark.parametrize("what", ["pay_now", "retry"])
+def test_nobody_is_kept_waiting_for_a_payment_that_is_processing(what: str) -> None:
+    world = a_world("processing").run()
+    request = world.ask(what, "p1" if what == "pay_now" else None)
+
+    assert answered(world, request) == ("processing", None)
+    assert [name for _, name in world.charges()] == ["p1#1"]
+
+
 def test_pay_now_that_is_paid_elsewhere_meanwhile_is_paid() -> None:
     world = a_world("soft").run(days=1)
     request = world.ask("pay_now", "p1")
