@@ -19,23 +19,27 @@ GRACE_SECONDS = 5
 
 
 def main(process: str) -> None:
-    clock_file = Path(os.environ["SANDBOX_CLOCK_FILE"])
-    stamp = StampStarts(lambda: read_offset(clock_file))
     if process == "worker":
         from worker.process import main as work
 
-        work(client_interceptors=[stamp])
+        work(client_interceptors=[stamp()])
     else:
-        _serve(stamp)
+        _serve()
 
 
-def _serve(stamp: StampStarts) -> None:
+def stamp() -> StampStarts:
+    """Of this process's sandbox."""
+    clock_file = Path(os.environ["SANDBOX_CLOCK_FILE"])
+    return StampStarts(lambda: read_offset(clock_file))
+
+
+def _serve() -> None:
     from api.app import create_app
 
     settings = load_settings()
     configure_logging(settings.log_level)
     uvicorn.run(
-        create_app(settings, [stamp]),
+        create_app(settings, [stamp()]),
         host=settings.api_host,
         port=settings.api_port,
         log_config=None,

@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -33,6 +33,8 @@ STICKY_SECONDS = 1
 """How long Temporal keeps a workflow for a worker that may be dead: production's 10 s would be felt here."""
 GRACE_SECONDS = 5
 PROCESSES = ("worker", "api", "stripe", "temporal", "postgres")
+WORKER = ("-m", "sandbox.run", "worker")
+API = ("-m", "sandbox.run", "api")
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,13 @@ class Sandbox:
 
 
 @contextlib.asynccontextmanager
-async def running_sandbox(home: Home, *, port: int, fresh: bool) -> AsyncIterator[Sandbox]:
-    """Everything up and ready inside the block, stopped after it. `port` is the API's; 0 takes any."""
+async def running_sandbox(
+    home: Home, *, port: int, fresh: bool, worker: Sequence[str] = WORKER
+) -> AsyncIterator[Sandbox]:
+    """Everything up and ready inside the block, stopped after it. `port` is the API's; 0 takes any.
+
+    `worker` is what Python is told to run as the worker: fault tests run one that dies when it is told to.
+    """
     home.folder.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
         left_behind = stack.enter_context(sole_owner(home))
@@ -68,11 +75,16 @@ async def running_sandbox(home: Home, *, port: int, fresh: bool) -> AsyncIterato
         settings = Settings.model_validate({name.lower(): value for name, value in environment(home, kept).items()})
         supervisor = Supervisor(home)
         stack.push_async_callback(supervisor.stop)
-        yield await _start(stack, home, kept, settings, supervisor)
+        yield await _start(stack, home, kept, settings, supervisor, worker)
 
 
 async def _start(
-    stack: contextlib.AsyncExitStack, home: Home, kept: Kept, settings: Settings, supervisor: Supervisor
+    stack: contextlib.AsyncExitStack,
+    home: Home,
+    kept: Kept,
+    settings: Settings,
+    supervisor: Supervisor,
+    worker: Sequence[str],
 ) -> Sandbox:
     await _start_servers(home, kept, supervisor)
     pool = await stack.enter_async_context(open_pool(settings.database_url.get_secret_value()))
@@ -82,7 +94,7 @@ async def _start(
     await emulator.send_events_to(
         url(kept, "api"), platform_secret=kept.secrets.webhook, connect_secret=kept.secrets.connect_webhook
     )
-    await supervisor.start(lambda: _worker(home, kept, client))
+    await supervisor.start(lambda: _worker(home, kept, client, worker))
     await supervisor.start(lambda: _api(home, kept))
     runs = Runs(client)
     machine = TimeMachine(home, runs, Watch(pool, emulator).look)
@@ -144,18 +156,18 @@ def _temporal_address(kept: Kept) -> str:
     return temporal.address(kept.ports["temporal"])
 
 
-def _worker(home: Home, kept: Kept, client: Client) -> Program:
-    return _ours("worker", home, kept, lambda: _polled(client))
+def _worker(home: Home, kept: Kept, client: Client, told: Sequence[str]) -> Program:
+    return _ours("worker", told, home, kept, lambda: _polled(client))
 
 
 def _api(home: Home, kept: Kept) -> Program:
-    return _ours("api", home, kept, lambda: _is_up(f"{url(kept, 'api')}/readyz"))
+    return _ours("api", API, home, kept, lambda: _is_up(f"{url(kept, 'api')}/readyz"))
 
 
-def _ours(name: str, home: Home, kept: Kept, ready: Ready) -> Program:
+def _ours(name: str, told: Sequence[str], home: Home, kept: Kept, ready: Ready) -> Program:
     return Program(
         name=name,
-        argv=(sys.executable, "-m", "sandbox.run", name),
+        argv=(sys.executable, *told),
         log=home.logs / f"{name}.log",
         ready=ready,
         env=environment(home, kept),

@@ -1,0 +1,55 @@
+"""kill -9 of the worker between each commit and each call of a renewal: while it closes, issues and charges."""
+
+import asyncio
+from typing import Final
+
+import pytest
+from support.dying_worker import Fates
+from support.renewals import about_to_renew, assert_renewed_once
+from support.stage import Stage
+
+POINTS: Final = (
+    "close_period before 1 commit",
+    "close_period after 1 commit",
+    "issue_invoice before 1 commit",
+    "issue_invoice after 1 commit",
+    "issue_invoice before 2 create",
+    "issue_invoice before 3 lines",
+    "issue_invoice before 4 read",
+    "issue_invoice before 5 finalize",
+    "issue_invoice before 6 commit",
+    "issue_invoice after 6 commit",
+    "charge_invoice before 1 commit",
+    "charge_invoice after 1 commit",
+    "charge_invoice before 2 attempt",
+    "charge_invoice before 3 commit",
+    "charge_invoice after 3 commit",
+)
+WAVES: Final = [POINTS[wave::3] for wave in range(3)]
+"""Renewals that come at once: the worker dies over each of them in turn, and each has to bear the others' deaths."""
+
+
+async def test_a_renewal_passes_exactly_these_points(stage: Stage, fates: Fates) -> None:
+    renewal = await about_to_renew(stage)
+    await stage.to(renewal.boundary)
+    before = len(fates.passed(renewal.workflow))
+    await stage.to(renewal.settled)
+    await assert_renewed_once(stage, renewal)
+    assert fates.passed(renewal.workflow)[before:] == list(POINTS)
+
+
+@pytest.mark.parametrize("points", WAVES, ids=["first", "second", "third"])
+async def test_killed_at_each_of_these_points_it_renews_by_one_charge(
+    stage: Stage, fates: Fates, points: tuple[str, ...]
+) -> None:
+    await stage.plan()
+    made = await asyncio.gather(*(about_to_renew(stage) for _ in points))
+    renewals = dict(zip(points, made, strict=True))
+    for point, renewal in renewals.items():
+        fates.doom(renewal.workflow, point)
+
+    await stage.to(max(renewal.settled for renewal in made))
+
+    assert fates.doomed() == [], "the worker never came by"
+    for renewal in made:
+        await assert_renewed_once(stage, renewal)
