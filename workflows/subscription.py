@@ -108,14 +108,15 @@ class SubscriptionWorkflow:
     async def run(self, start: Start) -> Ended:
         while True:
             await self._show()
-            match step := next_step(self.state, self.now()):
+            found = self.state
+            match step := next_step(found, self.now()):
                 case Finish():
                     if await self._quiet():
                         return Ended(self.state.id)
                 case Wait() if self._page_is_full() and await self._quiet():
                     self._turn_the_page(start)
                 case Wait():
-                    await self._wait(step)
+                    await self._wait(step, found)
                 case _:
                     await self._do(step)
 
@@ -221,12 +222,12 @@ class SubscriptionWorkflow:
         )
         return outcome
 
-    async def _wait(self, wait: Wait) -> None:
+    async def _wait(self, wait: Wait, found: State) -> None:
         """A durable timer that only a fact which changes the plan interrupts."""
-        state = self.state
 
         def changed() -> bool:
-            return self.state is not state and next_step(self.state, self.now()) != wait
+            # Compared with the state that the wait was decided on: handlers may have learned more since then.
+            return self.state is not found and next_step(self.state, self.now()) != wait
 
         timeout = wait.until - self.now() if wait.until else None
         with contextlib.suppress(TimeoutError):
