@@ -1,21 +1,22 @@
 """What is under way outside the workflows: rows of inbox and outbox, and the emulator's webhooks and requests."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import asyncpg
 import httpx
 
+from adapters.postgres.inbox import LEASE
 from adapters.postgres.pool import CONNECTION_LOST
 from sandbox.clock import Queues
 from sandbox.emulator import Emulator
 
 _WAITING = """
-    SELECT dedupe_key || coalesce(' (' || last_error || ')', '') AS what, deliver_after AS at
+    SELECT dedupe_key || coalesce(' (' || last_error || ')', '') AS what, deliver_after AS at, attempts > 0 AS begun
     FROM outbox WHERE done_at IS NULL
     UNION ALL
-    SELECT 'event ' || type, deliver_after FROM inbox WHERE delivered_at IS NULL
+    SELECT 'event ' || type, deliver_after, attempts > 0 FROM inbox WHERE delivered_at IS NULL
     UNION ALL
-    SELECT 'event ' || inbox.type || ' unread by ' || reader.subscription_id, inbox.deliver_after
+    SELECT 'event ' || inbox.type || ' unread by ' || reader.subscription_id, inbox.deliver_after, true
     FROM inbox_readers AS reader JOIN inbox ON inbox.id = reader.inbox_id
     JOIN subscriptions ON subscriptions.id = reader.subscription_id AND NOT subscriptions.finished
     WHERE reader.read_at IS NULL AND reader.acked_at IS NULL
@@ -36,8 +37,10 @@ class Watch:
             waiting = await self._pool.fetch(_WAITING)
         except CONNECTION_LOST as error:
             return Queues([*under_way, f"postgres does not answer: {error!r}"], None)
-        under_way += [row["what"] for row in waiting if row["at"] <= now]
-        return Queues(under_way, min((row["at"] for row in waiting if row["at"] > now), default=None))
+        # A row that is being carried is claimed for LEASE, one that is held comes soon again: neither is at rest.
+        due = [row for row in waiting if row["at"] <= now + (LEASE if row["begun"] else timedelta())]
+        under_way += [row["what"] for row in due]
+        return Queues(under_way, min((row["at"] for row in waiting if row not in due), default=None))
 
     async def _emulator_under_way(self) -> list[str]:
         try:

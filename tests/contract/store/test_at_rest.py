@@ -1,0 +1,62 @@
+"""What the time machine waits for in the books: everything that is due, and everything that has been begun."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from support.house import START, House
+
+from adapters.postgres import inbox
+from sandbox.clock import Queues
+from sandbox.queues import Watch
+
+HOUR = timedelta(hours=1)
+
+
+class _IdleEmulator:
+    async def ask(self, path: str) -> Any:
+        return {"webhooks_due": 0, "requests_in_flight": 0}
+
+
+async def _look(house: House, now: datetime) -> Queues:
+    return await Watch(house.pool, _IdleEmulator()).look(now)  # type: ignore[arg-type]
+
+
+async def _event(house: House, deliver_after: datetime) -> None:
+    await inbox.receive(
+        house.pool,
+        account="acct_one",
+        event_id="evt_1",
+        type="invoice.paid",
+        object_id="in_1",
+        customer_id=None,
+        created_at=START,
+        payload={},
+        received_at=START,
+        deliver_after=deliver_after,
+    )
+
+
+async def test_an_event_is_under_way_until_it_is_delivered_also_while_it_is_being_carried(house: House) -> None:
+    await _event(house, START)
+    assert await _look(house, START) == Queues(["event invoice.paid"], None)
+
+    (carried,) = await inbox.claim(house.pool, START)
+    assert await _look(house, START) == Queues(["event invoice.paid"], None)
+    await inbox.defer(house.pool, carried.id, START + timedelta(seconds=1))
+    assert await _look(house, START) == Queues(["event invoice.paid"], None)
+
+    await inbox.done(house.pool, carried.id, START)
+    assert await _look(house, START) == Queues([], None)
+
+
+async def test_an_event_for_later_is_a_stop_of_the_clock(house: House) -> None:
+    await _event(house, START + HOUR)
+    assert await _look(house, START) == Queues([], START + HOUR)
+    assert await _look(house, START + HOUR) == Queues(["event invoice.paid"], None)
+
+
+async def test_an_event_that_could_not_be_delivered_is_a_stop_of_the_clock_at_its_next_try(house: House) -> None:
+    await _event(house, START)
+    (carried,) = await inbox.claim(house.pool, START)
+    await inbox.defer(house.pool, carried.id, START + HOUR)
+    assert await _look(house, START) == Queues([], START + HOUR)
