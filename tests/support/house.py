@@ -4,18 +4,21 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from activities.issuing import invoice_lines
+from activities.outcomes import attempted
 from adapters.postgres.ledger import PostgresStore
 from adapters.postgres.pool import Pool, transaction
 from adapters.postgres.projection import open_subscription
 from adapters.postgres.usage import Call, Receipt, record_calls
-from billing.agenda import begin
+from billing.agenda import begin, next_step
+from billing.declines import Decline
 from billing.facts import CardSaved, Fact, InvoiceIssued, PeriodClosed
 from billing.invoices import InvoiceStatus, Line, price_line
 from billing.ledger import InvoiceRow, NewInvoice
-from billing.payments import InvoiceReading
+from billing.payments import InvoiceReading, PayAnswer
 from billing.plans import Terms
 from billing.state import Attempt, Card, Issue, State
-from billing.steps import IssueInvoice
+from billing.steps import ChargeInvoice, IssueInvoice
 from billing.subscription import opened
 from billing.usage import Outcome, overage
 
@@ -119,10 +122,15 @@ class House:
             return await books.record(state, [PeriodClosed(at, period.number, end, seconds, amount)])
 
     async def draft(self, state: State, at: datetime, *lines: Line) -> InvoiceRow:
-        """What the first half of issue_invoice does, for the invoice that is next to be issued."""
+        """What the first half of issue_invoice does, for the invoice that is next; `lines` instead of what is owed."""
         issue = state.to_issue[0]
         async with self.store.transaction() as books:
-            return await books.draft_invoice(state, new_invoice(issue, at, *lines))
+            if lines:
+                return await books.draft_invoice(state, new_invoice(issue, at, *lines))
+            late = await books.late_entries(state.id)
+            settled = tuple(entry for entries in late for entry in entries.ids)
+            new = new_invoice(issue, at, *invoice_lines(state, issue, late), late=settled)
+            return await books.draft_invoice(state, new)
 
     async def issue(self, state: State, at: datetime, *lines: Line) -> State:
         """Draft the next invoice and make it final, as Stripe would."""
@@ -134,6 +142,18 @@ class House:
             else:
                 await books.mirror_invoice(row.id, reading(row), at)
             return await books.record(begun, [InvoiceIssued(at, row.id, row.total)])
+
+    async def charge(self, state: State, at: datetime, decline: Decline | None = None) -> State:
+        """What the activity charge_invoice does with the attempt that is next: it pays, unless it is declined."""
+        step = next_step(state, at)
+        assert isinstance(step, ChargeInvoice), step
+        answer = answered(step.attempt, sum(i.amount for i in state.debt if i.id == step.attempt.invoice), at, decline)
+        async with self.store.transaction() as books:
+            await books.begin_attempt(state.id, step.attempt, step.origin, at)
+        async with self.store.transaction() as books:
+            await books.settle_attempt(step.attempt, answer, at)
+            fact = attempted(step.attempt, answer, await books.dunning(state.agency), at)
+            return await books.record(begin(state, step, at), [fact])
 
     async def fetch(self, query: str, *values: Any) -> list[dict[str, Any]]:
         return [dict(row) for row in await self.pool.fetch(query, *values)]
@@ -215,6 +235,12 @@ def reading(row: InvoiceRow, status: InvoiceStatus = InvoiceStatus.OPEN, **chang
 
 def attempt(invoice: str, number: int = 1, at: datetime = START, card: Card = CARD) -> Attempt:
     return Attempt(invoice, number, card, False, at)
+
+
+def answered(attempt: Attempt, amount: int, at: datetime, decline: Decline | None = None) -> PayAnswer:
+    """What Stripe answers to the attempt."""
+    made = f"{attempt.invoice}_{attempt.number}"
+    return PayAnswer("declined" if decline else "paid", f"ch_{made}", f"pi_{made}", amount, at, decline)
 
 
 def card_saved(at: datetime, card: Card = CARD) -> CardSaved:

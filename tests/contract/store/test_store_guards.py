@@ -1,0 +1,271 @@
+"""Every key, constraint and trigger that makes "exactly once" true: each is broken by SQL, and refuses.
+
+The books were lived in (support/lived.py). What a trigger refuses is done once more without it: nothing else may be
+what refused, or the test would show nothing.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import pytest
+
+from adapters.postgres.pool import Connection
+
+TWO_CLIENTS_OF_ONE_NAME = "UPDATE clients SET external_id = 'x' WHERE agency_id = 'agc_one'"
+
+
+@dataclass(frozen=True)
+class Guard:
+    """`name` is the constraint, the unique index, or the trigger as `table.trigger`."""
+
+    name: str
+    statement: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.statement[:60]}"
+
+
+def copy(table: str, where: str, **changes: Any) -> str:
+    """Insert the row once more, with changes."""
+    return (
+        f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT (jsonb_populate_record(r, '{json.dumps(changes)}')).* "
+        f"FROM {table} r WHERE {where} LIMIT 1;"
+    )
+
+
+ZOE_P1, ZOE_P2 = "id = 'inv_zoe_p1'", "id = 'inv_zoe_p2'"
+TRY = "invoice_id = 'inv_anna_p3'"
+PAID_TRY = "invoice_id = 'inv_zoe_p1'"
+IN_FLIGHT = {"result": None, "settled_at": None}
+DRAFT = copy(
+    "invoices", ZOE_P1, id="inv_new", source="9", provider_id=None, status="draft", issued_at=None, settled_at=None
+)
+OF_DRAFT = copy("invoice_lines", "invoice_id = 'inv_zoe_p1'", invoice_id="inv_new")
+PERIOD = "subscription_id = 'sub_zoe' AND number ="
+
+UNIQUE = (
+    Guard("subscriptions_one_live", copy("subscriptions", "id = 'sub_anna'", id="sub_again")),
+    Guard("subscriptions_one_live", copy("subscriptions", "id = 'sub_anna'", id="sub_again", status="past_due")),
+    Guard("invoices_one_live", copy("invoices", ZOE_P2, id="inv_again", provider_id=None)),
+    Guard("invoices_account_id_provider_id_key", copy("invoices", ZOE_P2, id="inv_again", source="9")),
+    Guard("invoices_pkey", copy("invoices", ZOE_P2, source="9", provider_id=None)),
+    Guard("invoice_lines_pkey", DRAFT + OF_DRAFT + OF_DRAFT),
+    Guard("credit_uses_pkey", copy("credit_uses", "true")),
+    Guard("payment_attempts_pkey", copy("payment_attempts", TRY, idempotency_key="x")),
+    Guard("payment_attempts_idempotency_key_key", copy("payment_attempts", TRY, number=8)),
+    Guard(
+        "payment_attempts_one_in_flight",
+        copy("payment_attempts", TRY, number=8, idempotency_key="8", **IN_FLIGHT)
+        + copy("payment_attempts", TRY, number=9, idempotency_key="9", **IN_FLIGHT),
+    ),
+    Guard("payment_attempts_one_success", copy("payment_attempts", PAID_TRY, number=2, idempotency_key="2")),
+    Guard("skipped_attempts_pkey", copy("skipped_attempts", "true")),
+    Guard("periods_pkey", copy("periods", PERIOD + "3", starts_at="2030-01-01Z", ends_at="2030-02-01Z")),
+    Guard("periods_never_overlap", copy("periods", PERIOD + "3", number=4)),
+    Guard(
+        "periods_never_overlap",
+        copy("periods", PERIOD + "3", number=4, starts_at="2026-04-29T23:59:59.999999Z", ends_at="2026-05-30Z"),
+    ),
+    Guard("usage_rollups_pkey", copy("usage_rollups", "true")),
+    Guard("calls_pkey", copy("calls", "call_id = 'd2'")),
+    Guard("corrections_pkey", copy("corrections", "true")),
+    Guard("late_entries_agency_id_call_id_correction_id_key", copy("late_entries", "call_id = 'a3'", id=99)),
+    Guard("late_entries_agency_id_call_id_correction_id_key", copy("late_entries", "call_id = 'c1'", id=99)),
+    Guard("inbox_account_event_id_key", copy("inbox", "true", id=99)),
+    Guard("inbox_readers_pkey", copy("inbox_readers", "true")),
+    Guard("outbox_dedupe_key_key", copy("outbox", "true", id=99)),
+    Guard("notifications_agency_id_audience_dedupe_key_key", copy("notifications", "true", id="ntf_again")),
+    Guard("audit_dedupe_key_key", copy("audit", "dedupe_key IS NOT NULL", id=9999)),
+    Guard("idempotency_keys_pkey", copy("idempotency_keys", "true", request_hash="other")),
+    Guard("customers_pkey", copy("customers", "client_id = 'cli_anna'", customer_id="cus_again")),
+    Guard(
+        "customers_account_id_customer_id_key",
+        copy("clients", "id = 'cli_anna'", id="cli_new")
+        + copy("customers", "client_id = 'cli_anna'", client_id="cli_new"),
+    ),
+    Guard("card_sessions_account_id_session_id_key", copy("card_sessions", "true", id="cs_again")),
+    Guard(
+        "connected_accounts_account_id_key",
+        copy("connected_accounts", "agency_id = 'agc_one'", number=2, state="disconnected"),
+    ),
+    Guard(
+        "connected_accounts_one_current",
+        copy("connected_accounts", "agency_id = 'agc_one'", number=2, account_id="acct_new"),
+    ),
+    Guard(
+        "connected_accounts_pkey",
+        copy("connected_accounts", "agency_id = 'agc_one'", account_id="acct_new", state="disconnected"),
+    ),
+    Guard("clients_agency_id_external_id_key", TWO_CLIENTS_OF_ONE_NAME),
+    Guard("plan_versions_pkey", copy("plan_versions", "true")),
+)
+
+CHECKS = (
+    Guard("credits_never_over_consumed", "UPDATE credits SET consumed = amount + 1"),
+    Guard("credits_never_over_consumed", "UPDATE credits SET consumed = -1"),
+    Guard("credits_never_over_consumed", copy("credit_uses", "given_back_at IS NULL", invoice_id="inv_anna_p3")),
+    Guard("credits_amount_check", copy("credits", "true", id=99, amount=0)),
+    Guard("credit_uses_amount_check", copy("credit_uses", "true", invoice_id="inv_anna_p3", amount=0)),
+    Guard("invoices_total_check", copy("invoices", ZOE_P1, id="inv_new", total=-1)),
+    Guard("invoices_check", "UPDATE invoices SET status = 'open', issued_at = NULL WHERE id = 'inv_new'"),
+    Guard("invoices_check1", "UPDATE invoices SET settled_at = NULL WHERE id = 'inv_zoe_p1'"),
+    Guard("invoices_check1", "UPDATE invoices SET status = 'paid' WHERE id = 'inv_anna_p3'"),
+    Guard("invoices_status_check", "UPDATE invoices SET status = 'lost', issued_at = created_at WHERE id = 'inv_new'"),
+    Guard("payment_attempts_check", copy("payment_attempts", TRY, number=8, idempotency_key="8", settled_at=None)),
+    Guard("payment_attempts_number_check", copy("payment_attempts", TRY, number=0, idempotency_key="0")),
+    Guard("periods_check", copy("periods", PERIOD + "3", number=4, ends_at="2026-03-01Z")),
+    Guard("periods_check1", f"UPDATE periods SET status = 'closed' WHERE {PERIOD} 3"),
+    Guard("usage_rollups_calls_check", "UPDATE usage_rollups SET calls = -1"),
+    Guard("calls_never_below_zero", "UPDATE calls SET corrected_seconds = -billed_seconds - 1"),
+    Guard("calls_in_a_period_or_unbilled", "UPDATE calls SET period = NULL WHERE call_id = 'a1'"),
+    Guard("calls_in_a_period_or_unbilled", "UPDATE calls SET unbilled = 'paused' WHERE call_id = 'a1'"),
+    Guard("corrections_seconds_check", copy("corrections", "true", correction_id="k9", seconds=0)),
+    Guard("late_entries_check", copy("late_entries", "true", id=99, settled_by=None)),
+)
+
+STANDS = (
+    Guard("invoices.invoices_never_deleted", DRAFT + "DELETE FROM invoices WHERE id = 'inv_new'"),
+    *(
+        Guard("invoices.invoices_stand", f"UPDATE invoices SET {change} WHERE id = 'inv_new'")
+        for change in ("total = total + 1", "credit_used = 1", "currency = 'eur'", "source = '8'", "kind = 'final'")
+    ),
+    *(
+        Guard("invoices.invoices_issued_stand", f"UPDATE invoices SET {change} WHERE id = 'inv_anna_p3'")
+        for change in ("provider_id = 'in_other'", "number = '2'", "issued_at = issued_at + interval '1 s'")
+    ),
+    *(
+        Guard("invoices.invoices_move_forward", f"UPDATE invoices SET status = {status} WHERE id = 'inv_{invoice}'")
+        for invoice, status in (
+            ("anna_p3", "'draft'"),
+            ("zoe_p1", "'open', settled_at = NULL"),
+            ("zoe_p1", "'void'"),
+            ("zoe_p1", "'uncollectible'"),
+            ("carl_p2", "'open', settled_at = NULL"),
+            ("dora_f1", "'draft', settled_at = NULL"),
+        )
+    ),
+    Guard("invoices.invoices_move_forward", "UPDATE invoices SET status = 'uncollectible' WHERE id = 'inv_carl_p2'"),
+    Guard("invoice_lines.invoice_lines_only_on_drafts", copy("invoice_lines", "true", position=9)),
+    Guard("invoice_lines.invoice_lines_stand", "UPDATE invoice_lines SET amount = amount - 1"),
+    Guard("invoice_lines.invoice_lines_stand", "DELETE FROM invoice_lines"),
+    Guard("credit_uses.credit_uses_stand", "DELETE FROM credit_uses"),
+    Guard("payment_attempts.payment_attempts_never_deleted", "DELETE FROM payment_attempts"),
+    *(
+        Guard("payment_attempts.payment_attempts_stand", f"UPDATE payment_attempts SET {change} WHERE {TRY}")
+        for change in (
+            "amount = 1",
+            "card_identity = 'x'",
+            "card = '{}'",
+            "number = 9",
+            "idempotency_key = 'x'",
+            "attempted_at = attempted_at + interval '1 day'",
+            "first_sent_at = first_sent_at + interval '1 day'",
+        )
+    ),
+    *(
+        Guard("payment_attempts.payment_attempts_settled_stand", f"UPDATE payment_attempts SET {change} WHERE {TRY}")
+        for change in ("result = 'paid'", "result = NULL, settled_at = NULL", "charge_id = 'ch_x'")
+    ),
+    *(
+        Guard("periods.periods_frozen_stand", f"UPDATE periods SET {change} WHERE {PERIOD} 1")
+        for change in ("seconds = seconds + 1", "starts_at = starts_at + interval '1 s'", "ends_at = starts_at")
+    ),
+    *(
+        Guard("periods.periods_closed_stand", f"UPDATE periods SET {change} WHERE {PERIOD} 1")
+        for change in ("status = 'open'", "overage = 1", "rate = 1", "included_seconds = 0", "currency = 'eur'")
+    ),
+    Guard("periods.periods_frozen_never_deleted", f"DELETE FROM periods WHERE {PERIOD} 1"),
+    *(
+        Guard("calls.calls_content_stands", f"UPDATE calls SET {change} WHERE call_id = 'd2'")
+        for change in (
+            "duration_seconds = 1",
+            "started_at = received_at",
+            "outcome = 'failed'",
+            "client_id = 'cli_anna'",
+        )
+    ),
+    Guard("calls.calls_never_deleted", "DELETE FROM calls WHERE call_id = 'd2'"),
+    Guard("corrections.corrections_stand", "UPDATE corrections SET seconds = -1"),
+    Guard("corrections.corrections_stand", "DELETE FROM corrections WHERE correction_id = 'k3'"),
+    Guard("late_entries.late_entries_stand", "UPDATE late_entries SET seconds = 1"),
+    Guard("late_entries.late_entries_settled_once", "UPDATE late_entries SET settled_by = 'inv_anna_p1'"),
+    Guard("late_entries.late_entries_settled_once", "UPDATE late_entries SET settled_by = NULL, settled_at = NULL"),
+    Guard("late_entries.late_entries_never_deleted", "DELETE FROM late_entries"),
+    Guard("plan_versions.plan_versions_terms_stand", "UPDATE plan_versions SET price = 1"),
+    Guard("audit.audit_stands", "UPDATE audit SET who = 'nobody'"),
+    Guard("audit.audit_stands", "DELETE FROM audit"),
+    Guard("audit.audit_never_truncated", "TRUNCATE audit"),
+)
+
+
+@pytest.mark.parametrize("guard", UNIQUE, ids=str)
+async def test_a_second_one_is_refused(lived: Connection, guard: Guard) -> None:
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError) as refusal:
+        await lived.execute(guard.statement)
+    assert refusal.value.constraint_name == guard.name
+
+
+@pytest.mark.parametrize("guard", CHECKS, ids=str)
+async def test_what_contradicts_itself_is_refused(lived: Connection, guard: Guard) -> None:
+    await lived.execute(DRAFT)
+    with pytest.raises(asyncpg.CheckViolationError) as refusal:
+        await lived.execute(guard.statement)
+    assert refusal.value.constraint_name == guard.name
+
+
+@pytest.mark.parametrize("guard", STANDS, ids=str)
+async def test_what_is_written_stands(lived: Connection, guard: Guard) -> None:
+    if DRAFT not in guard.statement:
+        await lived.execute(DRAFT)
+    with pytest.raises(asyncpg.RestrictViolationError):
+        async with lived.transaction():
+            await lived.execute(guard.statement)
+    table, trigger = guard.name.split(".")
+    await lived.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
+    await lived.execute(guard.statement)
+
+
+async def test_every_key_and_trigger_of_the_schema_is_broken_here(lived: Connection) -> None:
+    keys = await lived.fetch("""
+        SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        WHERE (i.indisunique AND (NOT i.indisprimary OR i.indnkeyatts > 1) OR i.indisexclusion)
+        AND c.relnamespace = 'public'::regnamespace AND c.relname NOT LIKE '%_agency_id_id_key'
+    """)
+    triggers = await lived.fetch("""
+        SELECT tgrelid::regclass::text || '.' || tgname AS name FROM pg_trigger
+        WHERE NOT tgisinternal AND tgname NOT LIKE '%_wakes' AND tgname <> 'credit_uses_counted'
+    """)
+    assert {row["relname"] for row in keys} - {guard.name for guard in UNIQUE} == set()
+    assert {row["name"] for row in triggers} - {guard.name for guard in STANDS} == set()
+
+
+async def test_no_row_can_point_into_another_tenant(lived: Connection) -> None:
+    """Each foreign key that names the agency, tried with an object of another agency's."""
+    pointers = await lived.fetch("""
+        SELECT conname, conrelid::regclass::text AS "table", confrelid::regclass::text AS target,
+               (SELECT attname FROM pg_attribute WHERE (attrelid, attnum) = (conrelid, conkey[2])) AS "column",
+               (SELECT attname FROM pg_attribute WHERE (attrelid, attnum) = (confrelid, confkey[2])) AS key
+        FROM pg_constraint WHERE contype = 'f' AND cardinality(conkey) = 2 AND EXISTS (
+            SELECT 1 FROM pg_attribute WHERE (attrelid, attnum, attname) = (conrelid, conkey[1], 'agency_id')
+        )
+    """)
+    assert len(pointers) > 20
+    # Rows that nothing points to yet: all that is wrong is where they point.
+    await lived.execute(DRAFT)
+    await lived.execute(copy("plans", "agency_id = 'agc_two'", id="pln_bare"))
+    await lived.execute(copy("clients", "agency_id = 'agc_two'", id="cli_bare"))
+    await lived.execute(copy("subscriptions", "agency_id = 'agc_two'", id="sub_bare", status="cancelled"))
+    await lived.execute(copy("plan_versions", "agency_id = 'agc_one'", version=2))
+    for pointer in pointers:
+        table, column = pointer["table"], pointer["column"]
+        await lived.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER; SAVEPOINT before")
+        with pytest.raises(asyncpg.ForeignKeyViolationError) as refusal:
+            await lived.execute(f"""
+                UPDATE {table} SET {column} = (
+                    SELECT {pointer["key"]} FROM {pointer["target"]} WHERE agency_id = 'agc_two' ORDER BY 1 LIMIT 1
+                ) WHERE ctid = (SELECT max(ctid) FROM {table} WHERE agency_id = 'agc_one')
+            """)
+        await lived.execute("ROLLBACK TO SAVEPOINT before")
+        assert refusal.value.constraint_name == pointer["conname"]
