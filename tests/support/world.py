@@ -16,7 +16,7 @@ from billing.declines import DeclineClass
 from billing.notices import Notice, notices
 from billing.plans import Dunning, Terms
 from billing.service import invoice_id
-from billing.state import Answer, Asked, Card, Forgive, State, Status
+from billing.state import RULES, Answer, Asked, Card, Forgive, State, Status
 from billing.steps import (
     ChargeInvoice,
     ClosePeriod,
@@ -55,9 +55,22 @@ class Entry:
     key: str
 
     def __str__(self) -> str:
-        hours, rest = divmod(self.offset.seconds, 3600)
-        clock = f"{hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
-        return f"{self.offset.days:4d}d {clock}  {self.step:<15}  {self.key}"
+        return f"{clock_text(self.offset)}  {self.step:<19}  {self.key}"
+
+
+def clock_text(offset: timedelta) -> str:
+    hours, rest = divmod(offset.seconds, 3600)
+    return f"{offset.days:4d}d {hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What moved the state: a step that began, or a fact that was learned; and the state before and after it."""
+
+    at: datetime
+    what: Step | facts.Fact
+    before: State
+    after: State
 
 
 @dataclass
@@ -78,6 +91,8 @@ class World:
     """What reading the inbox will bring."""
     log: list[Entry] = field(default_factory=list)
     history: list[facts.Fact] = field(default_factory=list)
+    trail: list[Turn] = field(default_factory=list)
+    """Steps and facts in the order in which they came."""
     told: list[Notice] = field(default_factory=list)
     story: list[Line] = field(default_factory=list)
     """What happened in a forecast's words: instant, event, invoice, amount, result."""
@@ -115,12 +130,13 @@ class World:
     def do(self, step: Step) -> None:
         check_step(self.state, step)
         self.log.append(Entry(self.now - self.start, type(step).__name__, step.key))
-        self.state = begin(self.state, step, self.now)
+        before, self.state = self.state, begin(self.state, step, self.now)
+        self.trail.append(Turn(self.now, step, before, self.state))
         assert begin(self.state, step, self.now) == self.state, f"beginning {step.key} twice is not once"
         if self.meanwhile and type(step).__name__.startswith(self.meanwhile[0]):
             (_, happens), self.meanwhile = self.meanwhile, None
             happens(self)
-        for fact in self._outcome(step):
+        for fact in self.outcome(step):
             self.learn(fact)
 
     def learn(self, *learned: facts.Fact) -> "World":
@@ -140,10 +156,12 @@ class World:
             if after.status is Status.PAUSED is not before.status:
                 self.paused_after.add(before.period.number if before.period else 0)
             self.history.append(fact)
+            self.trail.append(Turn(self.now, fact, before, after))
             check_state(after, self.books)
         return self
 
-    def _outcome(self, step: Step) -> Iterator[facts.Fact]:
+    def outcome(self, step: Step) -> Iterator[facts.Fact]:
+        """What comes of a step, as the pretend Stripe and calls have it."""
         needs_stripe = isinstance(step, ReadNews | IssueInvoice | ChargeInvoice | VoidInvoice)
         if needs_stripe and self.away_until and self.now < self.away_until:
             yield facts.StepFailed(self.now, step.key, "Stripe does not answer")
@@ -316,6 +334,7 @@ def a_world(
     grace: timedelta = HOUR,
     terms: Terms = TERMS,
     zone: str = "UTC",
+    rules: int = RULES,
 ) -> World:
     """A subscription asked for at T0; its card, a visa, does `behaviours` in turn (default: pays)."""
     state = opened(
@@ -326,7 +345,7 @@ def a_world(
         customer="cus_demo",
         zone=zone,
         terms=terms,
-        rules=1,
+        rules=rules,
         at=T0,
         starts_at=starts_at,
         first_free=first_free,
