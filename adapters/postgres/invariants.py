@@ -42,8 +42,9 @@ async def _owned(connection: Connection) -> Compared:
             owners[owner] += 1
         else:
             wrong.append(f"{row['id']} is open, and nobody collects it")
-    each = "".join(f", {number} by {owner}" for owner, number in sorted(owners.items()))
-    return Compared("I6", f"{counted(owners.total() + len(wrong), 'open invoice')}{each}", tuple(wrong))
+    owned = ", ".join(f"{number} with {owner}" for owner, number in sorted(owners.items()))
+    told = counted(owners.total() + len(wrong), "open invoice") + (f": {owned}" if owned else "")
+    return Compared("I6", told, tuple(wrong))
 
 
 def _owner(s: State, invoice: str, *, attempted: bool) -> str | None:
@@ -94,8 +95,8 @@ async def _cards_spared(connection: Connection) -> Compared:
         """,
     )
     told = (
-        f"{counted(row['attempts'], 'attempt')} on {counted(row['cards'], 'card')}, "
-        f"none after one of {counted(row['hard'], 'hard decline')}, none over {debt.CARD_CAP} in "
+        f"{counted(row['attempts'], 'attempt')} on {counted(row['cards'], 'card')}: "
+        f"{counted(row['hard'], 'hard decline')}, no card tried after one or more than {debt.CARD_CAP} times in "
         f"{debt.CARD_WINDOW.days} days"
     )
     too_often = _TOO_OFTEN.format(cap=debt.CARD_CAP, days=debt.CARD_WINDOW.days)

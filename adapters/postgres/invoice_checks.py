@@ -91,8 +91,8 @@ async def amounts(connection: Connection) -> Compared:
         """,
     )
     told = (
-        f"{counted(row['lines'], 'line')} sum to the totals of {counted(row['invoices'], 'invoice')}, "
-        f"{row['paid']} of them paid to the cent, {counted(row['credits'], 'credit')} never over-consumed"
+        f"{counted(row['invoices'], 'invoice')} with {counted(row['lines'], 'line')} that sum to their totals, "
+        f"{row['paid']} of them paid to the cent; {counted(row['credits'], 'credit')}, none over-consumed"
     )
     checks = (_LINES, _SUBTOTAL, _DUE, _PAID_IN_FULL, _CREDIT_LINES, _OVER_CONSUMED)
     return Compared("I2", told, await sentences(connection, *checks))

@@ -37,6 +37,10 @@ _STATES: Final = """
     FROM subscriptions WHERE (state ->> 'id', state ->> 'agency', state ->> 'client', state ->> 'account')
     IS DISTINCT FROM (id, agency_id, client_id, account_id) ORDER BY id
 """
+_CORRECTIONS: Final = """
+    SELECT format('correction %s of %s: it has no call %s', k.correction_id, k.agency_id, k.call_id)
+    FROM corrections k LEFT JOIN calls c USING (agency_id, call_id) WHERE c.call_id IS NULL ORDER BY 1
+"""
 _ATTEMPTS: Final = """
     SELECT format('%s, attempt %s: made by %s for %s', a.invoice_id, a.number, a.subscription_id, i.subscription_id)
     FROM payment_attempts a JOIN invoices i ON i.id = a.invoice_id WHERE a.subscription_id <> i.subscription_id
@@ -63,9 +67,10 @@ async def kept_apart(connection: Connection) -> Compared:
     )
     told = (
         f"{counted(row['agencies'], 'agency', 'agencies')} with {counted(row['clients'], 'client')}: "
-        f"none of {len(pointers)} kinds of reference leads from one to another"
+        "no row of one points to what is another's"
     )
-    return Compared("I8", told, await sentences(connection, *pointers, _CUSTOMERS, _STATES, _ATTEMPTS, _READERS))
+    checks = (*pointers, _CUSTOMERS, _STATES, _CORRECTIONS, _ATTEMPTS, _READERS)
+    return Compared("I8", told, await sentences(connection, *checks))
 
 
 def _stranger(table: str, column: str, *, clients: bool, target: str, key: str) -> str:

@@ -6,8 +6,10 @@ Each query finds what is wrong, one sentence a row.
 from collections.abc import AsyncIterator
 from typing import Final
 
+from adapters.postgres.codec import decode_state
 from adapters.postgres.compared import Compared, counted, figures, sentences
 from adapters.postgres.pool import Connection
+from billing.state import Forgive
 from billing.usage import overage
 
 # After a pause the next period has a new anchor: the final invoice of the one before says that service had ended.
@@ -154,13 +156,23 @@ _BILLED_OTHERWISE: Final = """
     WHERE l.kind = 'overage' AND p.status = 'closed' AND l.amount <> p.overage ORDER BY i.id
 """
 
+_ON_NO_INVOICE: Final = """
+    SELECT p.subscription_id, p.number, p.overage, s.state
+    FROM periods p JOIN subscriptions s ON s.id = p.subscription_id
+    WHERE p.status = 'closed' AND p.overage > 0 AND NOT EXISTS (
+        SELECT 1 FROM invoices i WHERE (i.subscription_id, i.closed_period) = (p.subscription_id, p.number)
+    ) ORDER BY p.subscription_id, p.number
+"""
+
 
 async def closed_stands(connection: Connection) -> Compared:
-    """I5: a closed period is complete, and its overage is still what its usage costs at its terms."""
+    """I5: a closed period is complete, its overage still what its usage costs at its terms, and billed as it is."""
     row = await figures(connection, "SELECT count(*) AS closed FROM periods WHERE status = 'closed'")
     told = f"{counted(row['closed'], 'closed period')}, each still priced as when it closed"
-    changed = tuple([sentence async for sentence in _changed(connection)])
-    return Compared("I5", told, changed + await sentences(connection, _OUT_OF_ORDER, _BILLED_OTHERWISE))
+    changed = [sentence async for sentence in _changed(connection)]
+    forgotten = [sentence async for sentence in _forgotten(connection)]
+    otherwise = await sentences(connection, _OUT_OF_ORDER, _BILLED_OTHERWISE)
+    return Compared("I5", told, (*changed, *otherwise, *forgotten))
 
 
 async def _changed(connection: Connection) -> AsyncIterator[str]:
@@ -173,3 +185,12 @@ async def _changed(connection: Connection) -> AsyncIterator[str]:
         again = overage(row["seconds"], row["included_seconds"], row["rate"], row["currency"])
         if again != row["overage"]:
             yield f"{name}: closed at {row['overage']}, {row['seconds']} s cost {again} at its terms"
+
+
+async def _forgotten(connection: Connection) -> AsyncIterator[str]:
+    async for row in connection.cursor(_ON_NO_INVOICE):
+        state = decode_state(row["state"])
+        coming = any(issue.closed and issue.closed.number == row["number"] for issue in state.to_issue)
+        forgiven = state.ending is not None and state.ending.forgive is Forgive.ALL
+        if not (coming or forgiven):
+            yield f"{row['subscription_id']}, period {row['number']}: overage of {row['overage']} that nobody bills"

@@ -4,12 +4,11 @@ The books were lived in (support/lived.py). What a trigger refuses is done once 
 what refused, or the test would show nothing.
 """
 
-import json
 from dataclasses import dataclass
-from typing import Any
 
 import asyncpg
 import pytest
+from support.rows import copy
 
 from adapters.postgres.pool import Connection
 
@@ -25,14 +24,6 @@ class Guard:
 
     def __str__(self) -> str:
         return f"{self.name}: {self.statement[:60]}"
-
-
-def copy(table: str, where: str, **changes: Any) -> str:
-    """Insert the row once more, with changes."""
-    return (
-        f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT (jsonb_populate_record(r, '{json.dumps(changes)}')).* "
-        f"FROM {table} r WHERE {where} LIMIT 1;"
-    )
 
 
 ZOE_P1, ZOE_P2 = "id = 'inv_zoe_p1'", "id = 'inv_zoe_p2'"
