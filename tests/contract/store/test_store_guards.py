@@ -141,7 +141,11 @@ STANDS = (
     Guard("invoice_lines.invoice_lines_only_on_drafts", copy("invoice_lines", "true", position=9)),
     Guard("invoice_lines.invoice_lines_stand", "UPDATE invoice_lines SET amount = amount - 1"),
     Guard("invoice_lines.invoice_lines_stand", "DELETE FROM invoice_lines"),
+    Guard("credits.credits_stand", "UPDATE credits SET amount = amount + 1"),
+    Guard("credits.credits_never_deleted", copy("credits", "true", id=99) + "DELETE FROM credits WHERE id = 99"),
     Guard("credit_uses.credit_uses_stand", "DELETE FROM credit_uses"),
+    Guard("credit_uses.credit_uses_kept", "UPDATE credit_uses SET amount = amount - 1"),
+    Guard("credit_uses.credit_uses_given_back_once", "UPDATE credit_uses SET given_back_at = used_at"),
     Guard("payment_attempts.payment_attempts_never_deleted", "DELETE FROM payment_attempts"),
     *(
         Guard("payment_attempts.payment_attempts_stand", f"UPDATE payment_attempts SET {change} WHERE {TRY}")
@@ -157,7 +161,16 @@ STANDS = (
     ),
     *(
         Guard("payment_attempts.payment_attempts_settled_stand", f"UPDATE payment_attempts SET {change} WHERE {TRY}")
-        for change in ("result = 'paid'", "result = NULL, settled_at = NULL", "charge_id = 'ch_x'")
+        for change in (
+            "result = 'not_made'",
+            "result = NULL, settled_at = NULL",
+            "charge_id = 'ch_x'",
+            "payment_intent_id = 'pi_x'",
+            "charged_amount = 1",
+            "decline_class = 'hard'",
+            "decline = '{}'",
+            "reason = 'x'",
+        )
     ),
     *(
         Guard("periods.periods_frozen_stand", f"UPDATE periods SET {change} WHERE {PERIOD} 1")
