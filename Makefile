@@ -8,10 +8,10 @@ PACKAGES := billing activities workflows adapters worker api sandbox bench tests
 .PHONY: demo dev test check format lint types imports wheel lock bench clean
 
 demo: $(INSTALLED)  ## the first act: five months of one agency; EXIT=1 ends when it has been played
-	$(BIN)/python -m sandbox demo $(if $(EXIT),--exit)
+	@$(BIN)/python -m sandbox demo $(if $(EXIT),--exit)
 
 dev: $(INSTALLED)  ## the sandbox: every process on this machine, until Ctrl-C
-	$(BIN)/python -m sandbox up
+	@$(BIN)/python -m sandbox up
 
 test: $(INSTALLED)  ## every test; two workers, each with its own servers
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -44,7 +44,8 @@ clean:
 	rm -rf $(VENV) .sandbox build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(INSTALLED): requirements.lock
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
-	touch $(INSTALLED)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	@echo "Installing what requirements.lock names into $(VENV), once …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@touch $(INSTALLED)
