@@ -69,7 +69,7 @@ async def command(services: Services, target: Subscription, order: Command, upda
     Raises Conflict with the rules' code when it is refused, TemporarilyUnavailable when it could not be accepted.
     """
     if target.finished:
-        raise _refused_when_over(target.state, order)
+        return _when_over(target.state, order, update_id)
     try:
         handle = await within(ACCEPT_SECONDS, _start(services, target.id, order, update_id))
         reply = await asyncio.wait_for(handle.result(), ANSWER_SECONDS)
@@ -81,15 +81,28 @@ async def command(services: Services, target: Subscription, order: Command, upda
         raise _refusal(error) from error
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
-            raise await _absent(services.database, target.id, order) from error
+            return await _when_absent(services.database, target.id, order, update_id)
         if error.status is RPCStatusCode.DEADLINE_EXCEEDED:
             return Processing()
         raise
+    if reply.answer.result == "processing":
+        # An update keeps its first answer; what came of the payment since then stands in the books.
+        known = await subscription(services.database, target.id)
+        reply = (_answered(known.state, update_id) if known else None) or reply
+    return _told(reply)
+
+
+def _told(reply: Reply) -> Reply | Processing:
     if reply.answer.result == "processing":
         return Processing()
     if reply.answer.result == "refused":
         raise conflict(reply.answer.code or "refused", reply.answer.detail)
     return reply
+
+
+def _answered(state: State, update_id: str) -> Reply | None:
+    """The answer that the subscription keeps of this very command."""
+    return next((Reply(answer, state) for answer in state.answers if answer.id == update_id), None)
 
 
 async def _start(services: Services, subscription: str, order: Command, update_id: str) -> WorkflowUpdateHandle[Reply]:
@@ -108,12 +121,20 @@ def _refusal(error: WorkflowUpdateFailedError) -> Exception:
     return TemporarilyUnavailable("The billing engine could not answer. Ask again with the same Idempotency-Key.")
 
 
-async def _absent(pool: Pool, target: str, order: Command) -> Exception:
+async def _when_absent(pool: Pool, target: str, order: Command, update_id: str) -> Reply | Processing:
     """There is no running workflow: it is over, or its start is still on its way."""
     known = await subscription(pool, target)
     if known and known.finished:
-        return _refused_when_over(known.state, order)
-    return TemporarilyUnavailable("The subscription is just being started. Nothing was changed.")
+        return _when_over(known.state, order, update_id)
+    raise TemporarilyUnavailable("The subscription is just being started. Nothing was changed.")
+
+
+def _when_over(state: State, order: Command, update_id: str) -> Reply | Processing:
+    """The workflow has ended: what it answered to this very command, or that nothing will ever happen again."""
+    known = _answered(state, update_id)
+    if known is None:
+        raise _refused_when_over(state, order)
+    return _told(known)
 
 
 def _refused_when_over(state: State, order: Command) -> Exception:

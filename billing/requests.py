@@ -60,7 +60,8 @@ def requested(s: State, fact: Requested) -> State:
     s = replace(s, asked=(*s.asked, asked))
     if s.attempt and s.attempt.processing and asked.what in ("pay_now", "retry"):
         # Nothing else is tried meanwhile, and it can take days: nobody is kept waiting for it.
-        return answer(s, Answer(asked.id, "processing"))
+        awaited = s.attempt.invoice if asked.invoice in (None, s.attempt.invoice) else None
+        return answer(s, Answer(asked.id, "processing", invoice=awaited))
     if asked.what != "retry" or not s.parked:
         return s
     # A retry is a person's word that what was impossible has been looked into.
@@ -90,16 +91,36 @@ def answer_attempted(
     s: State, invoice: str, result: AnswerResult, code: str | None = None, detail: str | None = None
 ) -> State:
     """An attempt's outcome answers all who asked for one: they joined it."""
+    awaited = invoice if result == "processing" else None
+    s = _settle_processing(s, invoice, result, code, detail)
     for asked in s.asked:
         if asked.what == "retry" or (asked.what == "pay_now" and asked.invoice == invoice):
-            s = answer(s, Answer(asked.id, result, code, detail))
+            s = answer(s, Answer(asked.id, result, code, detail, awaited))
         elif asked.what == "void" and asked.invoice == invoice and result == "paid":
             s = answer(s, Answer(asked.id, "refused", "invoice_paid"))
     return s
 
 
+def _settle_processing(
+    s: State, invoice: str, result: AnswerResult, code: str | None = None, detail: str | None = None
+) -> State:
+    """Who was told that the payment is processing learns, when asking again, what came of it."""
+    if result == "processing":
+        return s
+    return replace(
+        s,
+        answers=tuple(
+            replace(a, result=result, code=code, detail=detail, invoice=None)
+            if a.result == "processing" and a.invoice == invoice
+            else a
+            for a in s.answers
+        ),
+    )
+
+
 def answer_parked(s: State, invoice: str, *, attempted: bool) -> State:
     """Who waits for something to be done with an invoice that is parked is told so."""
+    s = _settle_processing(s, invoice, "refused", "invoice_parked")
     for asked in s.asked:
         if asked.invoice == invoice or (asked.what == "retry" and attempted):
             s = answer(s, Answer(asked.id, "refused", "invoice_parked"))
@@ -108,6 +129,10 @@ def answer_parked(s: State, invoice: str, *, attempted: bool) -> State:
 
 def answer_settled(s: State, fact: PaidElsewhere | InvoiceVoided) -> State:
     paid = isinstance(fact, PaidElsewhere)
+    if paid:
+        s = _settle_processing(s, fact.invoice, "paid")
+    else:
+        s = _settle_processing(s, fact.invoice, "refused", "invoice_not_open")
     for asked in s.asked:
         if asked.invoice != fact.invoice:
             continue

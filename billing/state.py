@@ -188,6 +188,8 @@ class Answer:
     result: AnswerResult
     code: str | None = None
     detail: str | None = None
+    invoice: str | None = None
+    """Of an answer `processing`: the invoice whose payment settles it."""
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,27 @@ def test_nobody_is_kept_waiting_for_a_payment_that_is_processing(what: str) -> N
     assert [name for _, name in world.charges()] == ["p1#1"]
 
 
+@pytest.mark.parametrize(("outcome", "result"), [("pays", "paid"), ("soft", "failed"), ("must_act", "action_required")])
+def test_who_was_told_that_it_is_processing_learns_the_outcome_when_asking_again(outcome: str, result: str) -> None:
+    world = a_world("soft", "processing").run(days=1)
+    first = world.ask("pay_now", "p1")
+    world.run()
+    late = world.ask("retry")
+    assert answered(world, first) == answered(world, late) == ("processing", None)
+
+    world.cards["visa"] = [outcome]  # type: ignore[list-item]
+    world.run(days=1)
+    assert answered(world, first)[0] == answered(world, late)[0] == result
+
+
+def test_a_processing_payment_that_is_settled_elsewhere_answers_who_asked_for_it() -> None:
+    world = a_world("soft", "processing").run(days=1)
+    request = world.ask("pay_now", "p1")
+    world.run().void_elsewhere("p1")
+
+    assert answered(world, request) == ("refused", "invoice_not_open")
+
+
 def test_pay_now_that_is_paid_elsewhere_meanwhile_is_paid() -> None:
     world = a_world("soft").run(days=1)
     request = world.ask("pay_now", "p1")
