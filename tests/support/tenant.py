@@ -108,6 +108,15 @@ class Tenant:
 
         await self.eventually(begun)
 
+    async def ended(self, client: str) -> None:
+        """Wait until the books say that nothing of the client's subscription will ever happen again."""
+
+        async def over() -> bool:
+            query = "SELECT bool_and(finished) FROM subscriptions WHERE client_id = $1"
+            return bool(await self.site.pool.fetchval(query, client))
+
+        await self.eventually(over)
+
     @staticmethod
     def ago(**span: float) -> str:
         """An instant so long ago, as a request says it."""

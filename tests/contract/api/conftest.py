@@ -35,9 +35,15 @@ async def platform(site: Site) -> Client:
     return await site.platform()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def tenant(site: Site, eventually: Eventually) -> Tenant:
-    """An agency that can sell."""
+    """An agency that can sell, shared by the tests: each has clients of its own."""
+    return await new_tenant(site, eventually)
+
+
+@pytest.fixture
+async def own(site: Site, eventually: Eventually) -> Tenant:
+    """An agency that can sell, for a test that moves the agency itself."""
     return await new_tenant(site, eventually)
 
 

@@ -96,33 +96,29 @@ async def test_the_list_is_searched_sorted_and_filtered(bare: Tenant) -> None:
     assert await names(status="active") == []
 
 
-async def test_a_client_shows_its_newest_subscription_and_card(tenant: Tenant) -> None:
-    client = await tenant.subscribed(PAYS)
-    known = await tenant.api.get(f"{CLIENTS}/{client}")
+async def test_a_client_shows_its_newest_subscription_and_card(own: Tenant) -> None:
+    client = await own.subscribed(PAYS)
+    known = await own.api.get(f"{CLIENTS}/{client}")
     assert (known["subscription_status"], known["plan_name"]) == ("active", "Voice Pro")
     assert (known["payment_method"]["brand"], known["payment_method"]["last4"]) == ("visa", "4242")
-    assert [one["id"] for one in (await tenant.api.get(CLIENTS, status="active"))["data"]] == [client]
+    assert [one["id"] for one in (await own.api.get(CLIENTS, status="active"))["data"]] == [client]
 
 
-async def test_a_client_is_archived_once_nothing_of_it_runs(tenant: Tenant) -> None:
-    client = await tenant.client()
-    await tenant.assign(client, start="first_card")
-    await tenant.running(client)
+async def test_a_client_is_archived_once_nothing_of_it_runs(own: Tenant) -> None:
+    client = await own.client()
+    await own.assign(client, start="first_card")
+    await own.running(client)
     with refused(409, "subscription_running"):
-        await tenant.api.post(f"{CLIENTS}/{client}/archive", {})
-    await tenant.api.post(f"{subscription_of(client)}/cancel", {"at": "now"})
-
-    async def over() -> bool:
-        return bool(await tenant.site.pool.fetchval("SELECT finished FROM subscriptions WHERE client_id = $1", client))
-
-    await tenant.eventually(over)
-    archived = await tenant.api.post(f"{CLIENTS}/{client}/archive", {})
+        await own.api.post(f"{CLIENTS}/{client}/archive", {})
+    await own.api.post(f"{subscription_of(client)}/cancel", {"at": "now"})
+    await own.ended(client)
+    archived = await own.api.post(f"{CLIENTS}/{client}/archive", {})
     assert archived["archived_at"]
-    assert (await tenant.api.post(f"{CLIENTS}/{client}/archive", {}))["archived_at"] == archived["archived_at"]
-    assert (await tenant.api.get(CLIENTS))["data"] == []
-    assert [one["id"] for one in (await tenant.api.get(CLIENTS, status="archived"))["data"]] == [client]
+    assert (await own.api.post(f"{CLIENTS}/{client}/archive", {}))["archived_at"] == archived["archived_at"]
+    assert (await own.api.get(CLIENTS))["data"] == []
+    assert [one["id"] for one in (await own.api.get(CLIENTS, status="archived"))["data"]] == [client]
     with refused(409, "client_archived"):
-        await tenant.assign(client)
+        await own.assign(client)
 
 
 @pytest.mark.parametrize(

@@ -42,21 +42,21 @@ async def test_a_declined_attempt_says_why_in_our_words_and_in_stripes(tenant: T
     assert (decline["kind"], decline["code"], decline["decline_code"]) == ("soft", "card_declined", "generic_decline")
 
 
-async def test_the_final_invoice_shows_the_usage_that_it_bills(tenant: Tenant) -> None:
-    await tenant.api.patch("/v1/agency/settings", {"usage_grace_minutes": 0})
-    client = await tenant.client()
-    await tenant.assign(client, starts_at=tenant.ago(days=2))
-    await tenant.running(client)
-    await tenant.save_card(client)
-    await tenant.invoice(client, settled=True)
-    await tenant.report(client, 600, 12)
-    await tenant.api.post(f"/v1/agency/clients/{client}/subscription/cancel", {"at": "now"})
+async def test_the_final_invoice_shows_the_usage_that_it_bills(own: Tenant) -> None:
+    await own.api.patch("/v1/agency/settings", {"usage_grace_minutes": 0})
+    client = await own.client()
+    await own.assign(client, starts_at=own.ago(days=2))
+    await own.running(client)
+    await own.save_card(client)
+    await own.invoice(client, settled=True)
+    await own.report(client, 600, 12)
+    await own.api.post(f"/v1/agency/clients/{client}/subscription/cancel", {"at": "now"})
 
     async def final() -> dict[str, object] | None:
-        known = await tenant.invoice(client, settled=True)
+        known = await own.invoice(client, settled=True)
         return known if known["kind"] == "final" else None
 
-    invoice = await tenant.eventually(final)
+    invoice = await own.eventually(final)
     (line,) = invoice["lines"]
     assert (line["kind"], line["amount"], line["quantity_seconds"]) == ("overage", {**USD_49, "amount": 1400}, 6720)
     assert line["rate_per_minute"] == "12.5"
@@ -66,24 +66,17 @@ async def test_the_final_invoice_shows_the_usage_that_it_bills(tenant: Tenant) -
     assert usage["overage_rate"] == {"amount_decimal": "12.5", "currency": "usd", "per": "minute"}
 
 
-async def test_a_free_first_period_writes_no_invoice(tenant: Tenant) -> None:
-    client = await tenant.client()
-    await tenant.assign(client, first_period="free")
-    await tenant.running(client)
-    assert (await tenant.api.get(INVOICES))["data"] == []
-
-
-async def test_lists_take_a_status_and_are_the_agencys_or_the_clients(tenant: Tenant) -> None:
-    paying, owing = await asyncio.gather(tenant.subscribed(PAYS), tenant.subscribed(FAILS))
-    assert [one["client_id"] for one in (await tenant.api.get(INVOICES, status="open"))["data"]] == [owing]
-    assert [one["client_id"] for one in (await tenant.api.get(INVOICES, status="paid"))["data"]] == [paying]
-    assert (await tenant.api.get(INVOICES, status="void"))["data"] == []
-    both = [one["client_id"] for one in (await tenant.api.get(INVOICES))["data"]]
+async def test_lists_take_a_status_and_are_the_agencys_or_the_clients(own: Tenant) -> None:
+    paying, owing = await asyncio.gather(own.subscribed(PAYS), own.subscribed(FAILS))
+    assert [one["client_id"] for one in (await own.api.get(INVOICES, status="open"))["data"]] == [owing]
+    assert [one["client_id"] for one in (await own.api.get(INVOICES, status="paid"))["data"]] == [paying]
+    assert (await own.api.get(INVOICES, status="void"))["data"] == []
+    both = [one["client_id"] for one in (await own.api.get(INVOICES))["data"]]
     assert sorted(both) == sorted([paying, owing])
-    own = (await tenant.api.get(f"/v1/agency/clients/{owing}/invoices"))["data"]
-    assert [one["client_id"] for one in own] == [owing]
+    listed = (await own.api.get(f"/v1/agency/clients/{owing}/invoices"))["data"]
+    assert [one["client_id"] for one in listed] == [owing]
     with refused(422, "invalid_fields"):
-        await tenant.api.get(INVOICES, status="overdue")
+        await own.api.get(INVOICES, status="overdue")
 
 
 async def test_the_pdf_is_served_by_us_and_kept(tenant: Tenant) -> None:
@@ -166,17 +159,7 @@ async def test_a_void_waits_for_the_attempt_in_flight_and_finds_it_paid(tenant: 
     assert (await retry)["open_invoices"] == 0
 
 
-async def test_a_void_does_not_wait_for_a_bank_that_takes_days(tenant: Tenant) -> None:
-    client = await tenant.subscribed(FAILS)
-    invoice = await tenant.invoice(client)
-    await tenant.bank(client, "processing")
-    answer = await tenant.api.send("POST", f"/v1/agency/clients/{client}/subscription/retry")
-    assert (answer.status_code, answer.json()) == (202, {"status": "processing"})
-    with refused(409, "payment_in_progress"):
-        await tenant.api.post(f"{INVOICES}/{invoice['id']}/void", {"reason": "meanwhile"})
-
-
 @pytest.mark.parametrize("body", [{}, {"reason": ""}, {"reason": "x" * 1001}, {"reason": None}])
-async def test_a_void_needs_its_reason(tenant: Tenant, body: dict[str, object]) -> None:
+async def test_a_void_needs_its_reason(bystander: Tenant, body: dict[str, object]) -> None:
     with refused(422, "invalid_fields"):
-        await tenant.api.post(f"{INVOICES}/inv_none/void", body)
+        await bystander.api.post(f"{INVOICES}/inv_none/void", body)

@@ -80,14 +80,14 @@ async def test_an_agency_that_is_not_there_is_not_found(platform: Client) -> Non
         await platform.patch("/v1/agencies/agc_none", {"tier": "scale"})
 
 
-async def test_a_tier_that_falls_sells_nothing_more(tenant: Tenant, platform: Client) -> None:
-    client, plan = await tenant.client(), await tenant.plan()
-    await platform.patch(f"/v1/agencies/{tenant.id}", {"tier": "starter"})
+async def test_a_tier_that_falls_sells_nothing_more(own: Tenant, platform: Client) -> None:
+    client, plan = await own.client(), await own.plan()
+    await platform.patch(f"/v1/agencies/{own.id}", {"tier": "starter"})
     with refused(403, "billing_not_available"):
-        await tenant.assign(client, plan)
-    await platform.patch(f"/v1/agencies/{tenant.id}", {"tier": "scale"})
-    await tenant.assign(client, plan)
-    assert (await tenant.api.get(subscription_of(client)))["status"] == "active"
+        await own.assign(client, plan)
+    await platform.patch(f"/v1/agencies/{own.id}", {"tier": "scale"})
+    await own.assign(client, plan)
+    assert (await own.api.get(subscription_of(client)))["status"] == "active"
 
 
 async def test_a_token_of_an_agency_that_was_never_made_finds_nothing(site: Site) -> None:

@@ -34,10 +34,10 @@ async def test_the_first_link_connects_an_account_that_can_charge_at_once(bare: 
     }
 
 
-async def test_a_second_link_is_for_the_same_account(tenant: Tenant) -> None:
-    before = await tenant.api.get("/v1/agency/stripe")
-    await tenant.api.post(LINKS, PAGES)
-    assert await tenant.api.get("/v1/agency/stripe") == before
+async def test_a_second_link_is_for_the_same_account(own: Tenant) -> None:
+    before = await own.api.get("/v1/agency/stripe")
+    await own.api.post(LINKS, PAGES)
+    assert await own.api.get("/v1/agency/stripe") == before
 
 
 async def test_a_country_without_stripe_is_refused_before_anything_is_made(site: Site, eventually: Eventually) -> None:
@@ -53,12 +53,12 @@ async def test_the_link_leads_back_to_https_only(bystander: Tenant) -> None:
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "return_url")
 
 
-async def test_with_stripe_away_the_last_word_is_shown_and_links_wait(tenant: Tenant) -> None:
-    before = await tenant.api.get("/v1/agency/stripe")
-    async with tenant.site.away():
-        assert await tenant.api.get("/v1/agency/stripe") == before
+async def test_with_stripe_away_the_last_word_is_shown_and_links_wait(own: Tenant) -> None:
+    before = await own.api.get("/v1/agency/stripe")
+    async with own.site.away():
+        assert await own.api.get("/v1/agency/stripe") == before
         with refused(503, "temporarily_unavailable"):
-            await tenant.api.post(LINKS, PAGES)
+            await own.api.post(LINKS, PAGES)
 
 
 async def test_a_crash_between_our_row_and_stripes_account_makes_no_second_account(bare: Tenant) -> None:
@@ -73,26 +73,26 @@ async def test_a_crash_between_our_row_and_stripes_account_makes_no_second_accou
     assert [row["account_id"] for row in rows] == [account["account_id"]]
 
 
-async def test_a_restriction_shows_at_once_and_sells_nothing(tenant: Tenant) -> None:
-    client, plan = await tenant.client(), await tenant.plan()
-    account = (await tenant.api.get("/v1/agency/stripe"))["account_id"]
-    await tenant.site.stripe.tell(f"accounts/{account}", {"action": "restrict"})
-    now = await tenant.api.get("/v1/agency/stripe")
+async def test_a_restriction_shows_at_once_and_sells_nothing(own: Tenant) -> None:
+    client, plan = await own.client(), await own.plan()
+    account = (await own.api.get("/v1/agency/stripe"))["account_id"]
+    await own.site.stripe.tell(f"accounts/{account}", {"action": "restrict"})
+    now = await own.api.get("/v1/agency/stripe")
     assert (now["state"], now["charges_enabled"]) == ("restricted", False)
     assert now["requirements"]
     with refused(409, "stripe_not_ready"):
-        await tenant.assign(client, plan)
-    await tenant.site.stripe.tell(f"accounts/{account}", {"action": "restore"})
-    await tenant.assign(client, plan)
+        await own.assign(client, plan)
+    await own.site.stripe.tell(f"accounts/{account}", {"action": "restore"})
+    await own.assign(client, plan)
 
 
-async def test_a_disconnected_account_is_known_from_its_event(tenant: Tenant) -> None:
-    account = (await tenant.api.get("/v1/agency/stripe"))["account_id"]
-    await tenant.site.stripe.tell(f"accounts/{account}", {"action": "disconnect"})
+async def test_a_disconnected_account_is_known_from_its_event(own: Tenant) -> None:
+    account = (await own.api.get("/v1/agency/stripe"))["account_id"]
+    await own.site.stripe.tell(f"accounts/{account}", {"action": "disconnect"})
 
     async def gone() -> bool:
-        return bool((await tenant.api.get("/v1/agency/stripe"))["state"] == "disconnected")
+        return bool((await own.api.get("/v1/agency/stripe"))["state"] == "disconnected")
 
-    await tenant.eventually(gone)
-    renewed = await onboard(tenant.api)
+    await own.eventually(gone)
+    renewed = await onboard(own.api)
     assert (renewed["state"], renewed["account_id"] == account) == ("active", False)
