@@ -125,7 +125,7 @@ def _followed(turn: Turn, world: World) -> Iterator[str]:
         yield f"owes {show(_owed(after), after.terms.currency)}"
     yield from _ladder(before, after, world)
     yield from (f"again at {_clock(b.until, world)}" for b in after.backoff if b not in before.backoff)
-    for answer in after.answers[len(before.answers) :]:
+    for answer in (a for a in after.answers if a not in before.answers):
         yield f"answers {answer.id}: {answer.result}{f' ({answer.code})' if answer.code else ''}"
 
 

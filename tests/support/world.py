@@ -131,6 +131,7 @@ class World:
         check_step(self.state, step)
         self.log.append(Entry(self.now - self.start, type(step).__name__, step.key))
         before, self.state = self.state, begin(self.state, step, self.now)
+        assert self.state == before or self.state.version > before.version
         self.trail.append(Turn(self.now, step, before, self.state))
         assert begin(self.state, step, self.now) == self.state, f"beginning {step.key} twice is not once"
         if self.meanwhile and type(step).__name__.startswith(self.meanwhile[0]):

@@ -237,6 +237,25 @@ def test_cancel_now_after_several_missed_boundaries() -> None:
     assert amounts(world) == {"p1": 4900, "p2": 4900, "f2": 0}
 
 
+def test_cancel_now_at_the_very_instant_of_a_missed_boundary() -> None:
+    world = a_world().run()
+    world.now = T0 + 61 * DAY
+    world.cancel(now=True).run(days=1)
+
+    assert [step.end for step in world.closed] == [T0 + MARCH, T0 + 61 * DAY]
+    assert amounts(world) == {"p1": 4900, "p2": 4900, "f2": 0}
+
+
+def test_a_cancellation_in_effect_is_not_changed_by_another() -> None:
+    world = a_world()
+    world.seconds = {1: OVER}
+    world.run(days=10)
+    world.cancel().run(until=T0 + MARCH)
+    world.cancel(now=True, forgive=Forgive.ALL).run(days=1)
+
+    assert amounts(world) == {"p1": 4900, "f1": 1344}
+
+
 def test_cancel_before_the_start_bills_nothing() -> None:
     world = a_world(starts_at=T0 + 10 * DAY).run(days=1)
     world.cancel().run(days=60)

@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise, product
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.invoices import (
@@ -23,11 +24,15 @@ from billing.invoices import (
     total,
     unused_line,
 )
-from billing.money import AmountRefused
+from billing.money import AmountRefused, unit
+from billing.usage import late_amount
 
 START, END = datetime(2026, 1, 31, 14, 30, tzinfo=UTC), datetime(2026, 2, 28, 14, 30, tzinfo=UTC)
 PRICE, OVERAGE, LATE = LineKind.PRICE, LineKind.OVERAGE, LineKind.LATE_CALLS
 CORRECTION, CREDIT = LineKind.CORRECTION, LineKind.CREDIT
+
+
+RATES = st.decimals(0, 1_000, places=4)
 
 
 def line(kind: LineKind, amount: int) -> Line:
@@ -105,6 +110,7 @@ lines = st.lists(
 
 
 @given(lines, st.integers(0, 30_000))
+@settings(deadline=None)
 def test_no_invoice_is_below_zero_and_no_credit_is_lost(owed: list[Line], available: int) -> None:
     draft = compose(owed, available, "usd")
     credits = [each for each in draft.lines if each.kind is CREDIT]
@@ -115,6 +121,29 @@ def test_no_invoice_is_below_zero_and_no_credit_is_lost(owed: list[Line], availa
     assert total(draft.lines) - rest == total(owed) - available
     assert [-each.amount for each in credits] == [draft.credit_used] * (draft.credit_used > 0)
     assert all(each.amount > 0 for each in draft.lines if each.kind in (OVERAGE, LATE, CORRECTION))
+
+
+def test_each_line_is_rounded_once_and_the_total_is_their_sum() -> None:
+    # 37.5 and 12.5 cents: 38 and 13. Rounded together they would be 50.
+    over = overage_line(503 * 60, 500, Decimal("12.5"), "usd", START, END)
+    late = late_line(
+        LATE, late_amount(500 * 60, 0, 60, 500 * 60, Decimal("12.5"), "usd"), 60, Decimal("12.5"), START, END
+    )
+    draft = compose([over, late], 0, "usd")
+    assert [each.amount for each in draft.lines] == [38, 13]
+    assert total(draft.lines) == 51
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6), RATES, st.sampled_from(["usd", "jpy", "kwd", "isk"]))
+@settings(deadline=None)
+def test_a_total_is_the_sum_of_chargeable_lines(seconds: int, price: int, rate: Decimal, currency: str) -> None:
+    price -= price % unit(currency)
+    lines = [overage_line(seconds, 500, rate, currency, START, END), line(PRICE, price)]
+    draft = compose(lines, 0, currency)
+    exact = Fraction(rate) * max(0, seconds - 500 * 60) / 60 + price
+    assert total(draft.lines) % unit(currency) == 0
+    assert all(each.amount % unit(currency) == 0 for each in draft.lines)
+    assert abs(total(draft.lines) - exact) <= Fraction(unit(currency), 2)
 
 
 STATUSES = tuple(InvoiceStatus)

@@ -145,6 +145,25 @@ def test_what_is_settled_elsewhere_shortens_the_debt_and_never_triggers_a_charge
     assert ("recovered" in world.messages()) is (how == "pay_elsewhere")
 
 
+def test_voiding_one_of_two_does_not_end_the_ladder() -> None:
+    world = a_world("soft", dunning=Dunning((30, 5, 7))).run(days=32)
+    world.ask("void", "p1")
+    world.run(days=3)
+
+    assert world.open() == ["p2"]
+    assert world.charges()[-1] == (35 * DAY, "p2#1")
+    assert world.state.ladder
+    assert world.state.ladder.next_at == world.start + 42 * DAY
+
+
+def test_an_invoice_issued_while_past_due_gets_no_attempt_of_its_own() -> None:
+    world = a_world("soft").run(days=60)
+
+    assert world.open() == ["p1", "p2"]
+    assert {name for _, name in world.charges()} == {"p1#1", "p1#2", "p1#3", "p1#4"}
+    assert world.state.status is Status.PAST_DUE
+
+
 def test_past_due_ends_only_when_nothing_is_open() -> None:
     world = a_world("soft").run(days=40)
     assert world.open() == ["p1", "p2"]

@@ -4,7 +4,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.money import (
@@ -123,6 +123,7 @@ def test_a_float_is_never_rounded() -> None:
 
 
 @given(st.fractions(), st.sampled_from(["usd", "jpy", "kwd", "isk"]))
+@settings(deadline=None)
 def test_rounding_is_symmetric_and_at_most_half_a_unit_off(value: Fraction, currency: str) -> None:
     rounded = round_to_unit(value, currency)
     assert rounded % unit(currency) == 0

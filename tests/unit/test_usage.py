@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.usage import (
@@ -105,6 +105,7 @@ def test_late_minutes_one_by_one_are_not_each_rounded_up() -> None:
     st.decimals(0, 1_000, places=4),
     st.sampled_from(["usd", "jpy", "kwd", "isk"]),
 )
+@settings(deadline=None)
 def test_late_entries_one_by_one_sum_to_the_whole(
     closed: int, entries: list[int], included: int, rate: Decimal, currency: str
 ) -> None:
