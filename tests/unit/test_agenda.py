@@ -60,6 +60,16 @@ def test_amounts_are_announced() -> None:
     }
 
 
+def test_an_invoice_that_is_due_is_announced_with_what_it_comes_to() -> None:
+    assert [item.amount for item in agenda(a_world().state) if item.action == "issue_invoice"] == [4900, 4900]
+
+    world = a_world()
+    world.seconds = {1: 612 * 60}
+    world.run(days=31).away_until = T0 + 40 * DAY
+    world.run(days=1)
+    assert next(item.amount for item in agenda(world.state) if item.action == "issue_invoice") == 4900 + 1344
+
+
 def test_a_cancellation_is_announced() -> None:
     world = a_world().run(days=1)
     world.cancel()

@@ -310,6 +310,16 @@ def test_the_last_invoice_gets_a_ladder_of_its_own() -> None:
     assert world.state.status is Status.CANCELLED
 
 
+def test_the_last_invoice_is_not_forgotten_when_its_attempt_was_never_made_and_the_card_is_gone() -> None:
+    world = a_world("pays", "not_made")
+    world.seconds = {1: OVER}
+    world.run(days=10)
+    world.cancel(now=True).while_in_flight(lambda world: world.remove_card()).run(days=1)
+
+    assert world.steps("Remind") == [(10 * DAY + HOUR, "remind:inv_demo_f1:issue:0")]
+    assert world.state.ladder
+
+
 def test_forgiving_nothing_leaves_the_open_invoice_owed() -> None:
     world = a_world("soft").run(days=1)
     world.cancel(now=True).run()

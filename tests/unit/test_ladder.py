@@ -187,6 +187,36 @@ def test_three_open_period_invoices_at_a_boundary_pause_for_want_of_payment() ->
     assert "paused" in world.messages()
 
 
+@pytest.mark.parametrize(
+    ("action", "status", "finals"),
+    [
+        (FinalAction.PAST_DUE, Status.PAUSED, []),
+        (FinalAction.PAUSE, Status.PAUSED, []),
+        (FinalAction.CANCEL, Status.CANCELLED, [(120 * DAY, "final:inv_demo_p1")]),
+    ],
+)
+def test_of_final_actions_only_a_cancellation_is_left_to_what_is_paused(
+    action: FinalAction, status: Status, finals: list[tuple[timedelta, str]]
+) -> None:
+    world = a_world("soft", dunning=Dunning((30, 30, 30, 30), action)).run(days=100)
+    assert world.state.status is Status.PAUSED
+    world.run(days=100)
+
+    assert world.steps("TakeFinalAction") == finals
+    assert world.state.status is status
+    assert len(world.charges()) == 5, "the ladder itself goes on"
+
+
+def test_what_the_pause_for_want_of_payment_leaves_behind_is_never_tried() -> None:
+    world = a_world("parks")  # three open invoices, and no ladder that would hold the last one back
+    world.seconds = {3: 612 * 60}
+    world.run(until=world.start + 120 * DAY)
+
+    assert world.state.paused_reason == "unpaid"
+    assert world.open() == ["p1", "p2", "p3", "f3"]
+    assert [name for _, name in world.charges()] == ["p1#1", "p2#1", "p3#1"]
+
+
 def test_paying_the_whole_debt_resumes_with_a_new_anchor() -> None:
     world = a_world("soft").run(days=100)
     assert world.open() == ["p1", "p2", "p3"]
@@ -275,6 +305,15 @@ def test_an_outage_backs_off_to_half_an_hour_and_charges_once() -> None:
     minutes = [int(at / MINUTE) for at, _ in world.steps("IssueInvoice")]
     assert minutes == [0, 1, 3, 7, 15, 31, 61, 91, 121, 151, 181]
     assert world.charges() == [(181 * MINUTE, "p1#1")]
+
+
+def test_an_outage_while_a_payment_is_processing_backs_off_from_a_minute() -> None:
+    world = a_world("processing", "pays").run()
+    world.away_until = world.start + 40 * MINUTE
+    world.run(days=1)
+
+    minutes = [int(at / MINUTE) for at, _ in world.steps("ChargeInvoice")]
+    assert minutes == [0, 30, 31, 33, 37, 45]
 
 
 def test_a_lost_answer_is_asked_for_under_the_same_number() -> None:
