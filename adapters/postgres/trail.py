@@ -10,12 +10,40 @@ from typing import Final
 
 from adapters.postgres.codec import Json, encode_fact
 from adapters.postgres.pool import Connection, Pool
-from billing.facts import Fact, NewsArrived, NewsRead, Requested, StepFailed
+from billing.facts import (
+    AttemptNotMade,
+    Fact,
+    InvoiceIssued,
+    InvoiceVoided,
+    NewsArrived,
+    NewsRead,
+    PaidElsewhere,
+    PaymentDeclined,
+    PaymentProcessing,
+    PaymentSucceeded,
+    PeriodClosed,
+    Requested,
+    StepFailed,
+    WrittenOff,
+)
 from billing.notices import Notice
 from billing.state import State
 
 _NOISE: Final = (NewsArrived, NewsRead, StepFailed)
 """How the machinery moves, not what happened to the subscription."""
+_ONCE: Final = (
+    PeriodClosed,
+    InvoiceIssued,
+    InvoiceVoided,
+    PaidElsewhere,
+    WrittenOff,
+    PaymentSucceeded,
+    PaymentDeclined,
+    PaymentProcessing,
+    AttemptNotMade,
+)
+"""What happens to a period, an invoice or an attempt but once. A step that is taken again, and Stripe's event about it,
+bring it at another instant."""
 _ID_LENGTH: Final = 20
 
 
@@ -65,11 +93,12 @@ async def write(
 
 
 async def write_fact(connection: Connection, state: State, fact: Fact, by: str) -> None:
-    """Append a fact; a repeat of the same one, at the same instant, adds nothing."""
+    """Append a fact. A repeat adds nothing: at the same instant or, of what happens but once, at any."""
     if isinstance(fact, _NOISE):
         return
     detail = encode_fact(fact)
-    digest = hashlib.sha256(json.dumps(detail, sort_keys=True).encode()).hexdigest()
+    identity = {name: value for name, value in detail.items() if name != "at" or not isinstance(fact, _ONCE)}
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     await write(
         connection,
         state.agency,
