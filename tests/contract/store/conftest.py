@@ -12,8 +12,14 @@ from adapters.postgres.pool import Connection, Pool, open_pool
 
 
 @pytest.fixture(scope="session")
-async def shared(postgres_server: str, template: str) -> AsyncIterator[Pool]:
-    async with copied(postgres_server, template) as dsn, open_pool(dsn, 10) as opened:
+async def shared_dsn(postgres_server: str, template: str) -> AsyncIterator[str]:
+    async with copied(postgres_server, template) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+async def shared(shared_dsn: str) -> AsyncIterator[Pool]:
+    async with open_pool(shared_dsn, 10) as opened:
         yield opened
 
 
