@@ -19,6 +19,7 @@ CONNECTION_LOST: Final = (
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
+    asyncpg.InternalClientError,  # the server has said that it ends the connection, and has not hung up yet
 )
 """What a database that is away raises, TimeoutError included (it is an OSError)."""
 
