@@ -9,13 +9,12 @@ from billing import facts
 from billing.plans import Dunning
 from billing.state import Forgive
 from support.recording import Interruption, Life
-from support.world import MINUTE, a_world, card
+from support.world import MINUTE, OVER, a_world, card
 from workflows.messages import Cancel, PayNow, Retry, UndoCancel, Void
 from workflows.subscription import SubscriptionWorkflow as Workflow
 
 Path = Callable[[Life], Awaitable[None]]
 
-OVER: Final = 612 * 60
 LONGER_THAN_A_VOIDS_PATIENCE: Final = 16.5
 """Seconds of the real clock: a workflow with an activity in flight is not moved."""
 

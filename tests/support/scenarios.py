@@ -7,7 +7,7 @@ from typing import Final
 from billing import facts
 from billing.plans import Dunning, FinalAction
 from billing.state import RULES, Forgive
-from support.world import DAY, HOUR, MINUTE, T0, World, a_world
+from support.world import DAY, HOUR, MINUTE, OVER, T0, World, a_world
 
 Scenario = Callable[[int], World]
 """A life under the rules of that number."""
@@ -15,8 +15,6 @@ Scenario = Callable[[int], World]
 KNOWN_RULES: Final = range(1, RULES + 1)
 """Rules that an open run may have: an old number goes together with its branch (docs/changing-workflows.md)."""
 
-OVER: Final = 612 * 60
-"""Seconds of 612 minutes: 112 over the included 500, 13.44."""
 BOUNDARY: Final = T0 + 31 * DAY
 
 
@@ -187,6 +185,13 @@ def pay_now_declined(rules: int) -> World:
     return world.run(days=20)
 
 
+def pay_now_while_processing(rules: int) -> World:
+    """Answered at once that the bank still processes the payment; asked again, with what came of it."""
+    world = a_world("processing", "soft", rules=rules).run()
+    world.ask("pay_now", "p1")
+    return world.run(days=1)
+
+
 def agency_retries(rules: int) -> World:
     """The agency's retry takes the oldest first and goes on while it is paid."""
     world = a_world("soft", rules=rules).run(days=40)
@@ -327,6 +332,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         card_saved_while_an_attempt_is_in_flight,
         pay_now_joined,
         pay_now_declined,
+        pay_now_while_processing,
         agency_retries,
         void,
         void_of_what_was_paid,

@@ -38,6 +38,8 @@ T0 = datetime(2026, 3, 1, tzinfo=UTC)
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 TERMS = Terms("pln_pro", 1, "Voice Pro", "pro", "usd", 4900, 500, "12")
 Line = tuple[object, ...]
+OVER = 612 * 60
+"""Seconds of 612 minutes: 112 over the included 500, 13.44."""
 REASON = "Your card has insufficient funds."
 MOST_STEPS_AT_ONCE = 300
 
@@ -306,8 +308,12 @@ class World:
     def messages(self, audience: str = "client") -> list[str]:
         return [notice.kind.value for notice in self.told if notice.audience == audience]
 
+    def amounts(self) -> dict[str, int]:
+        """What was ever issued, by short name."""
+        return {_last(invoice): bill.amount for invoice, bill in self.books.bills.items()}
+
     def open(self) -> list[str]:
-        return [i.id.rpartition("_")[2] for i in self.state.debt]
+        return [_last(i.id) for i in self.state.debt]
 
 
 def _lines(before: State, fact: facts.Fact, after: State) -> Iterator[Line]:
@@ -323,7 +329,11 @@ def _lines(before: State, fact: facts.Fact, after: State) -> Iterator[Line]:
 
 def _short(key: str) -> str:
     _, invoice, number = key.split(":")
-    return f"{invoice.rpartition('_')[2]}#{number}"
+    return f"{_last(invoice)}#{number}"
+
+
+def _last(invoice: str) -> str:
+    return invoice.rpartition("_")[2]
 
 
 def a_world(

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from support.world import DAY, HOUR, T0, World, a_world
+from support.world import DAY, HOUR, OVER, T0, World, a_world
 
 from billing import facts
 from billing.agenda import Item, agenda, begin, next_step
@@ -64,7 +64,7 @@ def test_an_invoice_that_is_due_is_announced_with_what_it_comes_to() -> None:
     assert [item.amount for item in agenda(a_world().state) if item.action == "issue_invoice"] == [4900, 4900]
 
     world = a_world()
-    world.seconds = {1: 612 * 60}
+    world.seconds = {1: OVER}
     world.run(days=31).away_until = T0 + 40 * DAY
     world.run(days=1)
     assert next(item.amount for item in agenda(world.state) if item.action == "issue_invoice") == 4900 + 1344

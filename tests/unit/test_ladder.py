@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from support.world import DAY, HOUR, MINUTE, a_world
+from support.world import DAY, HOUR, MINUTE, OVER, a_world
 
 from billing import facts
 from billing.plans import Dunning, FinalAction
@@ -21,6 +21,7 @@ def test_three_five_and_seven_days_then_past_due() -> None:
     assert world.state.status is Status.PAST_DUE
     assert world.messages() == ["invoice_issued", *["payment_failed"] * 4, "past_due"]
     assert world.messages("agency") == [*["payment_failed"] * 4, "past_due"]
+    assert [(i.failed, i.reason) for i in world.state.debt] == [(True, "Your card has insufficient funds.")]
 
 
 def test_it_stays_active_while_the_ladder_runs() -> None:
@@ -48,7 +49,7 @@ def test_the_final_action_comes_with_the_last_decline(action: FinalAction, statu
 @pytest.mark.parametrize("action", [FinalAction.PAUSE, FinalAction.CANCEL])
 def test_a_final_action_that_ends_service_leaves_its_last_invoice_open_without_attempts(action: FinalAction) -> None:
     world = a_world("soft", dunning=Dunning(final_action=action))
-    world.seconds = {1: 612 * 60}
+    world.seconds = {1: OVER}
     world.run(days=60)
 
     assert world.open() == ["p1", "f1"]
@@ -176,7 +177,7 @@ def test_past_due_ends_only_when_nothing_is_open() -> None:
 
 def test_three_open_period_invoices_at_a_boundary_pause_for_want_of_payment() -> None:
     world = a_world("soft")
-    world.seconds = {3: 612 * 60}
+    world.seconds = {3: OVER}
     world.run(until=world.start + 93 * DAY)
 
     assert world.state.status is Status.PAUSED
@@ -209,7 +210,7 @@ def test_of_final_actions_only_a_cancellation_is_left_to_what_is_paused(
 
 def test_what_the_pause_for_want_of_payment_leaves_behind_is_never_tried() -> None:
     world = a_world("parks")  # three open invoices, and no ladder that would hold the last one back
-    world.seconds = {3: 612 * 60}
+    world.seconds = {3: OVER}
     world.run(until=world.start + 120 * DAY)
 
     assert world.state.paused_reason == "unpaid"
@@ -252,6 +253,25 @@ def test_a_date_that_falls_due_in_flight_is_used_up_by_that_attempt() -> None:
     # Retry 1 (day 3) fell due while the new card's attempt of day 2 was in flight: retry 2 is next, 5 days after.
     assert [at for at, _ in world.charges()] == [T, 2 * DAY, T8]
     assert world.steps("TakeFinalAction") == [(T8, "final:inv_demo_p1")]
+
+
+def test_a_date_that_falls_due_with_the_outcome_is_used_up_too() -> None:
+    world = a_world("soft").run(days=2)
+    world.while_in_flight(lambda world: world.take(DAY))
+    world.save_card("mastercard", "soft").run(days=20)
+
+    assert [at for at, _ in world.charges()] == [T, 2 * DAY, T8, T15]
+
+
+def test_a_final_action_waits_for_a_new_card_that_is_being_tried() -> None:
+    world = a_world("soft").run(days=14)
+    world.while_in_flight(lambda world: world.save_card("mastercard", "processing", "soft")).run(days=1.01)
+    assert world.state.ladder
+    assert world.state.ladder.next_at is None
+    assert world.steps("TakeFinalAction") == []
+    world.run(days=1)
+
+    assert world.steps("TakeFinalAction") == [(T15 + 30 * MINUTE, "final:inv_demo_p1")]
 
 
 def test_a_final_action_waits_for_the_outcome() -> None:

@@ -4,17 +4,10 @@ from decimal import Decimal
 from itertools import product
 
 import pytest
-from support.world import DAY, HOUR, T0, TERMS, World, a_world
+from support.world import DAY, HOUR, OVER, T0, TERMS, a_world
 
 from billing.plans import Dunning, FinalAction, Terms
 from billing.usage import INCREMENTS
-
-OVER = 612 * 60
-"""Seconds of 612 minutes."""
-
-
-def amounts(world: World) -> list[int]:
-    return [bill.amount for bill in world.books.bills.values()]
 
 
 def terms(price: int, included: int, rate: str) -> Terms:
@@ -39,9 +32,18 @@ def test_zero_price_minutes_and_rate_are_legal_alone_and_together(price: int, in
     world.run(days=32)
 
     due = [price, price + (612 - included) * int(rate)]
-    assert amounts(world) == due
+    assert [*world.amounts().values()] == due
     assert len(world.charges()) == len([amount for amount in due if amount]), "nothing is charged where nothing is due"
     assert world.state.debt == ()
+
+
+def test_the_smallest_amount_is_owed_like_any_other() -> None:
+    world = a_world("soft", terms=terms(0, 0, "1"))
+    world.seconds = {1: 60}
+    world.run(days=32)
+
+    assert world.amounts() == {"p1": 0, "p2": 1}
+    assert world.open() == ["p2"]
 
 
 def test_included_minutes_do_not_roll_over() -> None:
@@ -49,7 +51,7 @@ def test_included_minutes_do_not_roll_over() -> None:
     world.seconds = {1: 0, 2: OVER}
     world.run(days=62)
 
-    assert amounts(world) == [4900, 4900, 4900 + 1344]
+    assert [*world.amounts().values()] == [4900, 4900, 4900 + 1344]
 
 
 def test_the_ladder_where_an_agency_sets_none() -> None:
@@ -87,5 +89,5 @@ def test_a_free_first_period_that_starts_with_the_card() -> None:
     world = a_world(starts_at=None, with_card=False, first_free=True).run(days=4)
     world.save_card().run(days=32)
 
-    assert amounts(world) == [0, 4900]
+    assert [*world.amounts().values()] == [0, 4900]
     assert world.charges() == [(35 * DAY + HOUR, "p2#1")]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.books import Behaviour
-from support.world import DAY, HOUR, MINUTE, T0, World, a_world, card
+from support.world import DAY, HOUR, MINUTE, OVER, T0, World, a_world, card
 
 from billing import facts
 from billing.plans import Dunning, FinalAction
@@ -96,7 +96,7 @@ def test_a_failed_payment_says_why_when_and_how_often_again() -> None:
 
 def test_the_whole_debt_is_named_with_its_oldest_invoice() -> None:
     world = a_world("soft")
-    world.seconds = {1: 612 * 60}
+    world.seconds = {1: OVER}
     shown = banner(world.run(days=40))
 
     assert shown
