@@ -3,14 +3,19 @@
 import contextlib
 import re
 from collections.abc import AsyncIterator, Sequence
+from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 from uuid import uuid4
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from temporalio.client import Interceptor
 
@@ -48,6 +53,7 @@ def create_app(settings: Settings | None = None, interceptors: Sequence[Intercep
     app.add_middleware(RequestIds)
     for refused in (problems.Problem, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(refused, problems.on_error)
+    app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _other_method)
     app.openapi = lambda: _once(app)  # type: ignore[method-assign]  # FastAPI's own way to extend the document
     return app
 
@@ -58,6 +64,14 @@ def _version() -> str:
         return version("retainer")
     except PackageNotFoundError:
         return "0+checkout"
+
+
+def _other_method(request: Request, error: Exception) -> Response:
+    """405 with all that the address takes: the router itself names the methods of its first match only."""
+    routes = (context.original_route for context in iter_route_contexts(request.app.routes))
+    here = [route for route in routes if isinstance(route, Route) and route.path_regex.match(request.scope["path"])]
+    allowed = sorted({method for route in here for method in route.methods or ()})
+    return problems.response(problems.MethodNotAllowed({"Allow": ", ".join(allowed)}))
 
 
 def _once(app: FastAPI) -> openapi.Json:

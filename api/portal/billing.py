@@ -184,6 +184,7 @@ async def read(services: Used, caller: Calling) -> BillingOut:
 
 @router.get("/usage/daily", summary="Minutes a day in the current period")
 async def daily(services: Used, caller: Calling) -> DailyUsageOut:
+    await own_self(services, caller)
     known = await current_subscription(services.database, caller.agency, caller.client)
     days = await figures.daily_usage(services.database, caller.agency, caller.client, services.clock.now())
     return DailyUsageOut(

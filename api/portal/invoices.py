@@ -20,7 +20,7 @@ from api.money import Money, money
 from api.openapi import example
 from api.pagination import Page, PageQuery, page
 from api.pdf import DOCUMENTED, pdf_answer, pdf_link
-from api.portal.door import billing_router
+from api.portal.door import billing_router, own_self
 from api.problems import NotFound
 from api.services import Services, Used
 from api.tokens import Caller
@@ -78,6 +78,7 @@ class PaymentOut(Answer, json_schema_extra=example(status="paid", reason=None, a
 
 @router.get("", summary="Invoices, newest first")
 async def list_invoices(query: Annotated[PageQuery, Query()], services: Used, caller: Calling) -> Page[InvoiceOut]:
+    await own_self(services, caller)
     scope = f"portal-invoices:{caller.agency}:{caller.client}"
     rows = await statements.client_invoices(
         services.database, caller.agency, caller.client, query.limit + 1, query.after_time(scope), sent=True
