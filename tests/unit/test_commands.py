@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from support.world import DAY, MINUTE, World, a_world
 
+from billing.plans import Dunning
 from billing.requests import ANSWERS_KEPT, cancel_refusal, refusal, undo_refusal
 from billing.state import Status
 
@@ -181,6 +182,22 @@ def test_the_last_answers_are_kept() -> None:
         world.ask("pay_now", "p1", id=f"ask {n}")
 
     assert [a.id for a in world.state.answers] == [f"ask {n}" for n in range(5, ANSWERS_KEPT + 5)]
+
+
+def test_who_waits_for_an_invoice_that_is_parked_is_told_so() -> None:
+    world = a_world("soft", "parks").run(days=2)
+    world.while_in_flight(lambda world: world.ask("pay_now", "p1", id="mine")).run(days=2)
+
+    assert answered(world, "mine") == ("refused", "invoice_parked")
+
+
+def test_who_waits_for_another_invoice_than_the_parked_one_is_served() -> None:
+    world = a_world("soft", dunning=Dunning((30, 5))).run(days=34)
+    world.cards["visa"] = ["parks"]
+    world.while_in_flight(lambda world: world.ask("void", "p2", id="void")).run(days=2)
+
+    assert answered(world, "void") == ("done", None)
+    assert world.open() == ["p1"]
 
 
 # Retry

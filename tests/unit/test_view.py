@@ -9,8 +9,8 @@ from support.world import DAY, HOUR, MINUTE, OVER, T0, World, a_world, card
 
 from billing import facts
 from billing.plans import Dunning, FinalAction
-from billing.state import Status
-from billing.view import Banner, BannerKind, expires_at, view
+from billing.state import Forgive, Status
+from billing.view import Banner, BannerKind, expires_at, next_invoice, view
 
 MARCH = 31 * DAY
 BOTH = ("update_payment_method", "pay_now")
@@ -70,6 +70,27 @@ def test_a_cancellation_for_a_later_boundary_lets_the_periods_before_it_pass() -
     assert period
     assert (period.number, period.end) == (2, T0 + 61 * DAY)
     assert view(world.state, T0 + 61 * DAY).current_period is None
+
+
+# The next invoice
+
+
+def test_the_next_invoice_is_price_and_the_overage_so_far() -> None:
+    world = a_world().run(days=1)
+    assert next_invoice(world.state, 250) == (T0 + MARCH + HOUR, 4900 + 250)
+
+    world.cancel()
+    assert next_invoice(world.state, 250) == (T0 + MARCH + HOUR, 250)
+
+
+def test_an_invoice_that_is_due_holds_nothing_of_the_open_period() -> None:
+    assert next_invoice(a_world().state, 250) == (T0, 4900)
+
+
+def test_there_is_no_next_invoice_when_all_is_forgiven() -> None:
+    world = a_world().run(days=1)
+    world.cancel(now=True, forgive=Forgive.ALL)
+    assert next_invoice(world.state, 250) is None
 
 
 # The banner
