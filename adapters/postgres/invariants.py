@@ -25,7 +25,7 @@ async def examine(pool: Pool) -> list[Compared]:
 
 
 _OPEN: Final = """
-    SELECT i.id, i.kind, s.state, EXISTS (
+    SELECT i.id, s.state, EXISTS (
         SELECT 1 FROM payment_attempts a WHERE a.invoice_id = i.id AND a.result IS NULL
     ) AS attempted
     FROM invoices i JOIN subscriptions s ON s.id = i.subscription_id WHERE i.status = 'open' ORDER BY i.id
@@ -77,7 +77,7 @@ _TOO_OFTEN: Final = """
     FROM (
         SELECT subscription_id, card_identity, attempted_at, count(*) OVER (
             PARTITION BY subscription_id, card_identity ORDER BY attempted_at
-            RANGE BETWEEN interval '{days} days' PRECEDING AND CURRENT ROW
+            RANGE BETWEEN interval '{days} days' - interval '1 microsecond' PRECEDING AND CURRENT ROW
         ) AS tries
         FROM payment_attempts WHERE result IS DISTINCT FROM 'not_made'
     ) windows WHERE tries > {cap} ORDER BY subscription_id, attempted_at

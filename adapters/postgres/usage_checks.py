@@ -44,11 +44,11 @@ _CALLS_TWICE: Final = """
     GROUP BY agency_id, call_id HAVING count(*) > 1 ORDER BY 1
 """
 _CORRECTED: Final = """
-    SELECT format('call %s: corrected by %s s, its corrections come to %s s', call_id, corrected_seconds, made.seconds)
-    FROM calls c CROSS JOIN LATERAL (
-        SELECT coalesce(sum(k.seconds), 0) AS seconds FROM corrections k
-        WHERE (k.agency_id, k.call_id) = (c.agency_id, c.call_id)
-    ) made WHERE corrected_seconds <> made.seconds ORDER BY call_id
+    SELECT format('call %s: corrected by %s s, its corrections come to %s s', call_id, corrected_seconds,
+                  coalesce(made.seconds, 0))
+    FROM calls LEFT JOIN (
+        SELECT agency_id, call_id, sum(seconds) AS seconds FROM corrections GROUP BY agency_id, call_id
+    ) made USING (agency_id, call_id) WHERE corrected_seconds <> coalesce(made.seconds, 0) ORDER BY call_id
 """
 _MISPLACED: Final = """
     SELECT format('call %s of %s: period %s of %s does not hold it', c.call_id, c.started_at, c.period,
@@ -60,11 +60,12 @@ _MISPLACED: Final = """
 # A period counts what was known of its calls before it was frozen: late calls and late corrections come on top.
 _COUNTED: Final = """
     WITH counted AS (
-        SELECT c.subscription_id, c.period, count(*) AS calls, sum(c.billed_seconds + coalesce((
-            SELECT sum(k.seconds) FROM corrections k
-            WHERE (k.agency_id, k.call_id) = (c.agency_id, c.call_id) AND NOT k.late
-        ), 0)) AS seconds
-        FROM calls c WHERE c.period IS NOT NULL AND NOT c.late GROUP BY c.subscription_id, c.period
+        SELECT subscription_id, period, count(*) AS calls, sum(billed_seconds + coalesce(known.seconds, 0)) AS seconds
+        FROM calls LEFT JOIN (
+            SELECT agency_id, call_id, sum(seconds) AS seconds FROM corrections WHERE NOT late
+            GROUP BY agency_id, call_id
+        ) known USING (agency_id, call_id)
+        WHERE period IS NOT NULL AND NOT late GROUP BY subscription_id, period
     ), rolled AS (
         SELECT subscription_id, period, seconds AS rolled_seconds, calls AS rolled_calls FROM usage_rollups
     ), frozen AS (

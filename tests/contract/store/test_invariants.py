@@ -262,6 +262,24 @@ async def test_what_breaks_one_turns_exactly_that_one_red(lived: Connection, bro
     assert any(broken.told in sentence for sentence in red[broken.id]), red
 
 
+async def test_the_cap_counts_thirty_days_to_the_microsecond(lived: Connection) -> None:
+    """Nine more tries beside carl's first, and one as the window of that first closes: not within 30 days."""
+    await lived.execute("SET LOCAL session_replication_role = replica")
+    first = "invoice_id = 'inv_carl_p1'"
+    for number in range(2, 11):
+        await lived.execute(
+            copy("payment_attempts", first, number=number, idempotency_key=str(number), result="declined")
+        )
+    await lived.execute("UPDATE payment_attempts SET attempted_at = attempted_at + interval '1 day' WHERE number > 2")
+    await lived.execute("DELETE FROM payment_attempts WHERE invoice_id IN ('inv_carl_p2', 'inv_carl_p3')")
+    late = copy("payment_attempts", f"{first} AND number = 1", number=11, idempotency_key="11", result="declined")
+    await lived.execute(late)
+    for interval, red in (("30 days", []), ("29 days 23:59:59.999999", ["I7"])):
+        moved = f"(SELECT attempted_at + interval '{interval}' FROM payment_attempts WHERE {first} AND number = 1)"
+        await lived.execute(f"UPDATE payment_attempts SET attempted_at = {moved} WHERE {first} AND number = 11")
+        assert list(_red(await _look(lived))) == red, interval
+
+
 async def test_a_row_of_any_table_that_changes_its_agency_is_seen(lived: Connection) -> None:
     rows = await lived.fetch(
         "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'agency_id'"
