@@ -34,7 +34,12 @@ async def livez() -> Alive:
     return Alive(status="alive")
 
 
-@router.get("/readyz", summary="What the process needs answers", responses={503: {"model": Readiness}})
+@router.get(
+    "/readyz",
+    summary="What the process needs answers",
+    response_model=Readiness,
+    responses={503: {"description": "Something does not answer", "model": Readiness}},
+)
 async def readyz(services: Used) -> JSONResponse:
     """200 when database and Temporal answer, else 503 with the names of those that do not."""
     database, temporal = await asyncio.gather(

@@ -3,6 +3,7 @@
 Added to every operation: who may call it, its refusals, its Idempotency-Key, and an example of every body.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -49,8 +50,11 @@ _KEY: Final[Json] = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
     "example": "9f1c2a52-7d0e-4f6b-9a51-3c1f4f1f0a11",
 }
+_PARAMETER: Final = re.compile(r"{(\w+)}")
 _BODY_CODES: Final = {400: "unreadable", 413: "body_too_large", 415: "unsupported_media_type"}
 _KEY_CODES: Final = ("idempotency_key_reused", "request_in_progress")
+_NULL: Final = "\x00null"
+"""Stands for null in an example: FastAPI leaves what is null out of the document, and our answers never do."""
 _ERRORS: Final = [{"field": "name", "detail": "Field required"}]
 
 
@@ -65,12 +69,21 @@ def conflicts(*codes: str) -> dict[int | str, Json]:
 
 def example(**fields: object) -> Json:
     """The example of a body, as pydantic's `json_schema_extra`."""
-    return {"examples": [fields]}
+    return {"examples": [_replaced(fields, None, _NULL)]}
+
+
+def _replaced(part: Any, old: object, new: object) -> Any:
+    if isinstance(part, dict):
+        return {name: _replaced(value, old, new) for name, value in part.items()}
+    if isinstance(part, list):
+        return [_replaced(value, old, new) for value in part]
+    return new if part == old else part
 
 
 def document(app: FastAPI) -> Json:
     """The whole document."""
-    made = get_openapi(title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes)
+    said = get_openapi(title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes)
+    made: Json = _replaced(said, _NULL, None)
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
@@ -89,11 +102,21 @@ def _complete(operation: Json, method: str, path: str) -> None:
     for status, codes in _general(operation, method, path).items():
         known = responses.get(str(status))
         responses[str(status)] = _refused(status, (*_codes(known), *codes))
+    _name_parameters(operation, path)
     if operation.get("security") and method in ("post", "put", "delete"):
         operation.setdefault("parameters", []).append(_KEY)
     for response in responses.values():
         response.setdefault("headers", {})["X-Request-Id"] = _REQUEST_ID
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _name_parameters(operation: Json, path: str) -> None:
+    """Every part of the path that is a parameter, also where the route does not look at it."""
+    known = {parameter["name"] for parameter in operation.get("parameters", ())}
+    for name in _PARAMETER.findall(path):
+        if name not in known:
+            parameter = {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            operation.setdefault("parameters", []).append(parameter)
 
 
 def _general(operation: Json, method: str, path: str) -> dict[int, tuple[str, ...]]:

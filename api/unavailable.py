@@ -3,6 +3,7 @@
 from typing import Final, NoReturn
 
 from fastapi import APIRouter
+from starlette.responses import Response
 
 from api.guard import BEARER, guarded
 from api.openapi import refusals
@@ -62,6 +63,7 @@ def router() -> APIRouter:
             responses=refusals(422, "not_available"),
             status_code=422,
             response_model=None,
+            response_class=Response,
         )
     return routes
 
