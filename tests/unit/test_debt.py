@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from support.world import DAY, HOUR, MINUTE, T0, World, a_world, card
+from support.world import DAY, HOUR, MINUTE, REASON, T0, World, a_world, card
 
 from billing import debt, facts
+from billing.declines import DeclineClass
 from billing.state import Obstacle, Status
 from billing.view import BannerKind, view
 
@@ -93,6 +94,26 @@ def test_a_card_saved_without_a_debt_waits_for_the_next_invoice() -> None:
     world.save_card("mastercard").run(days=31)
 
     assert [name for _, name in world.charges()] == ["p1#1", "p2#1"]
+
+
+def test_a_decline_of_what_was_voided_meanwhile_starts_no_ladder_for_the_next_invoice() -> None:
+    world = a_world("processing").run(days=31.1)
+    assert world.open() == ["p1", "p2"]
+    world.void_elsewhere("p1")
+    world.learn(facts.PaymentDeclined(world.now, world.invoice("p1"), 1, DeclineClass.SOFT, REASON, world.dunning))
+
+    assert world.state.ladder is None
+    world.cards["visa"] = ["pays"]
+    at = world.run().charges()[-1]
+    assert at == (world.now - T0, "p2#1"), "it gets its own attempt"
+
+
+def test_parking_one_invoice_leaves_the_attempt_on_another_in_flight() -> None:
+    world = a_world("processing").run(days=31.1)
+    world.learn(facts.InvoiceParked(world.now, world.invoice("p2"), "impossible"))
+
+    assert world.state.attempt
+    assert world.state.attempt.invoice == world.invoice("p1")
 
 
 # Hard declines
