@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import asyncpg
 import httpx
 
-from adapters.postgres.inbox import LEASE
+from adapters.postgres.inbox import HELD_FOR, LEASE
 from adapters.postgres.pool import CONNECTION_LOST
 from sandbox.clock import Queues
 from sandbox.emulator import Emulator
@@ -37,10 +37,9 @@ class Watch:
             waiting = await self._pool.fetch(_WAITING)
         except CONNECTION_LOST as error:
             return Queues([*under_way, f"postgres does not answer: {error!r}"], None)
-        # A row that is being carried is claimed for LEASE, one that is held comes soon again: neither is at rest.
-        due = [row for row in waiting if row["at"] <= now + (LEASE if row["begun"] else timedelta())]
-        under_way += [row["what"] for row in due]
-        return Queues(under_way, min((row["at"] for row in waiting if row not in due), default=None))
+        busy = [row for row in waiting if row["at"] <= now or (row["begun"] and _is_carried(row["at"] - now))]
+        under_way += [row["what"] for row in busy]
+        return Queues(under_way, min((row["at"] for row in waiting if row not in busy), default=None))
 
     async def _emulator_under_way(self) -> list[str]:
         try:
@@ -49,3 +48,9 @@ class Watch:
             return [f"stripe does not answer: {error!r}"]
         words = {"webhooks_due": "webhooks to deliver", "requests_in_flight": "requests to Stripe"}
         return [f"{pending[name]} {word}" for name, word in words.items() if pending[name]]
+
+
+def _is_carried(again_in: timedelta) -> bool:
+    """Whether a row is claimed by who carries it. One that is held waits for something that may need time to pass: for
+    an attempt without an answer, or an invoice whose issuing failed, and both are tried again after a pause."""
+    return HELD_FOR < again_in <= LEASE

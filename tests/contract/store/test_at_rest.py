@@ -6,6 +6,7 @@ from typing import Any
 from support.house import START, House
 
 from adapters.postgres import inbox
+from adapters.postgres.inbox import HELD_FOR
 from sandbox.clock import Queues
 from sandbox.queues import Watch
 
@@ -42,11 +43,16 @@ async def test_an_event_is_under_way_until_it_is_delivered_also_while_it_is_bein
 
     (carried,) = await inbox.claim(house.pool, START)
     assert await _look(house, START) == Queues(["event invoice.paid"], None)
-    await inbox.defer(house.pool, carried.id, START + timedelta(seconds=1))
-    assert await _look(house, START) == Queues(["event invoice.paid"], None)
 
     await inbox.done(house.pool, carried.id, START)
     assert await _look(house, START) == Queues([], None)
+
+
+async def test_an_event_that_is_held_lets_time_pass_because_what_it_waits_for_may_need_it(house: House) -> None:
+    await _event(house, START)
+    (carried,) = await inbox.claim(house.pool, START)
+    await inbox.defer(house.pool, carried.id, START + HELD_FOR)
+    assert await _look(house, START) == Queues([], START + HELD_FOR)
 
 
 async def test_an_event_for_later_is_a_stop_of_the_clock(house: House) -> None:
