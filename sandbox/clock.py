@@ -21,6 +21,9 @@ HOPPABLE = timedelta(seconds=1)
 RAN_AWAY = timedelta(seconds=2)
 REST_TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 0.02
+LONGEST_POLL_SECONDS = 0.25
+PROLONGED = 0.1
+"""By what share of itself a wait may last longer than it must: looking costs what is waited for its time, too."""
 
 
 class NotAtRest(Exception):
@@ -99,7 +102,7 @@ class TimeMachine:
     async def _rest(self, timeout_seconds: float) -> tuple[list[Run], Queues]:
         """Two looks in a row that find everything idle and nothing changed: between them, all was at rest."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout_seconds
+        began_at = loop.time()
         before: object = None
         while True:
             queues = await self._queues(self.now())
@@ -112,11 +115,12 @@ class TimeMachine:
             seen = [(run.id, run.events) for run in runs]
             if not waited_for and seen == before:
                 return runs, queues
-            if loop.time() > deadline:
+            waited_seconds = loop.time() - began_at
+            if waited_seconds > timeout_seconds:
                 raise NotAtRest(waited_for or ["it never stays at rest"])
             before = None if waited_for else seen
             if waited_for:
-                await asyncio.sleep(POLL_SECONDS)
+                await asyncio.sleep(min(max(POLL_SECONDS, PROLONGED * waited_seconds), LONGEST_POLL_SECONDS))
 
     def _check(self, runs: list[Run]) -> None:
         now = self.now()
