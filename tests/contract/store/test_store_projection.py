@@ -150,6 +150,25 @@ async def test_a_fact_that_is_recorded_again_changes_tells_and_writes_nothing(ho
     assert (await _told(house), await _audit(house)) == (told, written)
 
 
+async def test_what_a_newer_state_does_not_know_yet_is_not_told_again(house: House) -> None:
+    """A webhook was read beside a step: the step's state is newer, and learns of the payment once more."""
+    owing = await _owing(house)
+    paid = PaidElsewhere(START + DAY, owing.debt[0].id)
+    await house.record(owing, paid)
+    told = await _told(house)
+    ahead = await house.record(replace(owing, version=owing.version + 5), paid)
+    assert ahead.debt == ()
+    assert await _told(house) == told
+
+
+async def test_facts_of_one_step_follow_one_another(house: House) -> None:
+    owing = await _owing(house)
+    facts = (card_saved(START + DAY, OTHER_CARD), CANCEL, PaidElsewhere(START + DAY, owing.debt[0].id))
+    state = await house.record(owing, *facts)
+    assert (state.card, state.debt, state.ending is not None) == (OTHER_CARD, (), True)
+    assert (await _audit(house))[-3:] == ["CardSaved", "CancelRequested", "PaidElsewhere"]
+
+
 async def test_a_step_that_is_repeated_by_a_second_worker_tells_nobody_twice(house: House) -> None:
     owing = await _owing(house)
     paid = PaidElsewhere(START + DAY, owing.debt[0].id)
@@ -230,11 +249,14 @@ async def test_what_only_the_machinery_does_is_not_in_the_trail(house: House) ->
     assert await _audit(house) == []
 
 
-async def test_the_same_fact_of_two_subscriptions_is_told_for_each(house: House) -> None:
+async def test_the_same_fact_of_two_subscriptions_at_one_instant_is_told_for_each(house: House) -> None:
     for name in ("anna", "bert"):
         state = await house.issue(await house.subscribed(name, card=CARD), START)
-        await house.charge(state, START, EMPTY)
-    assert (await _told(house)).count(("client", "payment_failed")) == 2
+        state = await house.charge(state, START, EMPTY)
+        await house.record(state, PaidElsewhere(START + DAY, state.debt[0].id))
+    told = await _told(house)
+    for kind in ("payment_failed", "recovered"):
+        assert told.count(("client", kind)) == told.count(("agency", kind)) == 2
     assert (await _audit(house)).count("PaymentDeclined") == 2
 
 
