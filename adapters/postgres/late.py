@@ -78,7 +78,7 @@ async def _repeat(connection: Connection, agency: str, correction: Correction) -
 async def _add(connection: Connection, agency: str, correction: Correction, now: datetime) -> CorrectionVerdict:
     call: Any = await connection.fetchrow(
         """
-        SELECT c.billed_seconds + c.corrected_seconds AS net, c.subscription_id, c.period, c.late,
+        SELECT c.billed_seconds + c.corrected_seconds AS net, c.subscription_id, c.period, c.unbilled, c.late,
                p.frozen_at IS NOT NULL AS frozen
         FROM calls c LEFT JOIN periods p ON (p.subscription_id, p.number) = (c.subscription_id, c.period)
         WHERE (c.agency_id, c.call_id) = ($1, $2)
@@ -91,7 +91,7 @@ async def _add(connection: Connection, agency: str, correction: Correction, now:
     late = call["late"] or call["frozen"]
     await _write(connection, agency, correction, late, now)
     if call["period"] is None:
-        return CorrectionVerdict("unbilled")
+        return CorrectionVerdict("unbilled", call["unbilled"])
     return await (_settle_later if late else _count)(connection, agency, call, correction, now)
 
 
