@@ -193,6 +193,20 @@ async def customer(source: Connection | Pool, client: str, account: str) -> str 
     return found
 
 
+async def client_of_customer(source: Connection | Pool, account: str, customer: str) -> str | None:
+    """The client who is this customer of the connected account."""
+    found: str | None = await source.fetchval(
+        "SELECT client_id FROM customers WHERE (account_id, customer_id) = ($1, $2)", account, customer
+    )
+    return found
+
+
+async def locked_card(connection: Connection, client: str) -> Card | None:
+    """The card on file, which nobody changes until the transaction ends."""
+    card = await connection.fetchval("SELECT card FROM clients WHERE id = $1 FOR NO KEY UPDATE", client)
+    return decode_card(card) if card else None
+
+
 @dataclass(frozen=True)
 class Customer:
     account_id: str

@@ -1,12 +1,13 @@
 """Assigning a plan: everything that must hold, what Stripe must know, and one transaction (billing-rules 8)."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self
 
 import asyncpg
 from pydantic import Field, TypeAdapter, model_validator
 
-from adapters.postgres import agencies, outbox, plans, projection, trail
+from adapters.postgres import agencies, clients, outbox, plans, projection, trail
 from adapters.postgres.agencies import Account, Agency
 from adapters.postgres.clients import Client
 from adapters.postgres.plans import Plan
@@ -24,7 +25,7 @@ from api.services import Services
 from api.tenant import connected_account, customer_of, own_agency, own_client
 from api.tokens import Caller
 from billing.periods import START_AHEAD, START_BACK
-from billing.state import RULES
+from billing.state import RULES, State
 from billing.subscription import opened
 from workflows.messages import Start
 
@@ -181,14 +182,12 @@ def _start(
         requested_at=now,
         starts_at=None if body.start == "first_card" else body.starts_at or now,
         first_free=body.first_period == "free",
-        card=client.card,
         grace=agency.grace,
     )
 
 
-async def _enter(services: Services, caller: Caller, start: Start, asked: dict[str, Any], now: datetime) -> None:
-    """Row and start in one transaction: delivery brings the start to Temporal, also when that is away now."""
-    state = opened(
+def _opened(start: Start) -> State:
+    return opened(
         id=start.subscription,
         agency=start.agency,
         client=start.client,
@@ -203,8 +202,14 @@ async def _enter(services: Services, caller: Caller, start: Start, asked: dict[s
         card=start.card,
         grace=start.grace,
     )
+
+
+async def _enter(services: Services, caller: Caller, start: Start, asked: dict[str, Any], now: datetime) -> None:
+    """Row and start in one transaction: delivery brings the start to Temporal, also when that is away now."""
     async with transaction(services.database) as connection:
-        await projection.open_subscription(connection, state, asked, now)
+        # From here on a card that is saved is the subscription's news; until here it was the client's alone.
+        start = replace(start, card=await clients.locked_card(connection, start.client))
+        await projection.open_subscription(connection, _opened(start), asked, now)
         payload = _START.dump_python(start, mode="json")
         await outbox.add(connection, start.agency, START, f"{START}:{start.subscription}", payload, now)
         await trail.write(
