@@ -89,7 +89,7 @@ class Site:
         return await self.caller(self.token(Role.CLIENT, agency, client, *(permissions or (MANAGE_BILLING,))))
 
 
-def site_settings(database: str, stripe: StripeServer, port: int) -> Settings:
+def site_settings(database: str, stripe: StripeServer, port: int, **changes: object) -> Settings:
     """Settings of a site on this port. Its clock is the emulator's."""
     platform, connected = _SECRETS
     return Settings.model_validate(
@@ -106,15 +106,16 @@ def site_settings(database: str, stripe: StripeServer, port: int) -> Settings:
             "public_base_url": f"http://{LOOPBACK}:{port}",
             "api_port": port,
             "worker_graceful_shutdown_seconds": 1.0,
+            **changes,
         }
     )
 
 
 @contextlib.asynccontextmanager
-async def running_site(database: str, stripe: StripeServer, temporal: str) -> AsyncIterator[Site]:
+async def running_site(database: str, stripe: StripeServer, temporal: str, **changes: object) -> AsyncIterator[Site]:
     """The API on a port of its own inside the block. It does not ask for Temporal before it needs it."""
     port = free_port()
-    settings = site_settings(database, stripe, port)
+    settings = site_settings(database, stripe, port, **changes)
     async with contextlib.AsyncExitStack() as stack:
         app = create_app(settings)
         with _temporal_at(temporal):

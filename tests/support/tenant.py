@@ -108,6 +108,13 @@ class Tenant:
 
         await self.eventually(begun)
 
+    async def charges(self, client: str) -> list[Json]:
+        """What Stripe has charged the client, or tried to."""
+        provider_ids = await self.site.pool.fetch("SELECT provider_id FROM invoices WHERE client_id = $1", client)
+        books = await self.site.stripe.ask("books")
+        own = {row["provider_id"] for row in provider_ids}
+        return [charge for account in books["accounts"] for charge in account["charges"] if charge["invoice"] in own]
+
     async def ended(self, client: str) -> None:
         """Wait until the books say that nothing of the client's subscription will ever happen again."""
 
