@@ -7,6 +7,7 @@ import httpx
 
 from adapters.postgres.inbox import HELD_FOR, LEASE
 from adapters.postgres.pool import CONNECTION_LOST
+from billing.steps import ReadNews
 from sandbox.clock import Queues
 from sandbox.emulator import Emulator
 
@@ -20,7 +21,9 @@ _WAITING = """
     FROM inbox_readers AS reader JOIN inbox ON inbox.id = reader.inbox_id
     JOIN subscriptions ON subscriptions.id = reader.subscription_id AND NOT subscriptions.finished
     WHERE reader.read_at IS NULL AND reader.acked_at IS NULL
+    AND NOT subscriptions.state->'backoff' @> jsonb_build_array(jsonb_build_object('key', $1::text))
 """
+# An event that could not be read is read again after a pause, for which time has to pass.
 
 
 class Watch:
@@ -34,7 +37,7 @@ class Watch:
         """What is due at `now`, and when the next falls due. Events that are held on purpose wait for their release."""
         under_way = await self._emulator_under_way()
         try:
-            waiting = await self._pool.fetch(_WAITING)
+            waiting = await self._pool.fetch(_WAITING, ReadNews().key)
         except CONNECTION_LOST as error:
             return Queues([*under_way, f"postgres does not answer: {error!r}"], None)
         busy = [row for row in waiting if row["at"] <= now or (row["begun"] and _is_carried(row["at"] - now))]

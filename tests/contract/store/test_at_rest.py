@@ -7,6 +7,8 @@ from support.house import START, House
 
 from adapters.postgres import inbox
 from adapters.postgres.inbox import HELD_FOR
+from billing.facts import NewsArrived, NewsRead, StepFailed
+from billing.steps import ReadNews
 from sandbox.clock import Queues
 from sandbox.queues import Watch
 
@@ -66,3 +68,29 @@ async def test_an_event_that_could_not_be_delivered_is_a_stop_of_the_clock_at_it
     (carried,) = await inbox.claim(house.pool, START)
     await inbox.defer(house.pool, carried.id, START + HOUR)
     assert await _look(house, START) == Queues([], START + HOUR)
+
+
+async def test_an_event_is_under_way_until_its_subscription_has_read_it_or_cannot_for_now(house: House) -> None:
+    state = await house.subscribed("cedar")
+    await inbox.receive(
+        house.pool,
+        account=inbox.OWN,
+        event_id="evt_1",
+        type="retainer.settings",
+        object_id=state.id,
+        customer_id=None,
+        created_at=START,
+        payload={},
+        received_at=START,
+    )
+    (event,) = await inbox.claim(house.pool, START)
+    await inbox.resolve(house.pool, event.id)
+    await inbox.signalled(house.pool, event.id, state.id, START)
+    assert await _look(house, START + HOUR) == Queues([f"event retainer.settings unread by {state.id}"], None)
+
+    known = await house.record(state, NewsArrived(START + HOUR))
+    failed = await house.record(known, StepFailed(START + HOUR, ReadNews().key, "Stripe does not answer"))
+    assert await _look(house, START + HOUR) == Queues([], None)
+
+    await house.record(failed, NewsRead(START + 2 * HOUR, (event.id,)))
+    assert await _look(house, START + 2 * HOUR) == Queues([], None)
