@@ -27,7 +27,8 @@ class Renewal:
 
     @property
     def settled(self) -> datetime:
-        return self.boundary + GRACE
+        """Also when steps failed and were tried again after their pauses."""
+        return self.boundary + GRACE + HOUR
 
 
 async def about_to_renew(stage: Stage, *, later: timedelta = timedelta(), card: str = PAYS) -> Renewal:

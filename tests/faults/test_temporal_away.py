@@ -1,0 +1,51 @@
+"""Temporal hangs, then dies (-9), while money and orders come in: what is stored waits, what is not is refused."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+from support.servers import Eventually
+from support.stage import FAILS, PAYS, Stage
+
+from sandbox.caller import ApiRefused
+
+PRICE = 4900
+
+
+async def test_what_came_in_while_temporal_was_away_takes_effect_once(stage: Stage, eventually: Eventually) -> None:
+    await stage.plan()
+    pays_elsewhere, pays_now = await asyncio.gather(stage.subscribe(card=FAILS), stage.subscribe(card=FAILS))
+    assigned = await stage.client()
+    awaits_card = await stage.assign(await stage.client(), start="first_card")
+    await stage.behave(pays_now, "pays")
+    server = stage.sandbox.supervisor.pids()["temporal"]
+    os.kill(server, signal.SIGSTOP)
+
+    await stage.on_hosted_page(pays_elsewhere, "p1", "pay", number=PAYS)
+    typing = asyncio.create_task(stage.type_card(awaits_card, PAYS))
+    with pytest.raises(ApiRefused, match="503 temporarily_unavailable"):
+        await stage.pay_now(pays_now, "p1")
+    assigned = await stage.assign(assigned)
+    shown = await stage.shown(assigned)
+    assert (shown["status"], shown["source"]) == ("active", "projection")
+
+    async def stored() -> bool:
+        kinds = await stage.sandbox.pool.fetch("SELECT type FROM inbox WHERE delivered_at IS NULL")
+        return {"invoice.paid", "checkout.session.completed"} <= {row["type"] for row in kinds}
+
+    await eventually(stored)
+    assert stage.sandbox.supervisor.kill("temporal") == server
+    await typing
+    await stage.rest()
+
+    assert await stage.paid(pays_elsewhere) == [PRICE]
+    assert (await stage.timeline(pays_elsewhere)).count("paid_elsewhere") == 1
+    assert await stage.paid(awaits_card) == [PRICE]
+    assert await stage.paid(pays_now) == []
+    assert (await stage.pay_now(pays_now, "p1"))["status"] == "paid"
+    assert await stage.paid(pays_now) == [PRICE]
+    await stage.type_card(assigned, PAYS)
+    await stage.rest()
+    assert await stage.paid(assigned) == [PRICE]
+    assert [await stage.statuses(client) for client in stage.clients] == [{"p1": "paid"}] * 4
