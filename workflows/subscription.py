@@ -101,8 +101,11 @@ class SubscriptionWorkflow:
         self.requested_at = start.requested_at
         self.state = start.carried or _opened(start)
         self.first_period = self.state.periods
-        self.written = self.state.version
         self.shown = self.state.status
+        self.written = self.state.version
+        """The newest version that the books are known to hold."""
+        self.apart = False
+        """Whether they may hold the same facts in another order than we: in the end they are given our state."""
 
     @workflow.run
     async def run(self, start: Start) -> Ended:
@@ -196,13 +199,13 @@ class SubscriptionWorkflow:
         try:
             outcome = await self._execute(step, found)
         except ActivityError as error:
+            self.apart = True  # it may have been written all the same
             self._learn(_failure(step, error, self.now()))
             return
-        unchanged = self.state is found
+        self.apart |= self.state is not found  # a command came beside it
         for fact in outcome.facts:
             self._learn(fact)
-        if unchanged:
-            self.written = max(self.written, outcome.version)
+        self._booked(outcome)
 
     async def _execute(self, step: Step, found: State) -> Outcome:
         name, queue = _ACTIVITIES[type(step)]
@@ -252,7 +255,7 @@ class SubscriptionWorkflow:
         try:
             await workflow.wait_condition(lambda: self._answer(asked.id) is not None, timeout=patience)
         except TimeoutError:
-            self._learn(RequestRefused(self.now(), asked.id, "payment_in_progress"))
+            await self._note(RequestRefused(self.now(), asked.id, "payment_in_progress"), asked.by)
         answer = self._answer(asked.id)
         return Reply(answer or Answer(asked.id, "processing"), self.state)
 
@@ -274,7 +277,11 @@ class SubscriptionWorkflow:
             priority=Priority(priority_key=1, fairness_key=record.state.account),
             summary="record",
         )
+        self._booked(outcome)
+
+    def _booked(self, outcome: Outcome) -> None:
         self.written = max(self.written, outcome.version)
+        self.apart |= outcome.version > self.state.version
 
     def _answer(self, request: str) -> Answer | None:
         return next((a for a in self.state.answers if a.id == request), None)
@@ -289,15 +296,19 @@ class SubscriptionWorkflow:
     # How a run ends
 
     async def _show(self) -> None:
-        """The status is searchable; the books follow when a command or a failure came beside a step."""
+        """The status is searchable; the books are given our state when they are behind, or may be apart."""
         if self.state.status is not self.shown:
             workflow.upsert_search_attributes([STATUS.value_set(self.state.status.value)])
             self.shown = self.state.status
-        if self._behind():
+        while self._behind():
+            self.apart = False
+            if self.written > self.state.version:
+                self.state = replace(self.state, version=self.written)
             await self._record(Record(self.state, (), "system"))
 
     def _behind(self) -> bool:
-        return self.written < self.state.version and isinstance(next_step(self.state, self.now()), Wait | Finish)
+        behind = self.apart or self.written < self.state.version
+        return behind and isinstance(next_step(self.state, self.now()), Wait | Finish)
 
     def _page_is_full(self) -> bool:
         """A run's page is a period. Several missed ones are caught up inside one run, because none of them waits."""

@@ -2,7 +2,8 @@
 
 The state is moved by the rules' own functions. Facts come from two sides, the steps of the workflow and the commands
 that run beside them, each with the state as it was when it began. So facts are applied to whichever is newer, that
-state or the projection; they are idempotent in any order, and the projection never goes back.
+state or the projection; they are idempotent in any order, and the projection never goes back. Written in another order
+than they were learned they can come to something else: then the workflow gives its state once more.
 """
 
 from collections.abc import Sequence
@@ -67,7 +68,7 @@ async def record(connection: Connection, state: State, facts: Sequence[Fact], by
     """Apply the facts and write what follows: projection, messages, audit trail. Returns the state after them."""
     await lock_client(connection, state.client)
     stored = await load(connection, state.id)
-    current = stored if stored.version >= state.version else state
+    current = newer(stored, state, facts)
     for fact in facts:
         after = apply(current, fact)
         await trail.tell(connection, after, notices(current, fact, after))
@@ -75,9 +76,15 @@ async def record(connection: Connection, state: State, facts: Sequence[Fact], by
         if isinstance(fact, NewsRead):
             await _mark_read(connection, state.id, fact)
         current = after
-    if current.version > stored.version:
+    if current != stored:
         await _replace(connection, stored, current)
     return current
+
+
+def newer(stored: State, state: State, facts: Sequence[Fact]) -> State:
+    """Which of both the facts are applied to. Without facts the workflow gives its own state: at the same version, in
+    which the books may hold the same facts in another order, that is the truth."""
+    return state if state.version > stored.version or (state.version == stored.version and not facts) else stored
 
 
 async def _replace(connection: Connection, old: State, new: State) -> None:

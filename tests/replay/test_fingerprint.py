@@ -26,7 +26,7 @@ def test_commands_are_issued_in_the_recorded_order() -> None:
     ("before", "after"),
     [
         ("outcome = await self._execute(step, found)", "outcome = await self._record(step, found)"),
-        ("if self._behind():", "if await self._quiet() and self._behind():"),
+        ("while self._behind():", "while await self._quiet() and self._behind():"),
         ("with contextlib.suppress(TimeoutError):", "workflow.upsert_search_attributes([])\n        with _QUIET:"),
     ],
 )
