@@ -26,6 +26,7 @@ from adapters.temporal import TemporalAway, within
 from billing.facts import NewsRead
 from billing.invoices import InvoiceStatus, may_become
 from billing.ledger import InvoiceRow
+from worker.cards import CardKeeper
 from worker.compose import Parts
 from worker.delivery import patience
 from workflows.messages import FACTS_ARRIVED, subscription_workflow_id
@@ -55,6 +56,7 @@ class Events:
         self._clock: Clock = parts.clock
         self._client = client
         self._reader = NewsReader(parts.store, parts.payments, parts.clock)
+        self._cards = CardKeeper(parts.pool, parts.store, parts.payments, parts.clock)
 
     async def carry(self) -> bool:
         """One batch; whether there may be more. Raises TemporalAway and what a lost database raises."""
@@ -101,7 +103,12 @@ class Events:
         return await self._done(event)
 
     async def _resolve(self, event: Event) -> Sequence[Reader]:
-        return await inbox.resolve(self._pool, event.id) or await self._done(event)
+        readers = await inbox.resolve(self._pool, event.id)
+        if not readers and event.type.startswith(_ABOUT_CARDS):
+            await self._cards.keep(event, _subject(event))
+            # If a plan was assigned meanwhile, the card is its subscription's news.
+            readers = await inbox.resolve(self._pool, event.id)
+        return readers or await self._done(event)
 
     async def _done(self, event: Event) -> Sequence[Reader]:
         await inbox.done(self._pool, event.id, self._clock.now())
@@ -118,7 +125,8 @@ class Events:
             ours = await invoicing.load_invoice(connection, _invoice_mark(event))
         if invoice is None:
             # An agency's own invoice is nobody's news. One of ours may be reported before its issuing is written.
-            return await (self._held(event) if ours and fresh else self._done(event))
+            news = ours and fresh and not await self._is_known(event, ours)
+            return await (self._held(event) if news else self._done(event))
         if await self._is_known(event, invoice):
             return await self._done(event)
         if fresh and await deliveries.in_flight(self._pool, invoice.id):
@@ -128,6 +136,8 @@ class Events:
     async def _is_known(self, event: Event, invoice: InvoiceRow) -> bool:
         """Whether the books are as far as the event, or further."""
         seen = _subject(event)
+        if seen.get("object") == "invoice_payment":
+            return seen.get("status") == "paid" and invoice.status is InvoiceStatus.PAID
         if seen.get("object") != "invoice" or seen.get("status") not in set(InvoiceStatus):
             return False
         status = InvoiceStatus(seen["status"])

@@ -8,6 +8,7 @@ from typing import Any
 
 from temporalio.client import WorkflowHandle
 
+from adapters.postgres.projection import load
 from billing.state import State, Status
 from sandbox.caller import Caller
 from sandbox.stack import Sandbox
@@ -15,7 +16,7 @@ from workflows.messages import Schedule, StatusView, subscription_workflow_id
 from workflows.subscription import SubscriptionWorkflow
 
 Json = dict[str, Any]
-LATE = timedelta(seconds=5)
+LATE = timedelta(seconds=10)
 """How late something may be on a busy machine. Nothing may ever be early."""
 
 
@@ -90,8 +91,9 @@ class Sights:
         found: Json | None = said["banner"]
         return found
 
-    def workflow(self, client: Client) -> WorkflowHandle[SubscriptionWorkflow, Any]:
-        return self.sandbox.temporal.get_workflow_handle(subscription_workflow_id(client.subscription))
+    def workflow(self, client: Client, run: str | None = None) -> WorkflowHandle[SubscriptionWorkflow, Any]:
+        """The client's workflow: its newest run, or the one that is named."""
+        return self.sandbox.temporal.get_workflow_handle(subscription_workflow_id(client.subscription), run_id=run)
 
     async def view(self, client: Client) -> StatusView:
         view: StatusView = await self.workflow(client).query(SubscriptionWorkflow.status)
@@ -104,6 +106,11 @@ class Sights:
     async def state(self, client: Client) -> State:
         """The workflow's own; also of one that has ended."""
         return (await self.view(client)).state
+
+    async def books(self, client: Client) -> State:
+        """The state as the books have it."""
+        async with self.sandbox.pool.acquire() as connection:
+            return await load(connection, client.subscription)
 
     async def status(self, client: Client) -> Status:
         return (await self.state(client)).status
@@ -157,6 +164,11 @@ class Sights:
     async def statuses(self, client: Client) -> dict[str, str]:
         return {short: bill.status for short, bill in (await self.bills(client)).items()}
 
+    async def invoice_words(self, client: Client) -> dict[str, str]:
+        """The portal's word for each invoice that the client was sent, oldest first."""
+        said = await client.portal.get("/v1/portal/billing/invoices")
+        return {_short(invoice["id"]): invoice["status"] for invoice in reversed(said["data"])}
+
     async def charges(self, client: Client) -> list[Json]:
         """What Stripe's own books hold of the client's, oldest first."""
         customer = await self.customer(client)
@@ -171,12 +183,28 @@ class Sights:
         """What happened to the client, in the order in which it became known."""
         return [entry["what"] for entry in (await self.control.get("/timeline", client_id=client.id))["data"]]
 
-    async def told(self, client: Client, audience: str = "agency") -> list[str]:
-        """The kinds of the messages about the client, oldest first."""
-        rows = await self.sandbox.pool.fetch(
-            "SELECT kind FROM notifications WHERE client_id = $1 AND audience = $2 ORDER BY at, id", client.id, audience
+    async def unbilled(self, call_id: str) -> str | None:
+        """Why the call is not billed; none when it is."""
+        reason: str | None = await self.sandbox.pool.fetchval(
+            "SELECT unbilled FROM calls WHERE agency_id = $1 AND call_id = $2", self.agency_id, call_id
         )
-        return [row["kind"] for row in rows]
+        return reason
+
+    async def told(self, client: Client, audience: str = "agency") -> dict[str, int]:
+        """The messages about the client: how many of each kind."""
+        rows = await self.sandbox.pool.fetch(
+            "SELECT kind, count(*) FROM notifications WHERE client_id = $1 AND audience = $2 GROUP BY kind",
+            client.id,
+            audience,
+        )
+        return {row["kind"]: row["count"] for row in rows}
+
+    async def at_stripe(self, client: Client, short: str) -> str:
+        """Stripe's id of the invoice."""
+        provider: str = await self.sandbox.pool.fetchval(
+            "SELECT provider_id FROM invoices WHERE id = $1", client.invoice(short)
+        )
+        return provider
 
     async def customer(self, client: Client) -> str:
         customer: str = await self.sandbox.pool.fetchval(

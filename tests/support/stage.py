@@ -24,6 +24,7 @@ PAYS: Final = "4242424242424242"
 ANOTHER_THAT_PAYS: Final = "5555555555554444"
 FAILS: Final = "4000000000000341"
 """Can be saved, and is declined softly whenever it is charged."""
+_WHY: Final = {"reason": "Billed by mistake"}
 _numbers = itertools.count(1)
 
 
@@ -130,8 +131,9 @@ class Stage(Sights):
     # What people do
 
     async def type_card(self, client: Client, number: str, **details: int) -> Json:
-        """On Stripe's page; answered when the subscription knows the card."""
+        """On Stripe's page; answered when the subscription knows the card and has done what it does about it."""
         said: Json = await self.control.post("/cards", {"client_id": client.id, "number": number, **details})
+        await self.rest()
         return said
 
     async def behave(self, client: Client, behaviour: str) -> None:
@@ -151,7 +153,7 @@ class Stage(Sights):
         return said
 
     async def void(self, client: Client, short: str) -> Json:
-        said: Json = await self.agency.post(f"/v1/agency/invoices/{client.invoice(short)}/void", {})
+        said: Json = await self.agency.post(f"/v1/agency/invoices/{client.invoice(short)}/void", _WHY)
         return said
 
     async def cancel(self, client: Client, at: str = "period_end", forgive: str = "none") -> Json:
@@ -185,6 +187,10 @@ class Stage(Sights):
         assert not said["rejected"], said
         return call_id
 
+    async def correct(self, call_id: str, *, seconds: int, reason: str) -> None:
+        body = {"correction_id": f"correction-{next(_numbers)}", "call_id": call_id, "seconds": seconds}
+        await self.service.post("/v1/usage/corrections", {**body, "reason": reason})
+
     async def fault(self, call: str, fault: str, *, times: int | None = 1, seconds: float | None = None) -> None:
         await self.control.post("/faults", {"call": call, "fault": fault, "times": times, "seconds": seconds})
 
@@ -209,7 +215,8 @@ class Stage(Sights):
             "SELECT id FROM invoices WHERE agency_id = $1 AND status = 'open'", self.agency_id
         )
         for row in owed:
-            await self.agency.post(f"/v1/agency/invoices/{row['id']}/void", {})
+            await self.agency.post(f"/v1/agency/invoices/{row['id']}/void", _WHY)
+        await self.rest()
 
     async def check(self) -> None:
         """Every invariant of billing-rules 10 holds, for everything that the sandbox ever held."""
