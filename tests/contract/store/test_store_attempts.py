@@ -213,6 +213,19 @@ async def test_a_decline_that_arrives_after_paid_or_void_is_only_recorded(house:
     assert {**await _invoice(house), "failed": False} == before
 
 
+@pytest.mark.parametrize("status", [InvoiceStatus.PAID, InvoiceStatus.VOID])
+async def test_a_success_that_arrives_after_paid_or_void_moves_the_attempt_alone(
+    house: House, status: InvoiceStatus
+) -> None:
+    await _open(house)
+    await _begin(house, FIRST)
+    await _mirror(house, status, START + HOUR)
+    before = await _invoice(house)
+    await _settle(house, FIRST, answered(FIRST, 4900, START + DAY), START + DAY)
+    assert (await _rows(house))[0]["result"] == "paid"
+    assert await _invoice(house) == before
+
+
 async def test_charges_are_those_that_our_settled_attempts_made(house: House) -> None:
     await _open(house)
     for number, answer in ((1, None), (2, EMPTY), (3, LOST)):
