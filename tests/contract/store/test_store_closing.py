@@ -11,7 +11,8 @@ from support.house import DAY, HOUR, START, House, call
 from adapters.postgres.closing import PeriodRefused
 from adapters.postgres.late import Correction, record_correction
 from billing.facts import CancelRequested
-from billing.ledger import LateEntries
+from billing.invoices import InvoiceKind, Line, LineKind
+from billing.ledger import LateEntries, NewInvoice
 from billing.state import Forgive, State
 from billing.usage import late_amount
 
@@ -154,6 +155,20 @@ async def test_an_entry_waits_until_its_period_is_closed_and_not_only_frozen(hou
     assert entries.entry_seconds == 300
     await house.subscribed("bert")
     assert await _late(house, "sub_bert") == ()
+
+
+async def test_of_invoices_that_race_one_bills_what_came_late_and_none_fails(house: House) -> None:
+    state = await _closed_with_late(house)
+
+    async def bill(number: int) -> int:
+        async with house.store.transaction() as books:
+            late = tuple(entry for entries in await books.late_entries(state.id) for entry in entries.ids)
+            line = Line(LineKind.PRICE, "A change", 100)
+            new = NewInvoice(f"inv_{number}", InvoiceKind.CHANGE, str(number), (line,), late, CLOSED)
+            await books.draft_invoice(state, new)
+            return len(late)
+
+    assert sorted(await asyncio.gather(*(bill(number) for number in range(4)))) == [0, 0, 0, 4]
 
 
 async def test_no_entry_is_added_between_its_reading_and_the_draft_that_settles_it(house: House) -> None:
