@@ -141,6 +141,15 @@ def test_the_inboxs_backoff_grows_although_facts_arrive_while_it_is_read() -> No
     assert minutes == [0, 1, 3, 7, 15, 31]
 
 
+def test_reading_the_inbox_hurries_nothing_that_waits_for_its_next_try() -> None:
+    world = a_world().learn(facts.StepFailed(T0, "issue:inv_demo_p1", "busy"), facts.NewsArrived(T0)).run(days=1)
+
+    assert [(e.offset, e.step) for e in world.log[:2]] == [
+        (timedelta(), "ReadNews"),
+        (timedelta(minutes=1), "IssueInvoice"),
+    ]
+
+
 def test_rows_are_acknowledged_by_the_next_reading() -> None:
     world = a_world().learn(facts.NewsArrived(T0))
     world.inbox = [facts.NewsRead(T0, (1, 2))]

@@ -67,6 +67,13 @@ def test_cancel_at_the_end_after_the_boundary_means_the_new_periods_end() -> Non
     assert world.state.ended_at == T0 + 61 * DAY
 
 
+def test_cancel_at_the_end_at_the_very_boundary_means_the_new_periods_end() -> None:
+    world = a_world().run(until=T0 + MARCH)
+    world.cancel().run(days=40)
+
+    assert world.state.ended_at == T0 + 61 * DAY
+
+
 # Cancel now
 
 

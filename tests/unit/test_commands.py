@@ -133,6 +133,15 @@ def test_a_processing_payment_that_is_settled_elsewhere_answers_who_asked_for_it
     assert answered(world, request) == ("refused", "invoice_not_open")
 
 
+def test_what_comes_of_one_invoice_is_not_told_to_who_asked_for_another() -> None:
+    world = a_world("processing").run(days=31.1)
+    request = world.ask("pay_now", "p2")
+    assert answered(world, request)[0] == "processing"
+    world.pay_elsewhere("p1")
+
+    assert answered(world, request)[0] == "processing"
+
+
 def test_pay_now_that_is_paid_elsewhere_meanwhile_is_paid() -> None:
     world = a_world("soft").run(days=1)
     request = world.ask("pay_now", "p1")
