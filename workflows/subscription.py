@@ -298,7 +298,9 @@ class SubscriptionWorkflow:
     async def _show(self) -> None:
         """The status is searchable; the books are given our state when they are behind, or may be apart."""
         if self.state.status is not self.shown:
-            workflow.upsert_search_attributes([STATUS.value_set(self.state.status.value)])
+            period = self.state.period
+            ends = PERIOD_END.value_set(period.end) if period else PERIOD_END.value_unset()
+            workflow.upsert_search_attributes([STATUS.value_set(self.state.status.value), ends])
             self.shown = self.state.status
         while self._behind():
             self.apart = False
