@@ -12,6 +12,7 @@ from support.http import Client, Site, receive_events, running_site, running_wor
 from support.servers import Eventually, StripeServer
 from support.tenant import Tenant, new_tenant
 
+from adapters.postgres.invariants import examine
 from sandbox.temporal import running_temporal
 
 
@@ -19,7 +20,7 @@ from sandbox.temporal import running_temporal
 async def site(
     postgres_server: str, template: str, stripe_server: StripeServer, servers_folder: Path
 ) -> AsyncIterator[Site]:
-    """The API and everything behind it."""
+    """The API and everything behind it. In the end its books are examined: no test may leave an invariant broken."""
     async with (
         copied(postgres_server, template) as database,
         running_temporal(servers_folder / "temporal-of-api") as temporal,
@@ -28,6 +29,7 @@ async def site(
     ):
         await receive_events(site)
         yield site
+        assert [(one.id, one.wrong) for one in await examine(site.pool) if one.wrong] == []
 
 
 @pytest.fixture
