@@ -12,7 +12,6 @@ POINTS: Final = (
     "close_period before 1 commit",
     "close_period after 1 commit",
     "issue_invoice before 1 commit",
-    "issue_invoice after 1 commit",
     "issue_invoice before 2 create",
     "issue_invoice before 3 lines",
     "issue_invoice before 4 read",
@@ -20,11 +19,12 @@ POINTS: Final = (
     "issue_invoice before 6 commit",
     "issue_invoice after 6 commit",
     "charge_invoice before 1 commit",
-    "charge_invoice after 1 commit",
     "charge_invoice before 2 attempt",
     "charge_invoice before 3 commit",
     "charge_invoice after 3 commit",
 )
+SAME: Final = {"issue_invoice after 1 commit", "charge_invoice after 1 commit"}
+"""As before the call that follows."""
 WAVES: Final = [POINTS[wave::3] for wave in range(3)]
 """Renewals that come at once: the worker dies over each of them in turn, and each has to bear the others' deaths."""
 
@@ -35,7 +35,8 @@ async def test_a_renewal_passes_exactly_these_points(stage: Stage, fates: Fates)
     before = len(fates.passed(renewal.workflow))
     await stage.to(renewal.settled)
     await assert_renewed_once(stage, renewal)
-    assert fates.passed(renewal.workflow)[before:] == list(POINTS)
+    passed = fates.passed(renewal.workflow)[before:]
+    assert [point for point in passed if point not in SAME] == list(POINTS)
 
 
 @pytest.mark.parametrize("points", WAVES, ids=["first", "second", "third"])
