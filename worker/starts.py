@@ -12,7 +12,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from activities.messages import BILLING_QUEUE
 from activities.ports import Clock
 from adapters.postgres import outbox, projection
-from adapters.postgres.outbox import Letter
+from adapters.postgres.outbox import START, Letter
 from adapters.postgres.pool import CONNECTION_LOST, Pool
 from adapters.temporal import TemporalAway, within
 from worker.delivery import patience
@@ -58,7 +58,7 @@ class Starts:
             await outbox.done(self._pool, letter.id, self._clock.now())
 
     async def _start(self, letter: Letter) -> None:
-        if letter.kind != "start":
+        if letter.kind != START:
             raise ValueError(f"an outbox row of the unknown kind {letter.kind!r}")
         start = _START.validate_python(letter.payload)
         async with self._pool.acquire() as connection:

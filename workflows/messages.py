@@ -6,6 +6,7 @@ from typing import Literal
 
 from billing.plans import Terms
 from billing.state import Answer, Card, Forgive, State
+from billing.subscription import opened
 
 SUBSCRIPTION = "Subscription"
 FACTS_ARRIVED = "facts_arrived"
@@ -40,6 +41,25 @@ class Start:
     grace: timedelta = timedelta(hours=1)
     carried: State | None = None
     kind: Literal["Start"] = "Start"
+
+
+def opened_by(start: Start) -> State:
+    """The state that the first run begins with: by the same rules wherever it is asked for."""
+    return opened(
+        id=start.subscription,
+        agency=start.agency,
+        client=start.client,
+        account=start.account,
+        customer=start.customer,
+        zone=start.zone,
+        terms=start.terms,
+        rules=start.rules,
+        at=start.requested_at,
+        starts_at=start.starts_at,
+        first_free=start.first_free,
+        card=start.card,
+        grace=start.grace,
+    )
 
 
 @dataclass(frozen=True)

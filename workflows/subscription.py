@@ -45,7 +45,7 @@ from billing.steps import (
     VoidInvoice,
     Wait,
 )
-from billing.subscription import apply, opened
+from billing.subscription import apply
 from workflows.messages import (
     AGENCY_ATTRIBUTE,
     FACTS_ARRIVED,
@@ -63,6 +63,7 @@ from workflows.messages import (
     StatusView,
     UndoCancel,
     Void,
+    opened_by,
 )
 
 AGENCY: Final = SearchAttributeKey.for_keyword(AGENCY_ATTRIBUTE)
@@ -99,7 +100,7 @@ class SubscriptionWorkflow:
         if start.rules > RULES:
             raise RuntimeError(f"rules {start.rules} are newer than this worker's {RULES}: left to a newer worker")
         self.requested_at = start.requested_at
-        self.state = start.carried or _opened(start)
+        self.state = start.carried or opened_by(start)
         self.first_period = self.state.periods
         self.shown = self.state.status
         self.written = self.state.version
@@ -330,24 +331,6 @@ class SubscriptionWorkflow:
             replace(start, rules=RULES, carried=carried),
             search_attributes=search_attributes(carried),
         )
-
-
-def _opened(start: Start) -> State:
-    return opened(
-        id=start.subscription,
-        agency=start.agency,
-        client=start.client,
-        account=start.account,
-        customer=start.customer,
-        zone=start.zone,
-        terms=start.terms,
-        rules=start.rules,
-        at=start.requested_at,
-        starts_at=start.starts_at,
-        first_free=start.first_free,
-        card=start.card,
-        grace=start.grace,
-    )
 
 
 def search_attributes(s: State) -> TypedSearchAttributes:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+from adapters.postgres.outbox import start_key
 from adapters.postgres.pool import Pool
 
 _CLOCK_SKEW: Final = timedelta(seconds=5)
@@ -43,6 +44,6 @@ async def failure_known(pool: Pool, invoice: str, at: datetime) -> bool:
 async def start_pending(pool: Pool, subscription: str) -> bool:
     """Whether the subscription's workflow is still to be started."""
     pending: bool = await pool.fetchval(
-        "SELECT EXISTS (SELECT 1 FROM outbox WHERE dedupe_key = $1 AND done_at IS NULL)", f"start:{subscription}"
+        "SELECT EXISTS (SELECT 1 FROM outbox WHERE dedupe_key = $1 AND done_at IS NULL)", start_key(subscription)
     )
     return pending

@@ -13,6 +13,14 @@ CHANNEL: Final = "retainer_outbox"
 LEASE: Final = timedelta(seconds=10)
 """How long a claimed row is left to who claimed it. Who dies with it is replaced after that."""
 
+START: Final = "start"
+"""The kind of a row by which a subscription's workflow is to be started."""
+
+
+def start_key(subscription: str) -> str:
+    """The dedupe key of a subscription's start: there is one for its whole life."""
+    return f"{START}:{subscription}"
+
 
 @dataclass(frozen=True)
 class Letter:

@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter, model_validator
 from adapters.postgres import agencies, clients, outbox, plans, projection, trail
 from adapters.postgres.agencies import Account, Agency
 from adapters.postgres.clients import Client
+from adapters.postgres.outbox import START, start_key
 from adapters.postgres.plans import Plan
 from adapters.postgres.pool import transaction
 from adapters.postgres.subscriptions import Subscription, current_subscription
@@ -25,13 +26,10 @@ from api.services import Services
 from api.tenant import connected_account, customer_of, own_agency, own_client
 from api.tokens import Caller
 from billing.periods import START_AHEAD, START_BACK
-from billing.state import RULES, State
-from billing.subscription import opened
-from workflows.messages import Start
+from billing.state import RULES
+from workflows.messages import Start, opened_by
 
 _START: Final[TypeAdapter[Start]] = TypeAdapter(Start)
-START: Final = "start"
-"""The outbox's word for a subscription to be started."""
 
 
 class SpendCap(fields.Request):
@@ -186,32 +184,14 @@ def _start(
     )
 
 
-def _opened(start: Start) -> State:
-    return opened(
-        id=start.subscription,
-        agency=start.agency,
-        client=start.client,
-        account=start.account,
-        customer=start.customer,
-        zone=start.zone,
-        terms=start.terms,
-        rules=start.rules,
-        at=start.requested_at,
-        starts_at=start.starts_at,
-        first_free=start.first_free,
-        card=start.card,
-        grace=start.grace,
-    )
-
-
 async def _enter(services: Services, caller: Caller, start: Start, asked: dict[str, Any], now: datetime) -> None:
     """Row and start in one transaction: delivery brings the start to Temporal, also when that is away now."""
     async with transaction(services.database) as connection:
         # From here on a card that is saved is the subscription's news; until here it was the client's alone.
         start = replace(start, card=await clients.locked_card(connection, start.client))
-        await projection.open_subscription(connection, _opened(start), asked, now)
+        await projection.open_subscription(connection, opened_by(start), asked, now)
         payload = _START.dump_python(start, mode="json")
-        await outbox.add(connection, start.agency, START, f"{START}:{start.subscription}", payload, now)
+        await outbox.add(connection, start.agency, START, start_key(start.subscription), payload, now)
         await trail.write(
             connection,
             start.agency,

@@ -102,7 +102,7 @@ async def _wake(stage: Stage, known: Client, state: State, call_at: datetime | N
         call = Call(f"{state.id}-call", state.client, call_at, 612 * 60, Outcome.COMPLETED)
         await record_calls(pool, state.agency, [call], call_at + DAY)
     async with transaction(pool) as connection:
-        await outbox.add(connection, state.agency, "start", f"start:{state.id}", payload, now)
+        await outbox.add(connection, state.agency, outbox.START, outbox.start_key(state.id), payload, now)
     client = replace(known, subscription=state.id)
     await stage.rest()
     return client
