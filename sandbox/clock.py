@@ -22,6 +22,8 @@ RAN_AWAY = timedelta(seconds=2)
 REST_TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 0.02
 LONGEST_POLL_SECONDS = 0.25
+PATIENCE_SECONDS = 4.0
+"""An event that is held comes again each second; what it waits for may need more time than we let pass here."""
 PROLONGED = 0.1
 """By what share of itself a wait may last longer than it must: looking costs what is waited for its time, too."""
 
@@ -89,9 +91,16 @@ class TimeMachine:
                 steps, moved = steps + 1, moved + len(late)
 
     async def rest(self, timeout_seconds: float = REST_TIMEOUT_SECONDS) -> None:
-        """Return when all is at rest. Raises NotAtRest."""
+        """Return when all is at rest, and what was to come within a moment has come. Raises NotAtRest."""
+        loop = asyncio.get_running_loop()
         async with self._one_at_a_time:
-            await self._rest(timeout_seconds)
+            began_at = loop.time()
+            while True:
+                _, queues = await self._rest(timeout_seconds)
+                soon = queues.next_at is not None and queues.next_at - self.now() <= HOPPABLE
+                if not soon or loop.time() - began_at > PATIENCE_SECONDS:
+                    return
+                await asyncio.sleep(POLL_SECONDS)
 
     def _next_stop(self, runs: list[Run], queues: Queues, now: datetime, target: datetime) -> datetime:
         dues = [due for due in (queues.next_at, *(run.next_at for run in runs)) if due]

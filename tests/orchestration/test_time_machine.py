@@ -177,3 +177,17 @@ async def test_an_undelivered_event_holds_time(world: World) -> None:
     with pytest.raises(NotAtRest, match=r"event invoice\.paid"):
         await world.machine.advance(datetime.now(UTC) + 9 * DAY, rest_timeout_seconds=0.2)
     assert world.home.offset() == before
+
+
+async def test_what_comes_within_a_moment_is_waited_for_before_all_is_at_rest(world: World) -> None:
+    due = world.home.now() + timedelta(seconds=0.4)
+
+    async def look(at: datetime) -> Queues:
+        return Queues([], due if at < due else None)
+
+    await TimeMachine(world.home, Runs(world.client), look).rest()
+    assert due <= world.home.now() < due + timedelta(seconds=2)
+
+    world.queues = Queues([], world.home.now() + DAY)
+    await world.machine.rest()
+    assert world.home.now() < due + DAY
