@@ -116,6 +116,23 @@ def test_parking_one_invoice_leaves_the_attempt_on_another_in_flight() -> None:
     assert world.state.attempt.invoice == world.invoice("p1")
 
 
+def test_a_success_of_what_was_voided_meanwhile_ends_the_attempt() -> None:
+    world = a_world("processing").run()
+    world.void_elsewhere("p1")
+    world.learn(facts.PaymentSucceeded(world.now, world.invoice("p1"), 1))
+
+    assert world.state.attempt is None
+
+
+def test_a_success_that_nobody_waits_for_any_more_is_believed() -> None:
+    world = a_world("soft").run(days=1)
+    world.books.close(world.invoice("p1"), "paid")
+    world.learn(facts.PaymentSucceeded(world.now, world.invoice("p1"), 1))
+
+    assert world.state.debt == ()
+    assert world.state.ladder is None
+
+
 # Hard declines
 
 
