@@ -105,6 +105,8 @@ class SubscriptionWorkflow:
         self.shown = self.state.status
         self.written = self.state.version
         """The newest version that the books are known to hold."""
+        self.woken_at = start.requested_at
+        """When the last timer ended, by this workflow's own clock."""
         self.apart = False
         """Whether they may hold the same facts in another order than we: in the end they are given our state."""
 
@@ -192,7 +194,7 @@ class SubscriptionWorkflow:
 
     def now(self) -> datetime:
         """Never before what is known already: the API's clock and the facts may be ahead of this workflow's."""
-        return max(workflow.now(), self.requested_at, self.state.clock)
+        return max(workflow.now(), self.requested_at, self.woken_at, self.state.clock)
 
     async def _do(self, step: Step) -> None:
         """One activity; its facts, or that it failed, are applied to the state as it is by then."""
@@ -233,9 +235,14 @@ class SubscriptionWorkflow:
             # Compared with the state that the wait was decided on: handlers may have learned more since then.
             return self.state is not found and next_step(self.state, self.now()) != wait
 
-        timeout = wait.until - self.now() if wait.until else None
+        began, timeout = workflow.now(), wait.until - self.now() if wait.until else None
         with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(changed, timeout=timeout, timeout_summary=wait.why)
+            return
+        if timeout is not None:
+            # A query that waited for a worker is answered first, with all events but the time of the task before them:
+            # by workflow.now() alone a date that fell due meanwhile would be waited for once more, from its beginning.
+            self.woken_at = began + timeout
 
     def _learn(self, fact: Fact) -> None:
         self.state = apply(self.state, fact)

@@ -76,6 +76,11 @@ class Life:
     ) -> None:
         """The plan is assigned; the first steps are done. Without `starts_in` the first card starts it."""
         self.world = world or self.world
+        await self.start(starts_in=starts_in, with_card=with_card)
+        await self.machine.rest()
+
+    async def start(self, *, starts_in: timedelta | None, with_card: bool = True) -> None:
+        """The plan is assigned, whether or not a worker is there."""
         now = self.home.now()
         self.world.start = now
         await self.client.start_workflow(
@@ -84,7 +89,6 @@ class Life:
             id=subscription_workflow_id(SUBSCRIPTION),
             task_queue=BILLING_QUEUE,
         )
-        await self.machine.rest()
 
     async def days(self, days: float) -> None:
         """Everything that is due until then is done."""
@@ -205,18 +209,27 @@ def _start(now: datetime, starts_at: datetime | None, on_file: Card | None) -> S
 @asynccontextmanager
 async def a_life(temporal_address: str, folder: Path) -> AsyncIterator[Life]:
     """A workflow's whole surroundings: clock, time machine, both queues. Its run is terminated after the block."""
+    async with (
+        a_life_without_workers(temporal_address, folder) as life,
+        a_worker(life, BILLING_QUEUE),
+        a_worker(life, STRIPE_QUEUE),
+    ):
+        yield life
+
+
+@asynccontextmanager
+async def a_life_without_workers(temporal_address: str, folder: Path) -> AsyncIterator[Life]:
+    """Clock and time machine; who works on the queues comes and goes. Its run is terminated after the block."""
     home = Home(folder)
     home.open()
     client = await Client.connect(
         temporal_address, data_converter=pydantic_data_converter, interceptors=[StampStarts(home.offset)]
     )
-    life = Life(client, home, TimeMachine(home, Runs(client), _nothing_else))
-    async with _worker(life, BILLING_QUEUE), _worker(life, STRIPE_QUEUE):
-        yield life
-        await _terminate(client)
+    yield Life(client, home, TimeMachine(home, Runs(client), _nothing_else))
+    await _terminate(client)
 
 
-def _worker(life: Life, queue: str) -> Worker:
+def a_worker(life: Life, queue: str) -> Worker:
     billing = queue == BILLING_QUEUE
     activities = [*life.activities(_BILLING), life.recording()] if billing else life.activities(_STRIPE)
     return Worker(
