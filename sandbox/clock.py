@@ -22,8 +22,8 @@ RAN_AWAY = timedelta(seconds=2)
 REST_TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 0.02
 LONGEST_POLL_SECONDS = 0.25
-PATIENCE_SECONDS = 4.0
-"""An event that is held comes again each second; what it waits for may need more time than we let pass here."""
+PATIENCE_SECONDS = 3.0
+"""An event that is held comes again and again; what it waits for may need more time than we let pass here."""
 PROLONGED = 0.1
 """By what share of itself a wait may last longer than it must: looking costs what is waited for its time, too."""
 

@@ -17,8 +17,9 @@ from adapters.postgres.pool import CONNECTION_LOST
 from adapters.temporal import TemporalAway
 
 _CHANNELS: Final = ("retainer_inbox", "retainer_outbox")
-_LOOK_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 0.25
 """How often the tables are looked at without a notification: for rows that were held, and for lost notifications."""
+_FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 _LONGEST_PATIENCE: Final = timedelta(minutes=5)
 _CONNECT_SECONDS: Final = 5.0
@@ -87,7 +88,7 @@ async def _listen(dsn: str, ring: Callable[[], None]) -> None:
                 connection.terminate()
         except (*CONNECTION_LOST, asyncpg.PostgresError) as error:
             log.warning("not listening for notifications: %s", error)
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_FIRST_PAUSE_SECONDS)
 
 
 async def _ring_until_lost(connection: asyncpg.Connection, ring: Callable[[], None]) -> None:
@@ -106,7 +107,7 @@ async def wait_for(event: asyncio.Event, seconds: float) -> None:
 
 def longer(pause: float) -> float:
     """The pause after this one: 1, 2, 4 … 30 s."""
-    return min(max(2 * pause, _LOOK_SECONDS), _LONGEST_PAUSE_SECONDS)
+    return min(max(2 * pause, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
 
 
 def patience(attempts: int) -> timedelta:

@@ -19,7 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.news import NewsReader
 from activities.ports import Clock
 from adapters.postgres import accounts, deliveries, inbox, invoicing, projection
-from adapters.postgres.inbox import Event, Reader
+from adapters.postgres.inbox import HELD_FOR, Event, Reader
 from adapters.postgres.pool import CONNECTION_LOST, Pool, transaction
 from adapters.stripe.readings import INVOICE_ID, disconnected
 from adapters.temporal import TemporalAway, within
@@ -34,7 +34,6 @@ from workflows.messages import FACTS_ARRIVED, subscription_workflow_id
 _BATCH: Final = 50
 _ANSWER_SECONDS: Final = 8.0
 """Within the lease of a claimed row."""
-_HELD_FOR: Final = timedelta(seconds=1)
 _HELD_AT_MOST: Final = timedelta(minutes=1)
 """A step takes at most 45 s; what is still in flight then is for the reading to find out."""
 _ABOUT_ACCOUNTS: Final = ("account.", "capability.")
@@ -115,7 +114,7 @@ class Events:
         return ()
 
     async def _held(self, event: Event) -> Sequence[Reader]:
-        await self._defer([event], _HELD_FOR)
+        await self._defer([event], HELD_FOR)
         return ()
 
     async def _readers_of_invoice(self, event: Event) -> Sequence[Reader]:
@@ -159,7 +158,7 @@ class Events:
         if not reader.finished and await self._signal(reader.subscription):
             await self._brought(reader.subscription, events)
         elif await deliveries.start_pending(self._pool, reader.subscription):
-            await self._defer(events, _HELD_FOR)
+            await self._defer(events, HELD_FOR)
         else:
             await self._read_ourselves(reader.subscription, events)
 

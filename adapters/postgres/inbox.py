@@ -14,7 +14,7 @@ CHANNEL: Final = "retainer_inbox"
 """NOTIFY is sent on it when rows are committed: LISTEN instead of asking every second."""
 LEASE: Final = timedelta(seconds=10)
 """How long a claimed row is left to who claimed it. Who dies with it is replaced after that."""
-HELD_FOR: Final = timedelta(seconds=1)
+HELD_FOR: Final = timedelta(milliseconds=250)
 """How long a row is put off whose time has not come: what it is about is still being done."""
 OWN: Final = ""
 """The account of our own wake-ups: `object_id` is an agency or a subscription."""
