@@ -20,7 +20,7 @@ from activities.news import NewsReader
 from activities.ports import Clock
 from adapters.postgres import accounts, deliveries, inbox, invoicing, projection
 from adapters.postgres.inbox import HELD_FOR, Event, Reader
-from adapters.postgres.pool import CONNECTION_LOST, Pool, transaction
+from adapters.postgres.pool import CONNECTION_LOST, Connection, Pool, snapshot, transaction
 from adapters.stripe.readings import INVOICE_ID, disconnected
 from adapters.temporal import TemporalAway, within
 from billing.facts import NewsRead
@@ -119,30 +119,18 @@ class Events:
 
     async def _readers_of_invoice(self, event: Event) -> Sequence[Reader]:
         fresh = self._clock.now() - event.created_at < _HELD_AT_MOST
-        async with transaction(self._pool) as connection:
-            invoice = await invoicing.invoice_by_provider(connection, event.account, _provider_invoice(event))
-            ours = await invoicing.load_invoice(connection, _invoice_mark(event))
-        if invoice is None:
-            # An agency's own invoice is nobody's news. One of ours may be reported before its issuing is written.
-            news = ours and fresh and not await self._is_known(event, ours)
-            return await (self._held(event) if news else self._done(event))
-        if await self._is_known(event, invoice):
+        # Of one instant: an attempt that is settled between two questions would be neither known nor in flight.
+        async with snapshot(self._pool) as books:
+            invoice = await invoicing.invoice_by_provider(books, event.account, _provider_invoice(event))
+            ours = invoice or await invoicing.load_invoice(books, _invoice_mark(event))
+            known = ours is not None and await _is_known(books, event, ours)
+            flying = invoice is not None and await deliveries.in_flight(books, invoice.id)
+        # An agency's own invoice is nobody's news. One of ours may be reported before its issuing is written.
+        if known or ours is None:
             return await self._done(event)
-        if fresh and await deliveries.in_flight(self._pool, invoice.id):
+        if fresh and (flying or invoice is None):
             return await self._held(event)
-        return await self._resolve(event)
-
-    async def _is_known(self, event: Event, invoice: InvoiceRow) -> bool:
-        """Whether the books are as far as the event, or further."""
-        seen = _subject(event)
-        if seen.get("object") == "invoice_payment":
-            return seen.get("status") == "paid" and invoice.status is InvoiceStatus.PAID
-        if seen.get("object") != "invoice" or seen.get("status") not in set(InvoiceStatus):
-            return False
-        status = InvoiceStatus(seen["status"])
-        if status is not invoice.status and not may_become(status, invoice.status):
-            return False
-        return event.type not in _FAILURES or await deliveries.failure_known(self._pool, invoice.id, event.created_at)
+        return await self._resolve(event) if invoice else await self._done(event)
 
     async def _take_over_account(self, event: Event) -> Sequence[Reader]:
         """The books' word on a connected account, by which attempts are guarded."""
@@ -186,6 +174,19 @@ class Events:
     async def _brought(self, subscription: str, events: Sequence[Event]) -> None:
         for event in events:
             await inbox.signalled(self._pool, event.id, subscription, self._clock.now())
+
+
+async def _is_known(books: Connection, event: Event, invoice: InvoiceRow) -> bool:
+    """Whether the books are as far as the event, or further."""
+    seen = _subject(event)
+    if seen.get("object") == "invoice_payment":
+        return seen.get("status") == "paid" and invoice.status is InvoiceStatus.PAID
+    if seen.get("object") != "invoice" or seen.get("status") not in set(InvoiceStatus):
+        return False
+    status = InvoiceStatus(seen["status"])
+    if status is not invoice.status and not may_become(status, invoice.status):
+        return False
+    return event.type not in _FAILURES or await deliveries.failure_known(books, invoice.id, event.created_at)
 
 
 def _subject(event: Event) -> dict[str, Any]:

@@ -4,14 +4,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from adapters.postgres.outbox import start_key
-from adapters.postgres.pool import Pool
+from adapters.postgres.pool import Connection, Pool
 
 _CLOCK_SKEW: Final = timedelta(seconds=5)
 
 
-async def in_flight(pool: Pool, invoice: str) -> bool:
+async def in_flight(source: Connection | Pool, invoice: str) -> bool:
     """Whether an attempt on the invoice awaits its answer. One that Stripe still processes awaits the event itself."""
-    flying: bool = await pool.fetchval(
+    flying: bool = await source.fetchval(
         """
         SELECT EXISTS (
             SELECT 1 FROM payment_attempts a JOIN subscriptions s ON s.id = a.subscription_id
@@ -24,9 +24,9 @@ async def in_flight(pool: Pool, invoice: str) -> bool:
     return flying
 
 
-async def failure_known(pool: Pool, invoice: str, at: datetime) -> bool:
+async def failure_known(source: Connection | Pool, invoice: str, at: datetime) -> bool:
     """Whether the failed payment that was reported at `at` is an attempt of ours that the books have settled."""
-    known: bool = await pool.fetchval(
+    known: bool = await source.fetchval(
         """
         SELECT EXISTS (
             SELECT 1 FROM payment_attempts

@@ -64,3 +64,10 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
     """A connection inside a transaction: all of the block is committed together, or nothing of it."""
     async with pool.acquire() as connection, connection.transaction():
         yield connection
+
+
+@asynccontextmanager
+async def snapshot(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection that reads the books as they were at one instant, however many questions it is asked."""
+    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        yield connection
