@@ -10,6 +10,7 @@ from sandbox.home import Home
 from sandbox.stack import Sandbox, running_sandbox
 from sandbox.up import serving_control
 
+pytest.register_assert_rewrite("support.renewals")
 TESTS = Path(__file__).parents[1]
 
 
