@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sandbox.child import free_port, port_is_free
+from sandbox.ports import free_port, port_is_free
 
 SERVERS = ("api", "control", "stripe", "temporal", "temporal_ui", "postgres")
 

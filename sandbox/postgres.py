@@ -13,7 +13,8 @@ from pathlib import Path
 
 import asyncpg
 
-from sandbox.child import NotStarted, Program, free_port, running
+from sandbox.child import NotStarted, Program, running
+from sandbox.ports import free_port
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # on import it looks for a runtime directory, which we do not use

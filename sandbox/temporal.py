@@ -9,7 +9,8 @@ from pathlib import Path
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 
-from sandbox.child import NotStarted, Program, free_port, running
+from sandbox.child import NotStarted, Program, running
+from sandbox.ports import free_port
 from workflows.messages import AGENCY_ATTRIBUTE, PERIOD_END_ATTRIBUTE, STATUS_ATTRIBUTE
 
 NAMESPACE = "default"

@@ -12,8 +12,9 @@ from typing import TypeVar
 import pytest
 from support.servers import Eventually, StripeServer
 
-from sandbox.child import free_port, running
+from sandbox.child import running
 from sandbox.emulator import emulator_program
+from sandbox.ports import free_port
 from sandbox.postgres import running_postgres
 from sandbox.temporal import running_temporal
 

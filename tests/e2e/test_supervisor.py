@@ -10,8 +10,9 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 from support.servers import Eventually
 
-from sandbox.child import NotStarted, Program, free_port
+from sandbox.child import NotStarted, Program
 from sandbox.home import Home
+from sandbox.ports import free_port
 from sandbox.processes import Supervisor, sole_owner
 
 

@@ -20,8 +20,8 @@ from api.app import create_app
 from api.tokens import MANAGE_BILLING, Role, issue
 from api.tokens import Caller as Identity
 from sandbox.caller import ApiRefused, Caller
-from sandbox.child import free_port
 from sandbox.emulator import Emulator
+from sandbox.ports import free_port
 from sandbox.stack import LOOPBACK
 from sandbox.up import serving
 from support.servers import StripeServer

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import socket
 import sys
 import time
 from asyncio.subprocess import Process
@@ -14,16 +13,11 @@ from typing import Any
 import httpx
 import stripe
 
+from sandbox.ports import free_port
+
 API_KEY = "sk_test_emulator0123456789"
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class EmulatorProcess:

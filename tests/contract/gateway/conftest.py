@@ -15,7 +15,8 @@ import pytest
 
 from adapters.stripe.connection import Connection, connect
 from adapters.stripe.directory import StripeDirectory
-from sandbox.child import Program, free_port, running
+from sandbox.child import Program, running
+from sandbox.ports import free_port
 from tests.contract.gateway.world import Emulator, World
 
 API_KEY = "sk_test_" + "gateway" * 4

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.stripe.webhooks import BadSignature, WebhookEvent, verify
 from billing.payments import InvoiceOrder
-from sandbox.child import free_port
+from sandbox.ports import free_port
 from tests.contract.gateway.world import Emulator
 
 SECRET = "whsec_" + "gateway" * 4
