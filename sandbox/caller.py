@@ -1,5 +1,6 @@
 """A caller of an HTTP API of ours: JSON in, JSON out, refusals as exceptions."""
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
@@ -7,6 +8,14 @@ import httpx
 
 TIMEOUT_SECONDS = 180.0
 """An advance over months answers when all is at rest."""
+READY_SECONDS = 2.0
+"""A server that is asked whether it can be used answers at once, or is asked again."""
+
+
+def http_client(base: str, timeout_seconds: float, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:
+    """A client of one server. Loading the machine's certificates takes 30 ms, and plain http needs none."""
+    secure = base.startswith("https:")
+    return httpx.AsyncClient(base_url=base, headers=headers, timeout=timeout_seconds, verify=secure)
 
 
 class ApiRefused(Exception):
@@ -16,10 +25,9 @@ class ApiRefused(Exception):
         problem: dict[str, Any] = reply.json() if "json" in reply.headers.get("content-type", "") else {}
         self.status = reply.status_code
         self.code: str = problem.get("code", "")
+        self.detail: str = problem.get("detail", reply.text)
         named = [f"{error['field']}: {error['detail']}" for error in problem.get("errors", ())]
-        super().__init__(
-            f"{method} {path}: {self.status} {self.code} {problem.get('detail', reply.text)} {named or ''}"
-        )
+        super().__init__(f"{method} {path}: {self.status} {self.code} {self.detail} {named or ''}")
 
 
 class Caller:
@@ -27,9 +35,7 @@ class Caller:
 
     def __init__(self, base: str, token: str | None = None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        # Loading the machine's certificates takes 30 ms for each caller, and plain http needs none.
-        secure = base.startswith("https:")
-        self._http = httpx.AsyncClient(base_url=base, headers=headers, timeout=TIMEOUT_SECONDS, verify=secure)
+        self._http = http_client(base, TIMEOUT_SECONDS, headers)
 
     async def __aenter__(self) -> "Caller":
         return self

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from sandbox.caller import READY_SECONDS, http_client
 from sandbox.child import Program
 
 TIMEOUT_SECONDS = 10.0
@@ -33,15 +34,15 @@ def emulator_program(data_dir: Path, port: int, api_key: str, clock_file: Path, 
 
 
 async def _answers(port: int) -> bool:
-    async with httpx.AsyncClient(timeout=2) as http:
-        return (await http.get(f"http://127.0.0.1:{port}/_emulator/health")).is_success
+    async with http_client(f"http://127.0.0.1:{port}", READY_SECONDS) as http:
+        return (await http.get("/_emulator/health")).is_success
 
 
 class Emulator:
     """The control calls under `/_emulator/`. Every call raises EmulatorRefused, or httpx's errors when it is away."""
 
     def __init__(self, base: str, api_key: str) -> None:
-        self._http = httpx.AsyncClient(base_url=base, timeout=TIMEOUT_SECONDS)
+        self._http = http_client(base, TIMEOUT_SECONDS)
         self._as_platform = {"Authorization": f"Bearer {api_key}"}
 
     async def close(self) -> None:

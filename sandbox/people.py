@@ -5,10 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 import asyncpg
-import httpx
 
 from api.problems import Conflict, NotAvailable, NotFound
 from api.tokens import MANAGE_BILLING, Caller, Role, issue
+from sandbox import caller
 from sandbox.bodies import CardBehaviour, Dashboard, HostedInvoice, TypeCard
 from sandbox.clock import NotAtRest
 from sandbox.stack import Sandbox
@@ -16,6 +16,7 @@ from workflows.messages import StatusView, subscription_workflow_id
 
 KNOWN_WITHIN_SECONDS = 60.0
 POLL_SECONDS = 0.05
+CARD_PAGES = "/v1/portal/billing/payment-method-sessions"
 LATER_ISSUES = ("credit_note", "refund", "dispute")
 
 
@@ -87,21 +88,17 @@ class People:
     async def _card_page(self, client: asyncpg.Record) -> str:
         """The address of a page for a new card, as the client's own browser would be given it."""
         api = self._sandbox.url("api")
-        caller = Caller(
+        holder = Caller(
             Role.CLIENT, "sandbox", client["agency_id"], client["id"], permissions=frozenset({MANAGE_BILLING})
         )
-        token = issue(self._sandbox.settings, caller, timedelta(minutes=5))
+        token = issue(self._sandbox.settings, holder, timedelta(minutes=5))
         origin = next(iter(client["allowed_origins"]), api)
-        async with httpx.AsyncClient(base_url=api, timeout=20) as http:
-            reply = await http.post(
-                "/v1/portal/billing/payment-method-sessions",
-                headers={"Authorization": f"Bearer {token}"},
-                json={"return_url": f"{origin}/portal/billing"},
-            )
-        if reply.is_error:
-            problem = reply.json()
-            raise Conflict(problem["code"], problem["detail"])
-        return str(reply.json()["url"])
+        async with caller.Caller(api, token) as portal:
+            try:
+                page = await portal.post(CARD_PAGES, {"return_url": f"{origin}/portal/billing"})
+            except caller.ApiRefused as refused:
+                raise Conflict(refused.code, refused.detail) from None
+        return str(page["url"])
 
     async def _card_on_file(self, client_id: str) -> str | None:
         card_id: str | None = await self._sandbox.pool.fetchval(

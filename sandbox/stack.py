@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import asyncpg
-import httpx
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
@@ -18,6 +17,7 @@ from adapters.postgres.migrate import migrate
 from adapters.postgres.pool import open_pool
 from adapters.settings import Settings
 from sandbox import temporal
+from sandbox.caller import READY_SECONDS, http_client
 from sandbox.child import Program, Ready
 from sandbox.clock import TimeMachine
 from sandbox.emulator import Emulator, emulator_program
@@ -161,7 +161,7 @@ def _worker(home: Home, kept: Kept, client: Client, told: Sequence[str]) -> Prog
 
 
 def _api(home: Home, kept: Kept) -> Program:
-    return _ours("api", API, home, kept, lambda: _is_up(f"{url(kept, 'api')}/readyz"))
+    return _ours("api", API, home, kept, lambda: _is_up(url(kept, "api")))
 
 
 def _ours(name: str, told: Sequence[str], home: Home, kept: Kept, ready: Ready) -> Program:
@@ -174,9 +174,9 @@ def _ours(name: str, told: Sequence[str], home: Home, kept: Kept, ready: Ready) 
     )
 
 
-async def _is_up(address: str) -> bool:
-    async with httpx.AsyncClient(timeout=2) as http:
-        return (await http.get(address)).is_success
+async def _is_up(api: str) -> bool:
+    async with http_client(api, READY_SECONDS) as http:
+        return (await http.get("/readyz")).is_success
 
 
 async def _polled(client: Client) -> bool:

@@ -18,7 +18,7 @@ from worker.compose import Activities
 from worker.heartbeat import THROTTLE, HeartbeatInterceptor
 from workflows.subscription import SubscriptionWorkflow
 
-PASSED_THROUGH: Final = ("billing", "activities.messages", "pydantic")
+PASSED_THROUGH: Final = ("billing", "activities.messages", "workflows.messages", "pydantic")
 """Not loaded anew for each workflow: they are pure (ruff guards that), and ZoneInfo fails inside the sandbox."""
 STRIPE_STEPS_PER_SECOND: Final = 80.0
 STRIPE_STEPS_PER_SECOND_AND_ACCOUNT: Final = 8.0
