@@ -3,7 +3,7 @@
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -42,7 +42,7 @@ class Story:
     """Prints entries of `GET /timeline` as they come; a new month gets a heading. Colour on a terminal only."""
 
     zone: str
-    out: TextIO = sys.stdout
+    out: TextIO = field(default_factory=lambda: sys.stdout)
     _month: str = ""
 
     def heading(self) -> None:

@@ -114,19 +114,22 @@ async def write_fact(connection: Connection, state: State, fact: Fact, by: str) 
 
 
 async def entries(
-    source: Connection | Pool, agency: str, client: str | None, limit: int, after: tuple[datetime, int] | None
+    source: Connection | Pool, agency: str, client: str | None, limit: int, after: int | None
 ) -> list[Entry]:
-    """At most `limit` lines of the agency's trail, or of one client's, newest first, behind the position `after`."""
+    """At most `limit` lines of the agency's trail, or of one client's, the last written first, behind the id `after`.
+
+    Not by `at`: Stripe dates what it reports to the whole second, by which a payment came before its invoice.
+    """
     rows = await source.fetch(
         """
         SELECT id, at, who, what, why, client_id, subscription_id, detail FROM audit
         WHERE agency_id = $1 AND ($2::text IS NULL OR client_id = $2)
-        AND ($3::timestamptz IS NULL OR (at, id) < ($3, $4::bigint))
-        ORDER BY at DESC, id DESC LIMIT $5
+        AND ($3::bigint IS NULL OR id < $3)
+        ORDER BY id DESC LIMIT $4
         """,
         agency,
         client,
-        *(after or (None, None)),
+        after,
         limit,
     )
     return [Entry(**row) for row in rows]

@@ -48,7 +48,7 @@ class AuditQuery(PageQuery):
     client_id: Id | None = None
 
 
-@router.get("", summary="The audit trail, newest first")
+@router.get("", summary="The audit trail, the last written first")
 async def list_entries(query: Annotated[AuditQuery, Query()], services: Used, caller: Calling) -> Page[EntryOut]:
     """Nothing in it is ever changed or removed. `client_id` leaves what concerns that client."""
     if query.client_id:
@@ -56,19 +56,18 @@ async def list_entries(query: Annotated[AuditQuery, Query()], services: Used, ca
     else:
         await own_agency(services, caller)
     scope = f"audit:{caller.agency}:{query.client_id}"
-    rows = await trail.entries(
-        services.database, caller.agency, query.client_id, query.limit + 1, _numbered(query.after_time(scope))
-    )
-    return page(rows, query.limit, scope, lambda entry: (entry.at, str(entry.id)), _out)
+    after = _numbered(query.after(scope))
+    rows = await trail.entries(services.database, caller.agency, query.client_id, query.limit + 1, after)
+    return page(rows, query.limit, scope, lambda entry: ("", str(entry.id)), _out)
 
 
-def _numbered(position: tuple[datetime, str] | None) -> tuple[datetime, int] | None:
+def _numbered(position: tuple[str, str] | None) -> int | None:
     if position is None:
         return None
-    at, number = position
+    _, number = position
     if not number.isdecimal():
         raise InvalidFields(NO_CURSOR)
-    return at, int(number)
+    return int(number)
 
 
 def _out(entry: Entry) -> EntryOut:

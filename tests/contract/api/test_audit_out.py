@@ -1,20 +1,17 @@
 """The audit trail: who did what, when and why."""
 
-from datetime import datetime
-
 from support.http import refused
 from support.tenant import PAYS, Tenant
 
 AUDIT = "/v1/agency/audit"
 
 
-async def test_the_life_of_a_client_is_told_newest_first(tenant: Tenant) -> None:
+async def test_the_life_of_a_client_is_told_last_written_first(tenant: Tenant) -> None:
     client = await tenant.subscribed(PAYS)
     trail = (await tenant.api.get(AUDIT, client_id=client, limit=100))["data"]
-    times = [datetime.fromisoformat(one["at"]) for one in trail]
-    assert times == sorted(times, reverse=True)
     told = [one["what"] for one in reversed(trail)]
     assert told[:2] == ["client_created", "plan_assigned"]
+    assert told.index("CardSaved") < told.index("InvoiceIssued") < told.index("PaymentSucceeded")
     for fact in ("CardSaved", "InvoiceIssued", "PaymentSucceeded"):
         assert told.count(fact) == 1, told
     assert {one["client_id"] for one in trail} == {client}

@@ -74,9 +74,13 @@ async def test_a_retry_tries_the_open_invoice_at_once(tenant: Tenant) -> None:
 async def test_two_retries_at_once_are_one_attempt(tenant: Tenant) -> None:
     client = await tenant.subscribed(FAILS)
     await tenant.bank(client, "pays")
-    async with tenant.site.trouble("invoices.pay", "delay", seconds=0.5):
-        both = await asyncio.gather(*(tenant.api.post(f"{subscription_of(client)}/retry", {}) for _ in range(2)))
-    assert [one["open_invoices"] for one in both] == [0, 0]
+    invoice = (await tenant.invoice(client))["id"]
+    retry = f"{subscription_of(client)}/retry"
+    async with tenant.site.trouble("invoices.pay", "delay", seconds=2):
+        first = asyncio.create_task(tenant.api.post(retry, {}))
+        await tenant.attempts(invoice, 2)
+        second = await tenant.api.post(retry, {})
+    assert [one["open_invoices"] for one in (await first, second)] == [0, 0]
     assert len((await tenant.invoice(client))["attempts"]) == 2
 
 

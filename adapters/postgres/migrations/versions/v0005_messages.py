@@ -140,8 +140,8 @@ def _audit() -> None:
             FOREIGN KEY (agency_id, client_id) REFERENCES clients (agency_id, id)
         )
     """)
-    op.execute("CREATE INDEX audit_of_agency ON audit (agency_id, at, id)")
-    op.execute("CREATE INDEX audit_of_client ON audit (client_id, at, id)")
+    op.execute("CREATE INDEX audit_of_agency ON audit (agency_id, id)")
+    op.execute("CREATE INDEX audit_of_client ON audit (client_id, id)")
     op.execute("""
         CREATE TRIGGER audit_stands BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION refuse_change()
     """)
