@@ -78,13 +78,13 @@ class Child:
         status = "is not ready" if self.running else f"ended with status {self.process.returncode}"
         raise NotStarted(f"{self.program.name} {status}\n{_tail(self.program.log)}")
 
-    async def stop(self, timeout_seconds: float = STOP_TIMEOUT_SECONDS) -> None:
-        """Ask it to stop, and kill it when it does not in time."""
+    async def stop(self, with_signal: signal.Signals | None = None) -> None:
+        """Ask it to stop, as its program says or with another signal, and kill it when it does not in time."""
         if not self.running:
             return
-        self._send(self.program.stop_signal)
+        self._send(with_signal or self.program.stop_signal)
         try:
-            await asyncio.wait_for(self.process.wait(), timeout_seconds)
+            await asyncio.wait_for(self.process.wait(), STOP_TIMEOUT_SECONDS)
         except TimeoutError:
             self._send(signal.SIGKILL)
             await self.process.wait()

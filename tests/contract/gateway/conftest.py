@@ -5,17 +5,17 @@ the connected account is STRIPE_TEST_ACCOUNT, or the platform's first that can c
 """
 
 import os
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 
 from adapters.stripe.connection import Connection, connect
 from adapters.stripe.directory import StripeDirectory
-from sandbox.child import Program, running
+from sandbox.caller import http_client
+from sandbox.child import running
+from sandbox.emulator import emulator_program
 from sandbox.ports import free_port
 from tests.contract.gateway.world import Emulator, World
 
@@ -33,16 +33,10 @@ class Site:
 @pytest.fixture(scope="session")
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     folder, port = tmp_path_factory.mktemp("stripe"), free_port()
-    url, clock = f"http://127.0.0.1:{port}", folder / "clock"
+    clock = folder / "clock"
     clock.write_text("0")
-
-    async def ready() -> bool:
-        async with httpx.AsyncClient() as client:
-            return (await client.get(f"{url}/_emulator/health")).is_success
-
-    argv = ("--port", str(port), "--db", str(folder / "stripe.db"), "--clock-file", str(clock), "--api-key", API_KEY)
-    async with running(Program("stripe", (sys.executable, "-m", "sandbox.stripe", *argv), folder / "log", ready)):
-        yield Site(url, clock)
+    async with running(emulator_program(folder, port, API_KEY, clock, folder / "log")):
+        yield Site(f"http://127.0.0.1:{port}", clock)
 
 
 @pytest.fixture(scope="session")
@@ -71,15 +65,20 @@ def world(request: pytest.FixtureRequest) -> World:
     return chosen
 
 
-@pytest.fixture
-async def emulator(site: Site, emulated: World) -> AsyncIterator[Emulator]:
+@pytest.fixture(scope="session")
+async def strangers(site: Site, emulated: World) -> AsyncIterator[tuple[World, World]]:
+    """Who has a key that Stripe does not know, and who has no patience."""
     stranger, impatient = connect("sk_test_of_nobody", site.url), connect(API_KEY, site.url, timeout=0.2)
-    async with httpx.AsyncClient(base_url=site.url) as control:
-        seen_by = (World(stranger, emulated.account), World(impatient, emulated.account))
-        yield Emulator(emulated, *seen_by, control, site.clock)
-        await control.delete("/_emulator/faults")
+    yield World(stranger, emulated.account), World(impatient, emulated.account)
     await stranger.close()
     await impatient.close()
+
+
+@pytest.fixture
+async def emulator(site: Site, emulated: World, strangers: tuple[World, World]) -> AsyncIterator[Emulator]:
+    async with http_client(site.url, 20) as control:
+        yield Emulator(emulated, *strangers, control, site.clock)
+        await control.delete("/_emulator/faults")
 
 
 async def _first_account(connection: Connection) -> str:
