@@ -10,7 +10,7 @@ from typing import Final
 from adapters.postgres.codec import decode_state
 from adapters.postgres.compared import Compared, counted, figures, sentences
 from adapters.postgres.invoice_checks import amounts, charged_once, one_live
-from adapters.postgres.pool import Connection, Pool
+from adapters.postgres.pool import Connection, Pool, snapshot
 from adapters.postgres.tenant_checks import kept_apart
 from adapters.postgres.usage_checks import closed_stands, contiguous, counted_once
 from billing import debt
@@ -20,7 +20,7 @@ from billing.state import State, Status
 
 async def examine(pool: Pool) -> list[Compared]:
     """Every invariant, in order, on one consistent snapshot. Reads only, beside whatever else goes on."""
-    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+    async with snapshot(pool) as connection:
         return [await look(connection) for look in _LOOKS]
 
 
