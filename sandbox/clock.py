@@ -114,13 +114,7 @@ class TimeMachine:
         began_at = loop.time()
         before: object = None
         while True:
-            queues = await self._queues(self.now())
-            try:
-                runs = await self._runs.look()
-            except RPCError as error:
-                runs, queues = [], Queues([*queues.under_way, f"temporal does not answer: {error.message}"], None)
-            self._check(runs)
-            waited_for = queues.under_way + [f"{run.id} {run.busy}" for run in runs if run.busy]
+            runs, queues, waited_for = await self._look()
             seen = [(run.id, run.events) for run in runs]
             if not waited_for and seen == before:
                 return runs, queues
@@ -130,6 +124,18 @@ class TimeMachine:
             before = None if waited_for else seen
             if waited_for:
                 await asyncio.sleep(min(max(POLL_SECONDS, PROLONGED * waited_seconds), LONGEST_POLL_SECONDS))
+
+    async def _look(self) -> tuple[list[Run], Queues, list[str]]:
+        """All that is, and what of it is under way. While the queues are, the runs are not asked."""
+        queues = await self._queues(self.now())
+        if queues.under_way:
+            return [], queues, queues.under_way
+        try:
+            runs = await self._runs.look()
+        except RPCError as error:
+            return [], queues, [f"temporal does not answer: {error.message}"]
+        self._check(runs)
+        return runs, queues, [f"{run.id} {run.busy}" for run in runs if run.busy]
 
     def _check(self, runs: list[Run]) -> None:
         now = self.now()

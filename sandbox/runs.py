@@ -99,9 +99,9 @@ class Runs:
             except RPCError as error:
                 # Just after continue-as-new there may be no workflow task yet to answer from.
                 return Run(run.id, clock, None, run.events, f"does not answer: {error.message}")
+            self._next[key] = (run.events, next_at)
         if next_at is not None and next_at <= clock:
             return Run(run.id, clock, next_at, run.events, "is due")
-        self._next[key] = (run.events, next_at)
         return Run(run.id, clock, next_at, run.events)
 
     async def _ask(self, handle: WorkflowHandle[Any, Any]) -> datetime | None:

@@ -22,15 +22,19 @@ pytest_plugins = ["support.databases", "support.sandboxes"]
 
 T = TypeVar("T")
 POLL_SECONDS = 0.02
+LONGEST_POLL_SECONDS = 0.25
+PROLONGED = 0.1
 
 
 @pytest.fixture(scope="session")
 def eventually() -> Eventually:
     async def wait(ask: Callable[[], Awaitable[T]], *, seconds: float = 20.0) -> T:
-        deadline = time.monotonic() + seconds
+        began_at = time.monotonic()
         while not (answer := await ask()):
-            assert time.monotonic() < deadline, f"not within {seconds:g} s; the last answer was {answer!r}"
-            await asyncio.sleep(POLL_SECONDS)
+            waited_seconds = time.monotonic() - began_at
+            assert waited_seconds < seconds, f"not within {seconds:g} s; the last answer was {answer!r}"
+            # Asking costs what is waited for its time, too.
+            await asyncio.sleep(min(max(POLL_SECONDS, PROLONGED * waited_seconds), LONGEST_POLL_SECONDS))
         return answer
 
     return wait
