@@ -34,7 +34,7 @@ class Rank(IntEnum):
     """
 
     NEWS = 0
-    REQUEST = 1
+    VOID = 1
     COLLECT = 2
     ISSUE = 3
     CLOSE = 4
@@ -159,7 +159,7 @@ def _issuing(s: State) -> Iterator[Item]:
 def _collecting(s: State) -> Iterator[Item]:
     step = _at_once(s)
     if step:
-        rank = Rank.REQUEST if isinstance(step, VoidInvoice) else Rank.COLLECT
+        rank = Rank.VOID if isinstance(step, VoidInvoice) else Rank.COLLECT
         yield Item(s.clock, rank, step, step.key.partition(":")[0], "billing-rules 6", _why_at_once(step))
     if s.ladder and s.debt:
         yield from _ladder(s, s.ladder, blocked=step is not None)
