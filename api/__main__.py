@@ -4,32 +4,20 @@ import argparse
 import sys
 from datetime import timedelta
 
-import uvicorn
-
+from adapters.process import end
 from adapters.settings import SettingsRefused, load_settings
+from api.serve import serve
 from api.tokens import Caller, Role, issue
 
 
 def main(arguments: list[str]) -> int:
     try:
-        return _token(arguments) if arguments else _serve()
+        if arguments:
+            return _token(arguments)
+        serve()
     except (SettingsRefused, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
-
-
-def _serve() -> int:
-    settings = load_settings()
-    uvicorn.run(
-        "api.app:create_app",
-        factory=True,
-        host=settings.api_host,
-        port=settings.api_port,
-        log_level=settings.log_level.lower(),
-        server_header=False,
-        # Longer than a command's 23 s, so that none is cut by a deploy.
-        timeout_graceful_shutdown=30,
-    )
     return 0
 
 
@@ -54,4 +42,4 @@ def _token(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end(main(sys.argv[1:]))

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -74,9 +75,7 @@ async def _furnish(pool: Pool) -> None:
         )
         await agencies.begin_account(connection, AGENCY, START)
         await plans.insert_plan(connection, AGENCY, plan)
-        await connection.execute(
-            "CREATE TABLE copied (LIKE calls INCLUDING DEFAULTS, PRIMARY KEY (agency_id, call_id))"
-        )
+        await connection.execute(_COPIED)
     await agencies.name_account(pool, AGENCY, 1, ACCOUNT, START)
     for number in range(CLIENTS):
         await _subscribe(pool, number, plan)
@@ -114,8 +113,8 @@ async def _measure(pool: Pool) -> Figures:
     ingest, copy = [], []
     for number in range(WARM_UP + ROUNDS):
         calls = _batch(number)
-        ingest.append(await _seconds(lambda calls=calls: _ingest(pool, calls)))
-        copy.append(await _seconds(lambda calls=calls: _copy(pool, calls)))
+        ingest.append(await _seconds(partial(_ingest, pool, calls)))
+        copy.append(await _seconds(partial(_copy, pool, calls)))
     return Figures(BATCH / median(ingest[WARM_UP:]), BATCH / median(copy[WARM_UP:]))
 
 

@@ -2,11 +2,11 @@
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from adapters.process import end
 from sandbox.child import NotStarted
 
 HOME = Path(".sandbox")
@@ -57,8 +57,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    status = main(sys.argv[1:])
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # An interpreter whose Temporal server went away may abort at its end, whatever it has done.
-    os._exit(status)
+    end(main(sys.argv[1:]))

@@ -1,21 +1,18 @@
-"""`python -m sandbox.run worker|api`: production's process with one difference, a client that stamps starts.
+"""`python -m sandbox.run worker|api`: production's process with a client that stamps starts, and a shorter end.
 
 Temporal starts a workflow at the wall clock's time; the stamp moves it to the sandbox's.
 """
 
-import logging
 import os
 import sys
 from pathlib import Path
 
-import uvicorn
-
-from adapters.logging import configure_logging
-from adapters.settings import load_settings
+from adapters.process import end
 from sandbox.home import read_offset
 from sandbox.runs import StampStarts
 
 GRACE_SECONDS = 5
+"""How long worker and API may take to end what they are doing."""
 
 
 def main(process: str) -> None:
@@ -24,7 +21,9 @@ def main(process: str) -> None:
 
         work(client_interceptors=[stamp()])
     else:
-        _serve()
+        from api.serve import serve
+
+        serve([stamp()], grace_seconds=GRACE_SECONDS)
 
 
 def stamp() -> StampStarts:
@@ -33,25 +32,6 @@ def stamp() -> StampStarts:
     return StampStarts(lambda: read_offset(clock_file))
 
 
-def _serve() -> None:
-    from api.app import create_app
-
-    settings = load_settings()
-    configure_logging(settings.log_level)
-    uvicorn.run(
-        create_app(settings, [stamp()]),
-        host=settings.api_host,
-        port=settings.api_port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-
-
 if __name__ == "__main__":
     main(sys.argv[1])
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # An interpreter whose Temporal server went away may abort at its end, whatever it has done.
-    os._exit(0)
+    end(0)

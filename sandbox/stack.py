@@ -10,12 +10,12 @@ from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities.messages import BILLING_QUEUE, STRIPE_QUEUE
 from adapters.postgres.migrate import migrate
 from adapters.postgres.pool import open_pool
 from adapters.settings import Settings
+from adapters.temporal import connect
 from sandbox import temporal
 from sandbox.caller import READY_SECONDS, http_client
 from sandbox.child import Program, Ready
@@ -25,13 +25,13 @@ from sandbox.home import Home, Kept
 from sandbox.postgres import dsn, postgres_program, prepare
 from sandbox.processes import Supervisor, sole_owner
 from sandbox.queues import Watch
+from sandbox.run import GRACE_SECONDS
 from sandbox.runs import Runs
 
 DATABASE = "retainer"
 LOOPBACK = "127.0.0.1"
 STICKY_SECONDS = 1
 """How long Temporal keeps a workflow for a worker that may be dead: production's 10 s would be felt here."""
-GRACE_SECONDS = 5
 PROCESSES = ("worker", "api", "stripe", "temporal", "postgres")
 WORKER = ("-m", "sandbox.run", "worker")
 API = ("-m", "sandbox.run", "api")
@@ -49,7 +49,6 @@ class Sandbox:
     temporal: Client
     emulator: Emulator
     machine: TimeMachine
-    runs: Runs
 
     def url(self, server: str) -> str:
         return url(self.kept, server)
@@ -88,7 +87,7 @@ async def _start(
 ) -> Sandbox:
     await _start_servers(home, kept, supervisor)
     pool = await stack.enter_async_context(open_pool(settings.database_url.get_secret_value()))
-    client = await Client.connect(_temporal_address(kept), data_converter=pydantic_data_converter)
+    client = await connect(_temporal_address(kept))
     emulator = Emulator(url(kept, "stripe"), kept.secrets.stripe_api_key)
     stack.push_async_callback(emulator.close)
     await emulator.send_events_to(
@@ -96,9 +95,8 @@ async def _start(
     )
     await supervisor.start(lambda: _worker(home, kept, client, worker))
     await supervisor.start(lambda: _api(home, kept))
-    runs = Runs(client)
-    machine = TimeMachine(home, runs, Watch(pool, emulator).look)
-    return Sandbox(home, kept, settings, supervisor, pool, client, emulator, machine, runs)
+    machine = TimeMachine(home, Runs(client), Watch(pool, emulator).look)
+    return Sandbox(home, kept, settings, supervisor, pool, client, emulator, machine)
 
 
 async def _start_servers(home: Home, kept: Kept, supervisor: Supervisor) -> None:

@@ -1,9 +1,7 @@
 """The worker process: waits for what it needs, works until it is told to stop, and lets go of nothing half done."""
 
 import asyncio
-import contextlib
 import logging
-import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,10 +13,11 @@ from temporalio.service import RPCError
 
 from adapters.logging import configure_logging
 from adapters.postgres.pool import CONNECTION_LOST, Pool
+from adapters.process import end
 from adapters.settings import Settings, SettingsRefused, load_settings
 from adapters.temporal import TemporalAway, connect, within
 from worker.compose import Parts, activities_of, real_parts
-from worker.delivery import Delivery
+from worker.delivery import Delivery, wait_for
 from worker.events import Events
 from worker.queues import limit_stripe_queue, workers
 from worker.starts import Starts
@@ -43,12 +42,7 @@ def main(
 
     The sandbox passes an interceptor that stamps starts with its time; fault tests change the parts.
     """
-    status = _status(client_interceptors, change)
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # An interpreter whose Temporal server went away may abort at its end, whatever it has done (status 134 or 139).
-    os._exit(status)
+    end(_status(client_interceptors, change))
 
 
 def _status(client_interceptors: Sequence[Interceptor], change: Callable[[Parts], Parts]) -> int:
@@ -101,8 +95,7 @@ async def _until(stop: asyncio.Event, ready: Callable[[], Awaitable[T]]) -> T | 
             return await ready()
         except NotReady as missing:
             log.warning("waiting: %s", missing)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), pause)
+        await wait_for(stop, pause)
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
     return None
 
