@@ -7,7 +7,6 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from temporalio import activity
 
@@ -16,13 +15,10 @@ from activities.outcomes import answer_in, attempted, failures_elsewhere, paid_a
 from activities.ports import Clock, Ledger, Payments, Store
 from activities.troubles import account_not_ready, expect, for_temporal
 from billing.facts import CardRemoved, CardSaved, Fact, GraceSet, NewsRead
-from billing.ledger import SETTINGS_CHANGED, InvoiceRow, News
+from billing.ledger import ABOUT_CARDS, CARD_SESSION, SETTINGS_CHANGED, InvoiceRow, News
 from billing.payments import InvoiceReading, KeyMisused, PayAnswer, Refused
 from billing.state import Card, State
 from billing.steps import ReadNews
-
-_CARD_SESSION: Final = "checkout.session."
-_ABOUT_CARDS: Final = ("payment_method.", "setup_intent.", _CARD_SESSION, "customer.")
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +67,7 @@ class NewsReader:
             if invoice.subscription == state.id
             and (news := await self._read_invoice(state, invoice, provider_id, _newest(rows, provider_id)))
         ]
-        of_cards = await self._read_card(state, [news for news in rows if news.type.startswith(_ABOUT_CARDS)])
+        of_cards = await self._read_card(state, [news for news in rows if news.type.startswith(ABOUT_CARDS)])
         return await self._write(state, rows, of_invoices, of_cards)
 
     async def _read_invoice(
@@ -93,7 +89,7 @@ class NewsReader:
         try:
             for news in sorted(rows, key=lambda news: news.at):
                 # Only what was entered on a page of ours: others may save cards of this customer for their own ends.
-                if news.setup_intent and news.type.startswith(_CARD_SESSION):
+                if news.setup_intent and news.type.startswith(CARD_SESSION):
                     await self._adopt(state, news.setup_intent)
             return _CardNews(await self._payments.read_card(state.account, state.customer), newest)
         except Refused as refusal:

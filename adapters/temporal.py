@@ -33,13 +33,17 @@ class TemporalAway(Exception):
     """Temporal did not answer in time. Whether the call took effect is unknown."""
 
 
-async def connect(*, lazy: bool = False, interceptors: Sequence[Interceptor] = ()) -> Client:
+async def connect(
+    address: str | None = None, *, lazy: bool = False, interceptors: Sequence[Interceptor] = ()
+) -> Client:
     """A client that speaks our wire format; a lazy one connects with its first call, so it starts without Temporal.
+
+    Without an `address` it is the configured server's.
 
     Raises TemporalAway when it is not lazy and no server answers within 10 s.
     """
     config = ClientConfig.load_client_connect_config()
-    config.setdefault("target_host", _LOCAL)
+    config["target_host"] = address or config.get("target_host", _LOCAL)
     connecting = Client.connect(
         **config, data_converter=pydantic_data_converter, lazy=lazy, interceptors=list(interceptors)
     )

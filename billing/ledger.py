@@ -9,6 +9,9 @@ from billing.invoices import InvoiceKind, InvoiceStatus, Line
 from billing.payments import PayAnswer
 from billing.state import Period
 
+CARD_SESSION: Final = "checkout.session."
+ABOUT_CARDS: Final = ("payment_method.", "setup_intent.", CARD_SESSION, "customer.")
+"""How the types of Stripe's events begin that may change a card on file."""
 SETTINGS_CHANGED: Final = "retainer.settings"
 """Our own kind of news: the agency changed a setting that its running subscriptions follow."""
 

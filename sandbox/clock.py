@@ -28,6 +28,11 @@ PROLONGED = 0.1
 """By what share of itself a wait may last longer than it must: looking costs what is waited for its time, too."""
 
 
+def pause_after(waited_seconds: float) -> float:
+    """How long to wait before looking again, in seconds, when so long was waited already."""
+    return min(max(POLL_SECONDS, PROLONGED * waited_seconds), LONGEST_POLL_SECONDS)
+
+
 class NotAtRest(Exception):
     """Something is still under way after the patience is over: `waited_for` says what."""
 
@@ -123,7 +128,7 @@ class TimeMachine:
                 raise NotAtRest(waited_for or ["it never stays at rest"])
             before = None if waited_for else seen
             if waited_for:
-                await asyncio.sleep(min(max(POLL_SECONDS, PROLONGED * waited_seconds), LONGEST_POLL_SECONDS))
+                await asyncio.sleep(pause_after(waited_seconds))
 
     async def _look(self) -> tuple[list[Run], Queues, list[str]]:
         """All that is, and what of it is under way. While the queues are, the runs are not asked."""

@@ -18,10 +18,10 @@ from sandbox.check import check
 from sandbox.clock import NotAtRest
 from sandbox.emulator import EmulatorRefused
 from sandbox.people import People
+from sandbox.seed import TOKEN_LIFETIME
 from sandbox.stack import PROCESSES, Sandbox
 from sandbox.timeline import timeline
 
-TOKEN_LIFETIME = timedelta(days=30)
 Json = dict[str, Any]
 
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from api.tokens import Role
 from billing.money import show
 from billing.periods import boundary
+from sandbox import seed
 from sandbox.bodies import rfc3339
 from sandbox.caller import Caller
 from sandbox.demo_calls import ZONE, Call, read_calls
@@ -22,13 +23,7 @@ from sandbox.story import Colour, Story
 from sandbox.up import addresses, serving_control, stop_signal
 
 MONTHS = 5
-AGENCY = {
-    "name": "Bright Voice",
-    "country": "US",
-    "timezone": ZONE,
-    "tier": "growth",
-    "default_currency": "usd",
-}
+AGENCY = {**seed.AGENCY, "timezone": ZONE}
 POLL_SECONDS = 0.2
 GRACE = timedelta(hours=1, minutes=5)
 """Past a boundary: the usage grace of an hour, and the invoice and its payment."""

@@ -13,6 +13,7 @@ import pytest
 from support.servers import Eventually, StripeServer
 
 from sandbox.child import running
+from sandbox.clock import pause_after
 from sandbox.emulator import emulator_program
 from sandbox.ports import free_port
 from sandbox.postgres import running_postgres
@@ -21,9 +22,6 @@ from sandbox.temporal import running_temporal
 pytest_plugins = ["support.databases", "support.sandboxes"]
 
 T = TypeVar("T")
-POLL_SECONDS = 0.02
-LONGEST_POLL_SECONDS = 0.25
-PROLONGED = 0.1
 
 
 @pytest.fixture(scope="session")
@@ -33,8 +31,7 @@ def eventually() -> Eventually:
         while not (answer := await ask()):
             waited_seconds = time.monotonic() - began_at
             assert waited_seconds < seconds, f"not within {seconds:g} s; the last answer was {answer!r}"
-            # Asking costs what is waited for its time, too.
-            await asyncio.sleep(min(max(POLL_SECONDS, PROLONGED * waited_seconds), LONGEST_POLL_SECONDS))
+            await asyncio.sleep(pause_after(waited_seconds))
         return answer
 
     return wait

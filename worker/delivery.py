@@ -13,10 +13,11 @@ from typing import Final, Protocol
 
 import asyncpg
 
+from adapters.postgres import inbox, outbox
 from adapters.postgres.pool import CONNECTION_LOST
 from adapters.temporal import TemporalAway
 
-_CHANNELS: Final = ("retainer_inbox", "retainer_outbox")
+_CHANNELS: Final = (inbox.CHANNEL, outbox.CHANNEL)
 _LOOK_SECONDS: Final = 0.25
 """How often the tables are looked at without a notification: for rows that were held, and for lost notifications."""
 _FIRST_PAUSE_SECONDS: Final = 1.0

@@ -25,7 +25,7 @@ from adapters.stripe.readings import INVOICE_ID, disconnected
 from adapters.temporal import TemporalAway, within
 from billing.facts import NewsRead
 from billing.invoices import InvoiceStatus, may_become
-from billing.ledger import InvoiceRow
+from billing.ledger import ABOUT_CARDS, InvoiceRow
 from worker.cards import CardKeeper
 from worker.compose import Parts
 from worker.delivery import patience
@@ -38,7 +38,6 @@ _HELD_AT_MOST: Final = timedelta(minutes=1)
 """A step takes at most 45 s; what is still in flight then is for the reading to find out."""
 _ABOUT_ACCOUNTS: Final = ("account.", "capability.")
 _ABOUT_INVOICES: Final = ("invoice.", "invoice_payment.", "credit_note.")
-_ABOUT_CARDS: Final = ("payment_method.", "setup_intent.", "checkout.session.", "customer.")
 _OURS: Final = "retainer."
 _FAILURES: Final = ("invoice.payment_failed", "invoice.payment_action_required")
 _DISCONNECTED: Final = "account.application.deauthorized"
@@ -97,13 +96,13 @@ class Events:
             return await self._take_over_account(event)
         if kind.startswith(_ABOUT_INVOICES):
             return await self._readers_of_invoice(event)
-        if kind.startswith((*_ABOUT_CARDS, _OURS)):
+        if kind.startswith((*ABOUT_CARDS, _OURS)):
             return await self._resolve(event)
         return await self._done(event)
 
     async def _resolve(self, event: Event) -> Sequence[Reader]:
         readers = await inbox.resolve(self._pool, event.id)
-        if not readers and event.type.startswith(_ABOUT_CARDS):
+        if not readers and event.type.startswith(ABOUT_CARDS):
             await self._cards.keep(event, _subject(event))
             # If a plan was assigned meanwhile, the card is its subscription's news.
             readers = await inbox.resolve(self._pool, event.id)

@@ -19,7 +19,7 @@ from worker.heartbeat import THROTTLE, HeartbeatInterceptor
 from workflows.subscription import SubscriptionWorkflow
 
 PASSED_THROUGH: Final = ("billing", "activities.messages", "workflows.messages", "pydantic")
-"""Not loaded anew for each workflow: they are pure (ruff guards that), and ZoneInfo fails inside the sandbox."""
+"""Not loaded anew for each workflow: rules, which ruff keeps pure, and messages. ZoneInfo fails inside the sandbox."""
 STRIPE_STEPS_PER_SECOND: Final = 80.0
 STRIPE_STEPS_PER_SECOND_AND_ACCOUNT: Final = 8.0
 """Below Stripe's own limits of 100 requests a second, 25 for one endpoint and account."""

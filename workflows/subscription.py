@@ -85,7 +85,7 @@ _SCHEDULE_TO_CLOSE: Final = timedelta(seconds=45)
 _HEARTBEAT: Final = timedelta(seconds=5)
 _QUICK_TRIES: Final = RetryPolicy(maximum_attempts=2)
 _UNTIL_WRITTEN: Final = RetryPolicy(maximum_interval=timedelta(seconds=30))
-_ATTEMPT_IN_FLIGHT: Final = timedelta(seconds=15)
+_VOID_PATIENCE: Final = timedelta(seconds=15)
 """How long a void waits for an attempt in flight (billing-rules 6)."""
 _LONG_HISTORY: Final = 2_000
 
@@ -108,7 +108,7 @@ class SubscriptionWorkflow:
         self.woken_at = start.requested_at
         """When the last timer ended, by this workflow's own clock."""
         self.apart = False
-        """Whether they may hold the same facts in another order than we: in the end they are given our state."""
+        """Whether the books may hold the same facts in another order than we: in the end they are given our state."""
 
     @workflow.run
     async def run(self, start: Start) -> Ended:
@@ -173,7 +173,7 @@ class SubscriptionWorkflow:
     @workflow.update
     async def void(self, command: Void) -> Reply:
         asked = Asked(_request(), "void", self.now(), command.invoice, command.by, command.reason)
-        return await self._ask(asked, patience=_ATTEMPT_IN_FLIGHT if self.state.attempt else None)
+        return await self._ask(asked, patience=_VOID_PATIENCE if self.state.attempt else None)
 
     @void.validator
     def _may_void(self, command: Void) -> None:
@@ -333,9 +333,11 @@ class SubscriptionWorkflow:
         return self.state is state
 
     def _turn_the_page(self, start: Start) -> None:
-        carried = replace(self.state, rules=RULES)
+        """A new period takes the newest rules; a page that was only long keeps its own."""
+        rules = RULES if self.state.periods > self.first_period else self.state.rules
+        carried = replace(self.state, rules=rules)
         workflow.continue_as_new(
-            replace(start, rules=RULES, carried=carried),
+            replace(start, rules=rules, carried=carried),
             search_attributes=search_attributes(carried),
         )
 

@@ -11,7 +11,7 @@ from adapters.postgres.pool import Connection, Pool, transaction
 from billing.ledger import News
 
 CHANNEL: Final = "retainer_inbox"
-"""NOTIFY is sent on it when rows are committed: LISTEN instead of asking every second."""
+"""NOTIFY is sent on it when rows are committed: who carries them need not wait for its next look."""
 LEASE: Final = timedelta(seconds=10)
 """How long a claimed row is left to who claimed it. Who dies with it is replaced after that."""
 HELD_FOR: Final = timedelta(milliseconds=250)

@@ -92,7 +92,10 @@ async def _add(connection: Connection, agency: str, correction: Correction, now:
     await _write(connection, agency, correction, late, now)
     if call["period"] is None:
         return CorrectionVerdict("unbilled", call["unbilled"])
-    return await (_settle_later if late else _count)(connection, agency, call, correction, now)
+    if late:
+        return await _settle_later(connection, agency, call, correction, now)
+    await roll_up(connection, agency, {(call["subscription_id"], call["period"]): (correction.seconds, 0)})
+    return CorrectionVerdict("accepted")
 
 
 async def _write(connection: Connection, agency: str, correction: Correction, late: bool, now: datetime) -> None:
@@ -113,13 +116,6 @@ async def _write(connection: Connection, agency: str, correction: Correction, la
         correction.call_id,
         correction.seconds,
     )
-
-
-async def _count(
-    connection: Connection, agency: str, call: Any, correction: Correction, now: datetime
-) -> CorrectionVerdict:
-    await roll_up(connection, agency, {(call["subscription_id"], call["period"]): (correction.seconds, 0)})
-    return CorrectionVerdict("accepted")
 
 
 async def _settle_later(

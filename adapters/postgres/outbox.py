@@ -9,7 +9,7 @@ from adapters.postgres.codec import Json
 from adapters.postgres.pool import Connection, Pool
 
 CHANNEL: Final = "retainer_outbox"
-"""NOTIFY is sent on it when rows are committed: LISTEN instead of asking every second."""
+"""NOTIFY is sent on it when rows are committed: who carries them need not wait for its next look."""
 LEASE: Final = timedelta(seconds=10)
 """How long a claimed row is left to who claimed it. Who dies with it is replaced after that."""
 

@@ -7,14 +7,13 @@ happens twice after all (a failure that Stripe has stored hides a success) leave
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
-import stripe
 from stripe.params import AccountCreateParams
 
 from adapters.stripe import keys
 from adapters.stripe.connection import Connection
-from adapters.stripe.readings import instant, metadata, reference
+from adapters.stripe.readings import instant
 from billing.payments import HostedPage, Refused
 
 SESSION_ID: Final = "session_id"
@@ -37,19 +36,6 @@ class Country:
     code: str
     default_currency: str
     currencies: frozenset[str]
-
-
-@dataclass(frozen=True)
-class CardSession:
-    """A Checkout session as it stands; `session` is our id. `setup_intent` is there once it is complete."""
-
-    id: str
-    session: str | None
-    status: Literal["open", "complete", "expired"]
-    customer: str | None
-    setup_intent: str | None
-    url: str | None
-    expires_at: datetime
 
 
 class StripeDirectory:
@@ -165,20 +151,6 @@ class StripeDirectory:
         )
         return HostedPage(id=created.id, url=created.url or "", expires_at=instant(created.expires_at))
 
-    async def read_checkout_session(self, account: str, checkout_session: str) -> CardSession:
-        read = await self._stripe.read(
-            lambda o: self._stripe.v1.checkout.sessions.retrieve_async(checkout_session, None, o), account
-        )
-        return CardSession(
-            id=read.id,
-            session=metadata(read, SESSION_ID),
-            status=_session_status(read),
-            customer=reference(read.customer),
-            setup_intent=reference(read.setup_intent),
-            url=read.url,
-            expires_at=instant(read.expires_at),
-        )
-
     async def country(self, code: str, now: datetime) -> Country | None:
         """What Stripe supports there, asked at most once a day; none for a country that it does not serve."""
         code = code.upper()
@@ -192,13 +164,3 @@ class StripeDirectory:
         country = Country(spec.id, spec.default_currency, frozenset(spec.supported_payment_currencies))
         self._countries[code] = (now, country)
         return country
-
-
-def _session_status(session: stripe.checkout.Session) -> Literal["open", "complete", "expired"]:
-    match session.status:
-        case "complete":
-            return "complete"
-        case "expired":
-            return "expired"
-        case _:
-            return "open"

@@ -25,7 +25,7 @@ def finalize(work: Work, invoice: Record) -> None:
     if invoice.body["status"] != "draft":
         raise InvalidState("This invoice is already finalized, you can't re-finalize a non-draft invoice.")
     recompute(work, invoice)
-    _check_amounts(work, invoice)
+    _check_amounts(invoice)
     customer = work.require("customer", invoice.body["customer"])
     total, starting, currency = (invoice.body[name] for name in ("total", "starting_balance", "currency"))
     due, ending = settle_with_balance(total, starting, currency)
@@ -219,7 +219,7 @@ def _conclude(
     raise _refusal(method, intent, attempt)
 
 
-def _check_amounts(work: Work, invoice: Record) -> None:
+def _check_amounts(invoice: Record) -> None:
     currency = invoice.body["currency"]
     if max(abs(invoice.body["total"]), invoice.body["amount_due"]) > MAX_CHARGE:
         raise InvalidState(

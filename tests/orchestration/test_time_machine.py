@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from temporalio import activity, workflow
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from adapters.temporal import connect
 from sandbox.clock import NotAtRest, Queues, TimeMachine
 from sandbox.home import Home
 from sandbox.runs import Due, Runs, StampStarts
@@ -102,7 +102,7 @@ async def world(temporal_address: str, tmp_path: Path) -> AsyncIterator[World]:
     home = Home(tmp_path)
     home.open()
     stamp = StampStarts(home.offset)
-    client = await Client.connect(temporal_address, data_converter=pydantic_data_converter, interceptors=[stamp])
+    client = await connect(temporal_address, interceptors=[stamp])
     world = World(home, client)
     runner = UnsandboxedWorkflowRunner()
     async with Worker(client, task_queue=QUEUE, workflows=[Rounds], activities=[world.work], workflow_runner=runner):

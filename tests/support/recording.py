@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory, WorkflowUpdateStage
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
@@ -34,6 +33,7 @@ from activities.messages import (
     Record,
     Work,
 )
+from adapters.temporal import connect
 from billing.facts import Fact, StepFailed
 from billing.state import RULES, Card, State
 from billing.subscription import apply
@@ -222,9 +222,7 @@ async def a_life_without_workers(temporal_address: str, folder: Path) -> AsyncIt
     """Clock and time machine; who works on the queues comes and goes. Its run is terminated after the block."""
     home = Home(folder)
     home.open()
-    client = await Client.connect(
-        temporal_address, data_converter=pydantic_data_converter, interceptors=[StampStarts(home.offset)]
-    )
+    client = await connect(temporal_address, interceptors=[StampStarts(home.offset)])
     yield Life(client, home, TimeMachine(home, Runs(client), _nothing_else))
     await _terminate(client)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import stripe
+from support.servers import Eventually
 
-from tests.conftest import Eventually
 from tests.contract.emulator.shop import Shop
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 import stripe
+from support.servers import Eventually
 
-from tests.conftest import Eventually
 from tests.contract.emulator.process import EmulatorProcess, sdk
 from tests.contract.emulator.shop import open_shop
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import stripe
+from support.servers import Eventually
 
-from tests.conftest import Eventually
 from tests.contract.emulator.process import EmulatorProcess, sdk
 from tests.contract.emulator.receiver import Receiver, receiving
 from tests.contract.emulator.shop import Shop, open_shop
