@@ -18,10 +18,13 @@ SETTINGS_CHANGED: Final = "retainer.settings"
 AttemptResult = Literal["paid", "declined", "action_required", "not_made"]
 
 
+Hindrance = Literal["invoice_not_open", "account_unusable", "card_declined_hard", "card_limit"]
+
+
 class AttemptRefused(Exception):
     """The books allow no attempt. `why` is what stands in its way (architecture, "Exactly once")."""
 
-    def __init__(self, invoice: str, why: Literal["invoice_not_open", "account_unusable"]) -> None:
+    def __init__(self, invoice: str, why: Hindrance) -> None:
         super().__init__(f"{invoice}: {why}")
         self.invoice = invoice
         self.why = why

@@ -34,9 +34,14 @@ def opened(
     starts_at: datetime | None,
     first_free: bool = False,
     card: Card | None = None,
+    condemned: tuple[str, ...] = (),
+    tries: tuple[Try, ...] = (),
     grace: timedelta = timedelta(hours=1),
 ) -> State:
-    """A new subscription, asked for at `at`. Without `starts_at` its anchor is the instant a card is saved."""
+    """A new subscription, asked for at `at`. Without `starts_at` its anchor is the instant a card is saved.
+
+    `condemned` and `tries` are what the client's earlier subscriptions learned about its cards (billing-rules 6).
+    """
     waiting = starts_at is None and card is None
     state = State(
         id=id,
@@ -51,6 +56,8 @@ def opened(
         clock=at,
         first_free=first_free,
         card=card,
+        condemned=condemned,
+        tries=tries,
         grace=grace,
     )
     return state if waiting else service.open_period(state, starts_at or at, free=first_free)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from billing.plans import Terms
-from billing.state import Answer, Card, Forgive, State
+from billing.state import Answer, Card, Forgive, State, Try
 from billing.subscription import opened
 
 SUBSCRIPTION = "Subscription"
@@ -40,6 +40,9 @@ class Start:
     card: Card | None = None
     grace: timedelta = timedelta(hours=1)
     carried: State | None = None
+    condemned: tuple[str, ...] = ()
+    tries: tuple[Try, ...] = ()
+    """What the client's earlier subscriptions learned about its cards: as in `State`."""
     kind: Literal["Start"] = "Start"
 
 
@@ -58,6 +61,8 @@ def opened_by(start: Start) -> State:
         starts_at=start.starts_at,
         first_free=start.first_free,
         card=start.card,
+        condemned=start.condemned,
+        tries=start.tries,
         grace=start.grace,
     )
 

@@ -10,6 +10,7 @@ from adapters.postgres.codec import decode_decline, encode_card, encode_decline
 from adapters.postgres.locks import lock_client_of_invoice
 from adapters.postgres.pool import Connection
 from adapters.stripe.keys import invoice_attempt
+from billing.debt import CARD_CAP, CARD_WINDOW
 from billing.declines import DeclineClass, classify, reason_text
 from billing.ledger import AttemptRefused, AttemptResult, AttemptRow
 from billing.payments import PayAnswer
@@ -21,7 +22,8 @@ async def begin_attempt(
 ) -> AttemptRow:
     """Enter the attempt. One that is known by its number, or another in flight for the invoice, is returned as it is.
 
-    Raises AttemptRefused when the invoice is not open or the connected account cannot charge.
+    Raises AttemptRefused when the invoice is not open, the connected account cannot charge, or the card was used up by
+    another subscription of the client: each knows its own attempts only.
     """
     await lock_client_of_invoice(connection, attempt.invoice)
     known = await connection.fetchrow(
@@ -33,6 +35,7 @@ async def begin_attempt(
     if known is not None:
         return _row(known)
     await _check(connection, attempt.invoice)
+    await _check_card(connection, attempt)
     entered = await connection.fetchrow(
         """
         INSERT INTO payment_attempts (invoice_id, number, agency_id, subscription_id, idempotency_key, amount, currency,
@@ -69,6 +72,28 @@ async def _check(connection: Connection, invoice: str) -> None:
         raise AttemptRefused(invoice, "invoice_not_open")
     if not row["usable"]:
         raise AttemptRefused(invoice, "account_unusable")
+
+
+async def _check_card(connection: Connection, attempt: Attempt) -> None:
+    """Over all subscriptions of the client in this account (billing-rules 6)."""
+    row = await connection.fetchrow(
+        """
+        SELECT coalesce(bool_or(p.decline_class = 'hard'), false) AS hard,
+               count(*) FILTER (WHERE p.attempted_at > $3) AS tries
+        FROM invoices asked
+        JOIN invoices i ON (i.client_id, i.account_id) = (asked.client_id, asked.account_id)
+        JOIN payment_attempts p ON p.invoice_id = i.id
+        WHERE asked.id = $1 AND p.card_identity = $2 AND p.result IS DISTINCT FROM 'not_made'
+        """,
+        attempt.invoice,
+        attempt.card.identity,
+        attempt.attempted_at - CARD_WINDOW,
+    )
+    assert row is not None, "an aggregate always answers"
+    if row["hard"]:
+        raise AttemptRefused(attempt.invoice, "card_declined_hard")
+    if row["tries"] >= CARD_CAP:
+        raise AttemptRefused(attempt.invoice, "card_limit")
 
 
 async def settle_attempt(connection: Connection, attempt: Attempt, answer: PayAnswer | None, at: datetime) -> None:

@@ -64,23 +64,32 @@ def _owner(s: State, invoice: str, *, attempted: bool) -> str | None:
     return "a first attempt that is due" if any(i.due for i in s.debt) else None
 
 
-_AFTER_HARD: Final = """
+_ATTEMPTS: Final = """
+    WITH attempts AS (
+        SELECT p.*, i.client_id, i.account_id FROM payment_attempts p JOIN invoices i ON i.id = p.invoice_id
+        WHERE p.result IS DISTINCT FROM 'not_made'
+    )
+"""
+"""A card is the client's in one account, whichever of its subscriptions tries it."""
+_AFTER_HARD: Final = f"""
+    {_ATTEMPTS}
     SELECT format('%s, attempt %s: card %s was declined hard at attempt %s on %s', later.invoice_id, later.number,
                   later.card_identity, hard.number, hard.invoice_id)
-    FROM payment_attempts hard JOIN payment_attempts later USING (subscription_id, card_identity)
+    FROM attempts hard JOIN attempts later USING (client_id, account_id, card_identity)
     WHERE hard.decline_class = 'hard' AND later.attempted_at > hard.attempted_at
-    AND later.result IS DISTINCT FROM 'not_made' ORDER BY later.invoice_id, later.number
+    ORDER BY later.invoice_id, later.number
 """
-_TOO_OFTEN: Final = """
-    SELECT format('%s: card %s was tried %s times in the %s days to %s', subscription_id, card_identity, tries, {days},
-                  attempted_at)
+_TOO_OFTEN: Final = f"""
+    {_ATTEMPTS}
+    SELECT format('%s: card %s was tried %s times in the %s days to %s', client_id, card_identity, tries,
+                  {debt.CARD_WINDOW.days}, attempted_at)
     FROM (
-        SELECT subscription_id, card_identity, attempted_at, count(*) OVER (
-            PARTITION BY subscription_id, card_identity ORDER BY attempted_at
-            RANGE BETWEEN interval '{days} days' - interval '1 microsecond' PRECEDING AND CURRENT ROW
+        SELECT client_id, card_identity, attempted_at, count(*) OVER (
+            PARTITION BY client_id, account_id, card_identity ORDER BY attempted_at
+            RANGE BETWEEN interval '{debt.CARD_WINDOW.days} days' - interval '1 microsecond' PRECEDING AND CURRENT ROW
         ) AS tries
-        FROM payment_attempts WHERE result IS DISTINCT FROM 'not_made'
-    ) windows WHERE tries > {cap} ORDER BY subscription_id, attempted_at
+        FROM attempts
+    ) windows WHERE tries > {debt.CARD_CAP} ORDER BY client_id, attempted_at
 """
 
 
@@ -88,10 +97,11 @@ async def _cards_spared(connection: Connection) -> Compared:
     """I7: no card is tried by us after a hard decline on it, nor more often than the cap allows."""
     row = await figures(
         connection,
-        """
-        SELECT count(*) AS attempts, count(DISTINCT (subscription_id, card_identity)) AS cards,
+        f"""
+        {_ATTEMPTS}
+        SELECT count(*) AS attempts, count(DISTINCT (client_id, account_id, card_identity)) AS cards,
                count(*) FILTER (WHERE decline_class = 'hard') AS hard
-        FROM payment_attempts WHERE result IS DISTINCT FROM 'not_made'
+        FROM attempts
         """,
     )
     told = (
@@ -99,8 +109,7 @@ async def _cards_spared(connection: Connection) -> Compared:
         f"{counted(row['hard'], 'hard decline')}, no card tried after one or more than {debt.CARD_CAP} times in "
         f"{debt.CARD_WINDOW.days} days"
     )
-    too_often = _TOO_OFTEN.format(cap=debt.CARD_CAP, days=debt.CARD_WINDOW.days)
-    return Compared("I7", told, await sentences(connection, _AFTER_HARD, too_often))
+    return Compared("I7", told, await sentences(connection, _AFTER_HARD, _TOO_OFTEN))
 
 
 _LOOKS: Final[Sequence[Callable[[Connection], Awaitable[Compared]]]] = (

@@ -64,6 +64,12 @@ async def load(connection: Connection, subscription: str) -> State:
     return decode_state(stored)
 
 
+async def earlier_states(connection: Connection, client: str, account: str) -> list[State]:
+    """The states of all subscriptions that the client has had in this connected account."""
+    rows = await connection.fetch("SELECT state FROM subscriptions WHERE client_id = $1", client)
+    return [state for row in rows if (state := decode_state(row["state"])).account == account]
+
+
 async def record(connection: Connection, state: State, facts: Sequence[Fact], by: str) -> State:
     """Apply the facts and write what follows: projection, messages, audit trail. Returns the state after them."""
     await lock_client(connection, state.client)

@@ -188,7 +188,14 @@ async def _enter(services: Services, caller: Caller, start: Start, asked: dict[s
     """Row and start in one transaction: delivery brings the start to Temporal, also when that is away now."""
     async with transaction(services.database) as connection:
         # From here on a card that is saved is the subscription's news; until here it was the client's alone.
-        start = replace(start, card=await clients.locked_card(connection, start.client))
+        card = await clients.locked_card(connection, start.client)
+        earlier = await projection.earlier_states(connection, start.client, start.account)
+        start = replace(
+            start,
+            card=card,
+            condemned=tuple(sorted({identity for state in earlier for identity in state.condemned})),
+            tries=tuple(sorted({one for state in earlier for one in state.tries}, key=lambda one: (one.at, one.card))),
+        )
         await projection.open_subscription(connection, opened_by(start), asked, now)
         payload = _START.dump_python(start, mode="json")
         await outbox.add(connection, start.agency, START, start_key(start.subscription), payload, now)

@@ -76,6 +76,21 @@ async def test_a_hard_declined_card_is_never_tried_again(stage: Stage) -> None:
     assert await stage.status(client) is Status.ACTIVE
 
 
+async def test_a_card_that_was_declined_hard_is_not_tried_by_the_clients_next_subscription_either(stage: Stage) -> None:
+    client = await stage.subscribe(behaviour="lost_card")
+    await stage.cancel(client, "now")
+    await stage.rest()
+
+    again = await stage.assign(client)
+    await stage.rest()
+    assert await stage.attempts(again) == []
+    assert len(await stage.charges(client)) == 1, "of all subscriptions"
+    assert await refusal(stage.pay_now(again, "p1")) == "new_card_required"
+
+    await stage.type_card(again, ANOTHER_THAT_PAYS)
+    assert await stage.paid(again) == [4900, 4900], "the new card pays what both left open"
+
+
 async def test_a_card_whose_holder_must_act_waits_for_the_holder_and_is_tried_again_next_period(stage: Stage) -> None:
     client = await stage.subscribe(behaviour="needs_authentication")
     assert [t.result for t in await stage.attempts(client)] == ["action_required"]
@@ -155,3 +170,20 @@ async def test_no_card_is_tried_more_than_ten_times_in_thirty_days(stage: Stage)
     assert await stage.status(client) is Status.PAST_DUE
     await stage.advance(days=22)
     assert (await stage.pay_now(client, "p1"))["status"] == "failed"
+
+
+async def test_the_tries_of_a_card_are_counted_over_all_subscriptions_of_its_holder(stage: Stage) -> None:
+    client = await stage.subscribe(card=FAILS)
+    for _ in range(6):
+        await stage.pay_now(client, "p1")
+    await stage.cancel(client, "now")
+
+    again = await stage.assign(client)
+    await stage.rest()
+    for _ in range(2):
+        await stage.pay_now(again, "p1")
+    assert await refusal(stage.pay_now(again, "p1")) == "card_limit"
+
+    # The debt of the cancelled one has dates of its own, and knows nothing of the other's tries.
+    await stage.advance(days=4)
+    assert len(await stage.attempts(client)) + len(await stage.attempts(again)) == 10

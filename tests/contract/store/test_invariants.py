@@ -208,7 +208,7 @@ BROKEN = (
             copy("payment_attempts", "invoice_id = 'inv_carl_p2'", number=number, idempotency_key=f"more-{number}")
             for number in range(2, 11)
         ),
-        "sub_carl: card fp_1:2030-12 was tried 11 times in the 30 days to 2026-02-28",
+        "cli_carl: card fp_1:2030-12 was tried 11 times in the 30 days to 2026-02-28",
     ),
     Broken("I8", f"UPDATE periods SET client_id = 'cli_anna' WHERE {BERT}", "its subscription_id sub_bert is of"),
     Broken("I8", "UPDATE invoices SET customer_id = 'cus_bert' WHERE id = 'inv_dora_f1'", "bills customer cus_bert of"),

@@ -10,6 +10,7 @@ import pytest
 from support.house import ACCOUNT, CARD, DAY, HOUR, START, House, answered, attempt, reading
 from support.lived import EMPTY, LOST, OTHER_CARD
 
+from billing.debt import CARD_CAP
 from billing.declines import Decline
 from billing.invoices import InvoiceStatus
 from billing.ledger import AttemptRefused, AttemptRow
@@ -129,6 +130,25 @@ async def test_nothing_is_tried_on_an_account_that_cannot_charge(house: House, s
     assert await _rows(house) == []
 
 
+@pytest.mark.parametrize(
+    ("decline", "tries", "why"), [(LOST, 1, "card_declined_hard"), (EMPTY, CARD_CAP, "card_limit")]
+)
+async def test_a_card_that_another_subscription_of_the_client_used_up_is_not_tried(
+    house: House, decline: Decline, tries: int, why: str
+) -> None:
+    await _open(house)
+    for number in range(1, tries + 1):
+        tried = attempt(INVOICE, number)
+        await _begin(house, tried)
+        await _settle(house, tried, answered(tried, 4900, START, decline))
+    await house.pool.execute("UPDATE subscriptions SET status = 'cancelled', finished = true WHERE id = 'sub_anna'")
+    await house.issue(await house.subscribe("anna", id="sub_anna2", card=CARD), START)
+    second = attempt("inv_anna2_p1")
+    with pytest.raises(AttemptRefused, match=why):
+        await _begin(house, second, subscription="sub_anna2")
+    assert await house.pool.fetchval("SELECT count(*) FROM payment_attempts WHERE invoice_id = 'inv_anna2_p1'") == 0
+
+
 async def test_an_attempt_on_what_is_not_the_subscriptions_own_is_not_entered(house: House) -> None:
     await _open(house)
     await house.subscribed("bert")
@@ -228,7 +248,7 @@ async def test_a_success_that_arrives_after_paid_or_void_moves_the_attempt_alone
 
 async def test_charges_are_those_that_our_settled_attempts_made(house: House) -> None:
     await _open(house)
-    for number, answer in ((1, None), (2, EMPTY), (3, LOST)):
+    for number, answer in ((1, None), (2, EMPTY), (3, EMPTY)):
         tried = attempt(INVOICE, number)
         await _begin(house, tried)
         made = answered(tried, 4900, START, answer) if isinstance(answer, Decline) else None

@@ -217,9 +217,6 @@ def _attempts() -> None:
     op.execute(
         "CREATE UNIQUE INDEX payment_attempts_one_success ON payment_attempts (invoice_id) WHERE result = 'paid'"
     )
-    op.execute(
-        "CREATE INDEX payment_attempts_of_card ON payment_attempts (subscription_id, card_identity, attempted_at)"
-    )
     op.execute("""
         CREATE TRIGGER payment_attempts_stand BEFORE UPDATE ON payment_attempts FOR EACH ROW EXECUTE FUNCTION
         keep_columns('invoice_id', 'number', 'agency_id', 'subscription_id', 'idempotency_key', 'amount', 'currency',
