@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
@@ -102,6 +102,12 @@ def _origin(text: str) -> str:
     return origin
 
 
+def _whole(value: object) -> object:
+    if type(value) is not int:
+        raise ValueError("is not an integer")
+    return value
+
+
 Name = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
 ShortText = Annotated[str, Field(max_length=64), AfterValidator(_printable)]
 LongText = Annotated[str, Field(max_length=1000), AfterValidator(_printable)]
@@ -113,6 +119,8 @@ Instant = Annotated[AwareDatetime, BeforeValidator(_rfc_3339)]
 """RFC 3339 with an offset; a number or a time without one is refused."""
 Whole = Annotated[int, Field(strict=True)]
 """A JSON integer: "5", 5.0 and true are none."""
+Increment = Annotated[Literal[1, 6, 60], BeforeValidator(_whole)]
+"""The seconds to which a call is rounded up: a JSON integer, too."""
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 """ISO 3166-1, two letters."""
 Id = Annotated[str, Field(max_length=64, pattern=r"^[a-z]{3}_[a-z0-9_]+$")]

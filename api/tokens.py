@@ -43,19 +43,23 @@ class Caller:
         return f"{self.role}:{self.subject}"
 
 
+_Subject = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]
+"""An id as a token names it; whether there is such an agency or client is asked later."""
+
+
 class _Platform(BaseModel):
     role: Literal[Role.PLATFORM]
 
 
 class _Tenant(BaseModel):
     role: Literal[Role.AGENCY, Role.SERVICE]
-    agency_id: str = Field(min_length=1)
+    agency_id: _Subject
 
 
 class _Client(BaseModel):
     role: Literal[Role.CLIENT]
-    agency_id: str = Field(min_length=1)
-    client_id: str = Field(min_length=1)
+    agency_id: _Subject
+    client_id: _Subject
     permissions: tuple[str, ...] = ()
 
 

@@ -1,6 +1,6 @@
 """What an agency orders of a running subscription: cancel, take that back, retry."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from fastapi import Request
 from starlette.responses import Response
@@ -30,6 +30,7 @@ class CancelIn(fields.Request, json_schema_extra=example(at="period_end", forgiv
 
 
 Ordered = SubscriptionOut | Response
+WITHOUT_BODY: Final = CancelIn()
 
 
 @router.post(
@@ -38,7 +39,9 @@ Ordered = SubscriptionOut | Response
     response_model=SubscriptionOut,
     responses=settling("already_cancelled", "cancel_pending"),
 )
-async def cancel(client_id: str, body: CancelIn, services: Used, caller: Calling, request: Request) -> Ordered:
+async def cancel(
+    client_id: str, services: Used, caller: Calling, request: Request, body: CancelIn = WITHOUT_BODY
+) -> Ordered:
     """At the period's end it can be undone until then; `now` bills the overage to date and refunds nothing."""
     return await _ordered(services, caller, client_id, Cancel(body.at, body.forgive, caller.name), request)
 

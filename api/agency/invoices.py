@@ -1,7 +1,7 @@
 """An agency's invoices: what was billed, how it was collected, and voiding what should not be owed."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Query, Request
 from starlette.responses import Response
@@ -43,7 +43,10 @@ class InvoicesQuery(PageQuery):
 class VoidIn(fields.Request, json_schema_extra=example(reason="Billed to the wrong client")):
     """Why: it stands in the audit trail."""
 
-    reason: LongText
+    reason: LongText = ""
+
+
+WITHOUT_BODY: Final = VoidIn()
 
 
 @router.get("/invoices", summary="Invoices, newest first")
@@ -86,7 +89,7 @@ async def pdf(invoice_id: str, services: Used, caller: Calling) -> Response:
     responses=settling("invoice_paid", "invoice_not_open", "payment_in_progress", "agency_frozen", "stripe_refused"),
 )
 async def void(
-    invoice_id: str, body: VoidIn, services: Used, caller: Calling, request: Request
+    invoice_id: str, services: Used, caller: Calling, request: Request, body: VoidIn = WITHOUT_BODY
 ) -> InvoiceDetailOut | Response:
     """Waits at most 15 s for an attempt in flight: what that pays is refunded, not voided."""
     invoice = await _own_invoice(services.database, caller, invoice_id)

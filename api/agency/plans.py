@@ -11,7 +11,7 @@ from adapters.postgres import plans, trail
 from adapters.postgres.plans import Plan
 from adapters.postgres.pool import transaction
 from api import fields
-from api.fields import Answer, Name, ShortText, Whole
+from api.fields import Answer, Increment, Name, ShortText, Whole
 from api.guard import Calling
 from api.idempotency import seed
 from api.ids import made_id
@@ -43,7 +43,7 @@ class PlanIn(fields.Request, json_schema_extra=example(**_PLAN)):
     price: MoneyIn
     included_minutes: Annotated[Whole, Field(ge=0, le=MOST_MINUTES)]
     overage_rate: RateIn
-    call_increment_seconds: Literal[1, 6, 60] = 60
+    call_increment_seconds: Increment = 60
     trial_days: Annotated[Whole, Field(ge=0, le=730)] = 0
 
     @model_validator(mode="after")

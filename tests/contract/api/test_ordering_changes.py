@@ -15,7 +15,7 @@ async def test_a_cancellation_at_period_end_is_agreed_and_taken_back(tenant: Ten
     assert (agreed["status"], agreed["cancel_at"]) == ("active", agreed["current_period"]["end"])
     assert {**await tenant.live(client), "as_of": ""} == {**agreed, "as_of": ""}
     with refused(409, "cancel_pending"):
-        await tenant.api.post(cancel, {})
+        await tenant.api.post(cancel, None)
     assert (await tenant.api.delete(cancel))["cancel_at"] is None
     with refused(409, "no_pending_cancel"):
         await tenant.api.delete(cancel)

@@ -72,6 +72,8 @@ async def test_a_rate_is_an_exact_decimal_and_shown_in_its_plain_form(bare: Tena
         ("included_minutes", {"included_minutes": -1}),
         ("included_minutes", {"included_minutes": 500.0}),
         ("call_increment_seconds", {"call_increment_seconds": 30}),
+        ("call_increment_seconds", {"call_increment_seconds": True}),
+        ("call_increment_seconds", {"call_increment_seconds": 60.0}),
         ("name", {"name": "\x00"}),
         ("price_id", {"price_id": "price_1"}),
     ],

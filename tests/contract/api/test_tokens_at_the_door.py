@@ -57,6 +57,8 @@ async def test_a_whole_token_opens_the_door(bystander: Tenant) -> None:
         {"role": ["agency"]},
         {"agency_id": ""},
         {"agency_id": 7},
+        {"agency_id": "agc_\x00"},
+        {"agency_id": "a" * 65},
     ],
 )
 async def test_a_token_that_lacks_something_is_401(bystander: Tenant, changes: dict[str, Any]) -> None:
