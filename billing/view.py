@@ -1,5 +1,6 @@
 """A subscription as people see it at an instant: what the clock alone has changed since its last fact is included."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -100,6 +101,23 @@ def banner(s: State, status: Status, now: datetime) -> Banner | None:
         tries.next_at if tries else None,
         tries.attempts_left if tries else 0,
         _actions(s, kind, now),
+    )
+
+
+def whole_debt(own: Banner | None, earlier: Sequence[Banner | None]) -> Banner | None:
+    """The banner of a client, whose cancelled subscriptions may have left debts: one that tells of a debt goes first.
+
+    `own` is that of the subscription, `earlier` those of the cancelled ones, the oldest first; all in one currency.
+    """
+    owing = [one for one in (*earlier, own) if one and one.open_invoices]
+    if not owing:
+        return own
+    first = own if own and own.open_invoices else owing[-1]
+    return replace(
+        first,
+        invoice=owing[0].invoice,
+        amount_due=sum(one.amount_due for one in owing),
+        open_invoices=sum(one.open_invoices for one in owing),
     )
 
 

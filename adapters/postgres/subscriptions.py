@@ -37,6 +37,19 @@ async def subscription(source: Connection | Pool, subscription: str) -> Subscrip
     return _subscription(await source.fetchrow(f"SELECT {_COLUMNS} FROM subscriptions WHERE id = $1", subscription))
 
 
+async def in_debt_before(source: Connection | Pool, agency: str, client: str) -> list[State]:
+    """The client's cancelled subscriptions whose debt may still be open, the oldest first."""
+    rows = await source.fetch(
+        """
+        SELECT state FROM subscriptions
+        WHERE agency_id = $1 AND client_id = $2 AND status = 'cancelled' AND NOT finished ORDER BY created_at, id
+        """,
+        agency,
+        client,
+    )
+    return [decode_state(row["state"]) for row in rows]
+
+
 async def current_subscription(source: Connection | Pool, agency: str, client: str) -> Subscription | None:
     """The client's subscription that is not cancelled, else its newest: of which people speak as "the" subscription."""
     return _subscription(

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 from adapters.postgres import drafting, figures
 from adapters.postgres.agencies import Agency
 from adapters.postgres.figures import Usage
-from adapters.postgres.subscriptions import current_subscription
+from adapters.postgres.subscriptions import current_subscription, in_debt_before
 from api.card import CardOut, card_out
 from api.fields import Answer
 from api.guard import Calling
@@ -19,7 +19,7 @@ from api.tenant import own_agency
 from billing.plans import Terms
 from billing.state import State
 from billing.usage import minutes_text
-from billing.view import Banner, BannerKind, View, next_invoice, view
+from billing.view import Banner, BannerKind, View, next_invoice, view, whole_debt
 
 router = billing_router()
 
@@ -178,7 +178,7 @@ async def read(services: Used, caller: Calling) -> BillingOut:
         usage=_usage_out(usage) if usage else None,
         next_invoice=await _next_invoice(services, state) if state else None,
         payment_method=card_out(client.card),
-        banner=_banner_out(shown.banner, state.terms.currency) if state and shown and shown.banner else None,
+        banner=await _banner(services, state, now) if state else None,
     )
 
 
@@ -242,6 +242,15 @@ def _usage_out(usage: Usage) -> UsageOut:
         percent=None if usage.percent is None else float(usage.percent),
         projected_minutes=minutes_text(usage.projected_seconds),
     )
+
+
+async def _banner(services: Services, state: State, now: datetime) -> BannerOut | None:
+    """With what the client's cancelled subscriptions left open: `amount_due` is the whole debt."""
+    before = await in_debt_before(services.database, state.agency, state.client)
+    currency = state.terms.currency
+    earlier = [view(one, now).banner for one in before if one.id != state.id and one.terms.currency == currency]
+    whole = whole_debt(view(state, now).banner, earlier)
+    return _banner_out(whole, currency) if whole else None
 
 
 def _banner_out(banner: Banner, currency: str) -> BannerOut:
