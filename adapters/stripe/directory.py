@@ -5,20 +5,24 @@ the caller's rows, made before the call: the same call again is the same write. 
 happens twice after all (a failure that Stripe has stored hides a success) leaves something unused behind, no more.
 """
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from stripe.params import AccountCreateParams
 
 from adapters.stripe import keys
 from adapters.stripe.connection import Connection
-from adapters.stripe.readings import instant
+from adapters.stripe.readings import instant, metadata
 from billing.payments import HostedPage, Refused
 
 SESSION_ID: Final = "session_id"
 """Metadata of a Checkout session: our id of it."""
 _COUNTRIES_HOLD: Final = timedelta(days=1)
+_PAGE: Final = 100
+_Listing = Callable[..., Awaitable[Any]]
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,11 @@ class Country:
 
 
 class StripeDirectory:
-    """The API's side of Stripe. `account` is the connected account that a call is made for."""
+    """The API's side of Stripe. `account` is the connected account that a call is made for.
+
+    What is made once is looked for before it is made: a key finds it again for a day only, and an answer that was lost
+    may be asked for later than that.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._stripe = connection
@@ -47,6 +55,7 @@ class StripeDirectory:
 
     async def create_account(self, agency: str, number: int, *, country: str, name: str) -> str:
         """A new connected account: the agency pays Stripe's fees, Stripe bears losses and collects requirements."""
+        marks = {"agency_id": agency, "number": str(number)}
         params: AccountCreateParams = {
             "country": country,
             "controller": {
@@ -57,8 +66,11 @@ class StripeDirectory:
             },
             "capabilities": {"card_payments": {"requested": True}, "transfers": {"requested": True}},
             "business_profile": {"name": name},
-            "metadata": {"agency_id": agency},
+            "metadata": marks,
         }
+        known = await self._marked(self._stripe.v1.accounts.list_async, {}, None, marks)
+        if known:
+            return known
         key = keys.agency_account(agency, number)
         account = await self._stripe.put(key, lambda o: self._stripe.v1.accounts.create_async(params, o), None)
         return account.id
@@ -83,11 +95,13 @@ class StripeDirectory:
         return HostedPage(id=account, url=link.url, expires_at=instant(link.expires_at))
 
     async def create_customer(self, account: str, client: str, *, name: str, email: str) -> str:
+        marks = {"client_id": client}
+        known = await self._marked(self._stripe.v1.customers.list_async, {"email": email}, account, marks)
+        if known:
+            return known
         customer = await self._stripe.put(
             keys.client_customer(client, account),
-            lambda o: self._stripe.v1.customers.create_async(
-                {"name": name, "email": email, "metadata": {"client_id": client}}, o
-            ),
+            lambda o: self._stripe.v1.customers.create_async({"name": name, "email": email, "metadata": marks}, o),
             account,
         )
         return customer.id
@@ -107,16 +121,22 @@ class StripeDirectory:
     ) -> PlanPrice:
         """Product and monthly price of one plan version, as the agency sees them in its dashboard."""
         marks = {"plan_id": plan, "plan_version": str(version)}
-        product = await self._stripe.put(
-            keys.plan_product(plan, version),
-            lambda o: self._stripe.v1.products.create_async({"name": name, "metadata": marks}, o),
-            account,
-        )
+        product = await self._marked(self._stripe.v1.products.list_async, {}, account, marks)
+        if product is None:
+            made = await self._stripe.put(
+                keys.plan_product(plan, version),
+                lambda o: self._stripe.v1.products.create_async({"name": name, "metadata": marks}, o),
+                account,
+            )
+            product = made.id
+        known = await self._marked(self._stripe.v1.prices.list_async, {"product": product}, account, marks)
+        if known:
+            return PlanPrice(product=product, price=known)
         monthly = await self._stripe.put(
             keys.plan_price(plan, version),
             lambda o: self._stripe.v1.prices.create_async(
                 {
-                    "product": product.id,
+                    "product": product,
                     "currency": currency,
                     "unit_amount": price,
                     "recurring": {"interval": "month"},
@@ -126,7 +146,7 @@ class StripeDirectory:
             ),
             account,
         )
-        return PlanPrice(product=product.id, price=monthly.id)
+        return PlanPrice(product=product, price=monthly.id)
 
     async def create_card_session(
         self, account: str, session: str, *, customer: str, currency: str, success_url: str, cancel_url: str
@@ -150,6 +170,21 @@ class StripeDirectory:
             account,
         )
         return HostedPage(id=created.id, url=created.url or "", expires_at=instant(created.expires_at))
+
+    async def _marked(
+        self, listing: _Listing, query: Mapping[str, str], account: str | None, marks: Mapping[str, str]
+    ) -> str | None:
+        """The id of the object that our metadata mark, of all that the list holds."""
+        position: dict[str, str] = {}
+        while True:
+            params = {"limit": _PAGE, **query, **position}
+            page = await self._stripe.read(partial(listing, params), account)
+            for found in page.data:
+                if all(metadata(found, name) == value for name, value in marks.items()):
+                    return str(found.id)
+            if not page.has_more:
+                return None
+            position = {"starting_after": page.data[-1].id}
 
     async def country(self, code: str, now: datetime) -> Country | None:
         """What Stripe supports there, asked at most once a day; none for a country that it does not serve."""

@@ -107,6 +107,22 @@ async def test_what_failed_is_made_when_asked_again(emulator: Emulator, fault: s
     assert made == again
 
 
+async def test_what_was_made_is_found_though_the_answer_was_lost_and_the_key_forgotten(emulator: Emulator) -> None:
+    agency, client, plan, directory = fresh("agc"), fresh("cli"), fresh("pln"), emulator.world.directory
+    account = emulator.world.account
+
+    async def made() -> tuple[object, ...]:
+        return (
+            await directory.create_account(agency, 1, country="US", name="Bright Voice"),
+            await directory.create_customer(account, client, name="Ada", email="ada@example.com"),
+            await directory.create_plan_price(account, plan, 1, name="Pro", currency="usd", price=4900),
+        )
+
+    first = await made()
+    await emulator.prune_keys()
+    assert await made() == first
+
+
 async def test_a_country_is_asked_once_a_day(emulator: Emulator) -> None:
     directory, now = emulator.world.directory, datetime.now(UTC)
     asked = len(await emulator.requests())
