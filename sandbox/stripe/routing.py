@@ -98,6 +98,10 @@ class Router:
 
         return register
 
+    def names(self) -> set[str]:
+        """What a fault can be made for."""
+        return {entry.name for entries in self.endpoints.values() for entry in entries}
+
     def find(self, method: str, path: str) -> tuple[Endpoint, dict[str, str]]:
         """The endpoint and the ids in its path; literal segments win over ids."""
         segments = path.strip("/").split("/")

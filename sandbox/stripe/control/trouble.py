@@ -5,8 +5,9 @@ from starlette.routing import Route
 
 from sandbox.stripe.acting import perform
 from sandbox.stripe.api import Api
-from sandbox.stripe.control.calls import field, member, read_json, required, route, seconds
+from sandbox.stripe.control.calls import BadCall, field, member, read_json, required, route, seconds
 from sandbox.stripe.faults import EVERY_CALL, Fault
+from sandbox.stripe.routing import router
 from sandbox.stripe.types import Json
 from sandbox.stripe.webhooks import Mode, Webhooks, create_webhook_endpoint
 from sandbox.stripe.work import Site, Work
@@ -45,6 +46,8 @@ class Trouble:
         until_deleted = "times" in body and body["times"] is None
         times = None if until_deleted else field(body, "times", int, 1)
         call = field(body, "call", str, EVERY_CALL)
+        if call != EVERY_CALL and call not in router.names():
+            raise BadCall(f"call: there is no {call!r}")
         self._api.faults.add(call, member(body, "fault", Fault), times, seconds(body, "seconds", DEFAULT_DELAY_SECONDS))
         return await self.list_faults(request)
 

@@ -93,7 +93,10 @@ async def test_planned_faults_are_shown(troubled: Shop) -> None:
     ]
 
 
-@pytest.mark.parametrize("body", [{"fault": "nonsense"}, {}, {"fault": "delay", "seconds": "long"}])
+@pytest.mark.parametrize(
+    "body",
+    [{"fault": "nonsense"}, {}, {"fault": "delay", "seconds": "long"}, {"fault": "delay", "call": "invoices.paid"}],
+)
 async def test_nonsense_is_refused(troubled: Shop, body: Any) -> None:
     answer = await troubled.http.post(f"{troubled.url}/_emulator/faults", json=body)
     assert answer.status_code == 400
