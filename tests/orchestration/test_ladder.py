@@ -2,7 +2,7 @@
 
 import pytest
 from support.sights import gaps, on_time
-from support.stage import DAY, FAILS, GRACE, PAYS, Stage
+from support.stage import DAY, FAILS, GRACE, MINUTE, PAYS, Stage
 
 from billing.state import Status
 
@@ -40,6 +40,17 @@ async def test_retries_come_after_3_5_and_7_days_then_it_is_past_due_and_a_new_c
     assert (state.status, state.ladder, state.debt) == (Status.ACTIVE, None, ())
     assert (await stage.told(client))["recovered"] == 1
     assert await stage.banner(client) is None
+
+
+async def test_its_dates_are_exact_from_each_attempt_to_the_next(stage: Stage) -> None:
+    client = await stage.subscribe(card=FAILS)
+    for days in (3, 5, 7):
+        before = (await stage.attempts(client))[-1].at
+        ladder = (await stage.state(client)).ladder
+        assert ladder
+        assert ladder.next_at == before + days * DAY
+        await stage.to(ladder.next_at + MINUTE)
+        assert on_time((await stage.attempts(client))[-1].at, ladder.next_at)
 
 
 @pytest.mark.parametrize(("action", "status"), [("pause", Status.PAUSED), ("cancel", Status.CANCELLED)])
