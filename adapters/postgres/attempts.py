@@ -4,7 +4,7 @@ That an invoice has one attempt in flight and one success at most is the tables'
 """
 
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from adapters.postgres.codec import decode_decline, encode_card, encode_decline
 from adapters.postgres.locks import lock_client_of_invoice
@@ -14,7 +14,12 @@ from billing.debt import CARD_CAP, CARD_WINDOW
 from billing.declines import DeclineClass, classify, reason_text
 from billing.ledger import AttemptRefused, AttemptResult, AttemptRow
 from billing.payments import PayAnswer
-from billing.state import Attempt, Origin
+from billing.state import Attempt, Origin, Try
+
+_OF_CLIENT: Final = """
+    SELECT p.card_identity, p.attempted_at FROM payment_attempts p JOIN invoices i ON i.id = p.invoice_id
+    WHERE (i.client_id, i.account_id) = ($1, $2) AND p.result IS DISTINCT FROM 'not_made'
+"""
 
 
 async def begin_attempt(
@@ -58,6 +63,18 @@ async def begin_attempt(
     if entered is None:
         raise LookupError(f"no invoice {attempt.invoice} of {subscription}")
     return _row(entered)
+
+
+async def tries(connection: Connection, client: str, account: str, since: datetime) -> set[Try]:
+    """What all subscriptions of the client tried in the account after that, whether or not their states tell it yet."""
+    rows = await connection.fetch(f"{_OF_CLIENT} AND p.attempted_at > $3", client, account, since)
+    return {Try(row["card_identity"], row["attempted_at"]) for row in rows}
+
+
+async def declined_hard(connection: Connection, client: str, account: str) -> set[str]:
+    """Identities of the client's cards that were declined hard in the account."""
+    rows = await connection.fetch(f"{_OF_CLIENT} AND p.decline_class = 'hard'", client, account)
+    return {row["card_identity"] for row in rows}
 
 
 async def _check(connection: Connection, invoice: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 import asyncpg
 from pydantic import Field, TypeAdapter, model_validator
 
-from adapters.postgres import agencies, clients, outbox, plans, projection, trail
+from adapters.postgres import agencies, attempts, clients, outbox, plans, projection, trail
 from adapters.postgres.agencies import Account, Agency
 from adapters.postgres.clients import Client
 from adapters.postgres.outbox import START, start_key
@@ -25,6 +25,7 @@ from api.problems import Forbidden, InvalidFields
 from api.services import Services
 from api.tenant import connected_account, customer_of, own_agency, own_client
 from api.tokens import Caller
+from billing.debt import CARD_WINDOW
 from billing.periods import START_AHEAD, START_BACK
 from billing.state import RULES
 from workflows.messages import Start, opened_by
@@ -190,11 +191,16 @@ async def _enter(services: Services, caller: Caller, start: Start, asked: dict[s
         # From here on a card that is saved is the subscription's news; until here it was the client's alone.
         card = await clients.locked_card(connection, start.client)
         earlier = await projection.earlier_states(connection, start.client, start.account)
+        condemned = await attempts.declined_hard(connection, start.client, start.account)
+        tried = await attempts.tries(connection, start.client, start.account, now - CARD_WINDOW)
+        # What was tried elsewhere, such as on Stripe's page, only the states know.
+        condemned |= {identity for state in earlier for identity in state.condemned}
+        tried |= {one for state in earlier for one in state.tries}
         start = replace(
             start,
             card=card,
-            condemned=tuple(sorted({identity for state in earlier for identity in state.condemned})),
-            tries=tuple(sorted({one for state in earlier for one in state.tries}, key=lambda one: (one.at, one.card))),
+            condemned=tuple(sorted(condemned)),
+            tries=tuple(sorted(tried, key=lambda one: (one.at, one.card))),
         )
         await projection.open_subscription(connection, opened_by(start), asked, now)
         payload = _START.dump_python(start, mode="json")
