@@ -28,7 +28,7 @@ from billing.steps import (
 
 
 class Rank(IntEnum):
-    """Who goes first among what is due: what is known, what people ask, what is owed, what is to be billed.
+    """Who goes first among what is due: what is known, what is let go, what is owed, what is to be billed.
 
     Collecting goes before issuing and issuing before closing, so that missed periods are billed one after the other.
     """
