@@ -7,6 +7,7 @@ In the sandbox's folder stand `passed`, a line for every point that was passed, 
 die: each once, so that the worker that is started again goes on.
 """
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -14,9 +15,12 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from temporalio import activity
+from temporalio.client import Interceptor as ClientInterceptor
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
+from temporalio.worker import Interceptor as WorkerInterceptor
 
 from activities.messages import CHARGE_INVOICE, CLOSE_PERIOD, ISSUE_INVOICE
 from activities.ports import Ledger, Store
@@ -29,9 +33,6 @@ from worker.compose import Parts
 from worker.process import main
 
 MORTAL: Final = (CLOSE_PERIOD, ISSUE_INVOICE, CHARGE_INVOICE)
-ONE_AT_A_TIME: Final = {"WORKER_BILLING_ACTIVITIES": "1", "WORKER_STRIPE_ACTIVITIES": "1"}
-"""Who dies takes nobody else's work with it: each point is reached by a worker that does just this."""
-
 T = TypeVar("T")
 
 
@@ -131,9 +132,36 @@ class MortalConnection(Connection):
         return await self._real.write(key, call, account)
 
 
-def mortal(settings: Settings) -> Callable[[Parts], Parts]:
+class OneAtATime(ClientInterceptor, WorkerInterceptor):
+    """Who is to die takes nobody else's work with it: work that is done again may pass other points than it was to.
+
+    While nobody is doomed the work goes side by side, as in any worker.
+    """
+
+    def __init__(self, fates: Fates) -> None:
+        self._fates = fates
+        self._turn = asyncio.Lock()
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return _Waiting(next, self._fates, self._turn)
+
+
+class _Waiting(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, fates: Fates, turn: asyncio.Lock) -> None:
+        super().__init__(next)
+        self._fates = fates
+        self._turn = turn
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        if activity.info().activity_type in MORTAL and self._fates.doomed():
+            async with self._turn:
+                return await self.next.execute_activity(input)
+        return await self.next.execute_activity(input)
+
+
+def mortal(settings: Settings, fates: Fates) -> Callable[[Parts], Parts]:
     """The parts of a worker that can die at every point."""
-    mortality = Mortality(Fates(Path(os.environ[HOME_VARIABLE])))
+    mortality = Mortality(fates)
     connection = connect(settings.stripe_api_key.get_secret_value(), settings.stripe_api_base)
 
     def change(parts: Parts) -> Parts:
@@ -144,5 +172,8 @@ def mortal(settings: Settings) -> Callable[[Parts], Parts]:
 
 
 if __name__ == "__main__":
-    os.environ.update(ONE_AT_A_TIME)
-    main(client_interceptors=[stamp()], change=mortal(load_settings()))
+    of_the_sandbox = Fates(Path(os.environ[HOME_VARIABLE]))
+    main(
+        client_interceptors=[stamp(), OneAtATime(of_the_sandbox)],
+        change=mortal(load_settings(), of_the_sandbox),
+    )
