@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from billing import facts
-from billing.plans import Dunning
+from billing.plans import Dunning, FinalAction
 from billing.state import Forgive
 from support.recording import Interruption, Life
 from support.world import MINUTE, OVER, a_world, card
@@ -63,6 +63,73 @@ async def no_card_and_reminders(life: Life) -> None:
     """Reminders instead of attempts, up to the final action."""
     await life.begin(with_card=False, world=a_world(dunning=Dunning((1, 2))))
     await life.days(5)
+
+
+async def final_action_pause_and_resume(life: Life) -> None:
+    """The last decline pauses, the overage to date is issued without an attempt; a new card pays, and it resumes."""
+    await _final_action(life, FinalAction.PAUSE)
+    await life.tell(facts.CardSaved(life.home.now(), card("mastercard")))
+    await life.days(1)
+
+
+async def final_action_cancel(life: Life) -> None:
+    """The last decline cancels: what is still owed is waited for, and when it is paid the workflow ends."""
+    await _final_action(life, FinalAction.CANCEL)
+    await life.tell(facts.CardSaved(life.home.now(), card("mastercard")))
+    await life.days(1)
+
+
+async def _final_action(life: Life, action: FinalAction) -> None:
+    world = a_world("soft", dunning=Dunning(final_action=action))
+    world.seconds = {1: OVER}
+    await life.begin(world=world)
+    await life.days(20)
+
+
+async def unpaid_pause_and_resume(life: Life) -> None:
+    """Three open invoices at a boundary pause; paid one after the other by pay now, service begins anew."""
+    await life.begin(world=a_world("soft"))
+    await life.days(100)
+    life.world.paused_after.add(3)
+    life.world.cards["visa"] = ["pays"]
+    await life.ask(Workflow.pay_now, PayNow(life.invoice("p3"), "client"))
+    await life.days(32)
+
+
+async def hard_decline(life: Life) -> None:
+    """Reminders instead of retries, the final action, a new card; a pay now between is refused and leaves no trace."""
+    await life.begin(world=a_world("hard"))
+    await life.days(1)
+    await life.ask_in_vain(Workflow.pay_now, PayNow(life.invoice("p1"), "client"))
+    await life.days(20)
+    await life.tell(facts.CardSaved(life.home.now(), card("mastercard")))
+    await life.days(1)
+
+
+async def customer_must_act(life: Life) -> None:
+    """A reminder on the third day; paid on Stripe's page on the fifth."""
+    await life.begin(world=a_world("must_act"))
+    await life.days(5)
+    await life.tell(facts.PaidElsewhere(life.home.now(), life.invoice("p1")))
+    await life.days(1)
+
+
+async def card_removed_mid_ladder(life: Life) -> None:
+    """Retries become reminders; the same card saved again is tried at once."""
+    await life.begin(world=a_world("soft", "pays"))
+    await life.days(1)
+    await life.tell(facts.CardRemoved(life.home.now()))
+    await life.days(4)
+    await life.tell(facts.CardSaved(life.home.now(), card()))
+    await life.days(1)
+
+
+async def parked_and_retried(life: Life) -> None:
+    """Left alone, also over a boundary, until the agency asks for a retry."""
+    await life.begin(world=a_world("parks", "pays"))
+    await life.days(32)
+    await life.ask(Workflow.retry, Retry("agency"))
+    await life.days(1)
 
 
 async def pay_now(life: Life) -> None:
@@ -208,6 +275,13 @@ PATHS: Final[dict[str, Path]] = {
         first_card,
         ladder_to_past_due_and_recovery_by_new_card,
         no_card_and_reminders,
+        final_action_pause_and_resume,
+        final_action_cancel,
+        unpaid_pause_and_resume,
+        hard_decline,
+        customer_must_act,
+        card_removed_mid_ladder,
+        parked_and_retried,
         pay_now,
         pay_now_joins_an_attempt,
         agency_retry,

@@ -6,6 +6,7 @@ through the months.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowHandle, WorkflowHistory, WorkflowUpdateStage
+from temporalio.client import Client, WorkflowHandle, WorkflowHistory, WorkflowUpdateFailedError, WorkflowUpdateStage
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
@@ -98,6 +99,11 @@ class Life:
         """A person's command, answered. Its id is readable; in production it is a hash."""
         self.updates += 1
         return await self.handle.execute_update(update, command, id=f"command-{self.updates}")
+
+    async def ask_in_vain(self, update: Callable[..., Any], command: object) -> None:
+        """A person's command that is refused."""
+        with contextlib.suppress(WorkflowUpdateFailedError):
+            raise AssertionError(f"not refused: {await self.ask(update, command)}")
 
     async def ask_beside(self, update: Callable[..., Any], command: object) -> None:
         """A command while a step is in flight: this returns when it is accepted."""
