@@ -162,14 +162,6 @@ def price_line(
     return Line(LineKind.PRICE, f"{name}, {_days(start, end, zone)}", price, start, end, source=source)
 
 
-def unused_line(
-    name: str, credit: int, start: datetime, end: datetime, *, zone: str = "UTC", source: str | None = None
-) -> Line:
-    """The old price given back for the time left when the plan changes; `credit` is positive (billing-rules 7)."""
-    description = f"Unused time on {name}, {_days(start, end, zone)}"
-    return Line(LineKind.PRICE, description, -credit, start, end, source=source)
-
-
 def overage_line(
     seconds_used: int,
     included_minutes: int,

@@ -38,26 +38,6 @@ def boundary(anchor: datetime, zone: str, n: int) -> datetime:
     return local.replace(year=year, month=month, day=day, fold=0).astimezone(UTC)
 
 
-def period_index_at(anchor: datetime, zone: str, at: datetime) -> int:
-    """The n whose period [boundary(n), boundary(n + 1)) holds the instant (billing-rules 3).
-
-    Raises ValueError for a naive instant and for one before the anchor, KeyError for an unknown zone.
-    """
-    _refuse_naive(anchor)
-    _refuse_naive(at)
-    if at < anchor:
-        raise ValueError(f"{at.isoformat()} is before the anchor {anchor.isoformat()}")
-    tz = ZoneInfo(zone)
-    first, then = anchor.astimezone(tz), at.astimezone(tz)
-    # The difference in months is at most one off: the day within the month and the clocks decide the rest.
-    n = max(0, (then.year - first.year) * 12 + then.month - first.month)
-    while boundary(anchor, zone, n) > at:
-        n -= 1
-    while boundary(anchor, zone, n + 1) <= at:
-        n += 1
-    return n
-
-
 def _refuse_naive(moment: datetime) -> None:
     if moment.utcoffset() is None:
         raise ValueError(f"{moment.isoformat()} has no time zone")

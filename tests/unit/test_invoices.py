@@ -22,7 +22,6 @@ from billing.invoices import (
     price_line,
     too_large,
     total,
-    unused_line,
 )
 from billing.money import AmountRefused, unit
 from billing.usage import late_amount
@@ -77,13 +76,6 @@ def test_compose(
     draft = compose([line(*each) for each in given_lines], available, "usd")
     assert [(each.kind, each.amount) for each in draft.lines] == stands
     assert (draft.credit_used, draft.new_credit) == (used, new)
-
-
-def test_the_worked_plan_change_is_33_87() -> None:
-    at, end = datetime(2026, 3, 11, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
-    draft = compose([unused_line("Basic", 3319, at, end), price_line("Pro", 6706, at, end)], 0, "usd")
-    assert total(draft.lines) == 3387
-    assert draft.lines[0].description == "Unused time on Basic, 11 Mar 2026 – 1 Apr 2026"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """The hosted invoice page and its PDF: a customer sees what is owed and pays it with a card."""
 
-from datetime import UTC, datetime
-
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -12,7 +10,7 @@ from sandbox.stripe.errors import ApiError
 from sandbox.stripe.invoicing import answer_authentication, invoice_intent, pay_with
 from sandbox.stripe.money import format_amount
 from sandbox.stripe.pages.html import message, not_found, page, read_fields
-from sandbox.stripe.pages.pdf import invoice_pdf
+from sandbox.stripe.pages.pdf import day, invoice_pdf
 from sandbox.stripe.payment_cards import create_payment_method
 from sandbox.stripe.store import Record
 from sandbox.stripe.types import Json
@@ -91,8 +89,8 @@ class InvoicePage:
             invoice=invoice.body,
             lines=invoice.hidden["lines"],
             seller=invoice.body["account_name"] or "Emulated merchant",
-            issued=_day(invoice.body["effective_at"]),
-            due=_day(due_date) if due_date else None,
+            issued=day(invoice.body["effective_at"]),
+            due=day(due_date) if due_date else None,
             payment=intent.body["status"] if intent else None,
             refusal=refusal.message if refusal else None,
             field=refusal.param if refusal else None,
@@ -106,7 +104,3 @@ def pay_on_page(work: Work, invoice_id: str, fields: Json) -> None:
         answer_authentication(work, invoice, passed=fields["action"] == "authenticate")
         return
     pay_with(work, invoice, create_payment_method(work, read_typed_card(fields, work.now)))
-
-
-def _day(instant: int) -> str:
-    return datetime.fromtimestamp(instant, UTC).strftime("%d %B %Y")

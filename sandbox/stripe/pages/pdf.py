@@ -41,9 +41,9 @@ def _heading(document: FPDF, body: Json) -> None:
 
 def _facts(document: FPDF, body: Json) -> None:
     _text(document, f"Invoice number {body['number']}")
-    _text(document, f"Date of issue {_day(body['effective_at'])}")
+    _text(document, f"Date of issue {day(body['effective_at'])}")
     if body["due_date"]:
-        _text(document, f"Date due {_day(body['due_date'])}")
+        _text(document, f"Date due {day(body['due_date'])}")
     _text(document, f"Bill to {body['customer_name'] or body['customer_email'] or body['customer']}")
     _text(document, f"Status {body['status']}")
     document.ln(4)
@@ -81,5 +81,6 @@ def _latin(text: str) -> str:
     return plain.encode("latin-1", errors="replace").decode("latin-1")
 
 
-def _day(instant: int) -> str:
+def day(instant: int) -> str:
+    """As an invoice shows it: `31 January 2027`."""
     return datetime.fromtimestamp(instant, UTC).strftime("%d %B %Y")
