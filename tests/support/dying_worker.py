@@ -33,6 +33,7 @@ from worker.compose import Parts
 from worker.process import main
 
 MORTAL: Final = (CLOSE_PERIOD, ISSUE_INVOICE, CHARGE_INVOICE)
+
 T = TypeVar("T")
 
 

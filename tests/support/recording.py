@@ -6,7 +6,6 @@ through the months.
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -102,8 +101,11 @@ class Life:
 
     async def ask_in_vain(self, update: Callable[..., Any], command: object) -> None:
         """A person's command that is refused."""
-        with contextlib.suppress(WorkflowUpdateFailedError):
-            raise AssertionError(f"not refused: {await self.ask(update, command)}")
+        try:
+            reply = await self.ask(update, command)
+        except WorkflowUpdateFailedError:
+            return
+        raise AssertionError(f"not refused: {reply}")
 
     async def ask_beside(self, update: Callable[..., Any], command: object) -> None:
         """A command while a step is in flight: this returns when it is accepted."""

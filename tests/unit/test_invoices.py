@@ -67,6 +67,8 @@ def line(kind: LineKind, amount: int) -> Line:
         ([(PRICE, -6706), (PRICE, 3319)], 0, [], 0, 3387),
         ([(PRICE, -4900), (PRICE, 4900)], 0, [], 0, 0),
         ([(PRICE, -4900), (PRICE, 0)], 0, [], 0, 4900),
+        # The worked plan change of billing-rules 7 comes to 33.87.
+        ([(PRICE, -3319), (PRICE, 6706)], 3387, [(PRICE, -3319), (PRICE, 6706), (CREDIT, -3387)], 3387, 0),
         ([(PRICE, -6706), (PRICE, 3319), (LATE, 100)], 0, [(LATE, 100), (CREDIT, -100)], 100, 3387),
     ],
 )
