@@ -1,46 +1,30 @@
-"""Connections to PostgreSQL cut again and again while a renewal is written."""
+"""Every connection to PostgreSQL is cut at each point of a renewal, while the API is asked."""
 
 import asyncio
 from collections.abc import Awaitable
 
-import asyncpg
 from support.dying_worker import Fates
-from support.renewals import about_to_renew, assert_renewed_once
-from support.servers import Eventually
+from support.renewals import POINTS, about_to_renew, assert_renewed_once
 from support.stage import Stage
 
 from sandbox.caller import ApiRefused
-from sandbox.postgres import dsn
-from sandbox.stack import DATABASE
-
-CUTS = 12
-FEWEST_CUTS = 3
-"""How often it is seen to come further depends on how long each cut lasts until it goes on."""
-CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1"
 
 
-async def test_connections_are_cut_each_time_that_a_renewal_comes_further(
-    stage: Stage, fates: Fates, eventually: Eventually
-) -> None:
-    renewal = await about_to_renew(stage)
-    stood_at = [len(fates.passed(renewal.workflow))]
+async def test_cut_off_at_each_of_these_points_it_renews_by_one_charge(stage: Stage, fates: Fates) -> None:
+    await stage.plan()
+    made = await asyncio.gather(*(about_to_renew(stage) for _ in POINTS))
+    for point, renewal in zip(POINTS, made, strict=True):
+        fates.doom(renewal.workflow, point, fate="cut_off")
+
+    renewing = asyncio.create_task(stage.to(max(renewal.settled for renewal in made)))
     answers: set[int] = set()
-    administrator = await asyncpg.connect(dsn(stage.sandbox.kept.ports["postgres"]))
-    renewing = asyncio.create_task(stage.sandbox.machine.advance(renewal.settled))
-
-    async def cut_often() -> bool:
-        if (stands_at := len(fates.passed(renewal.workflow))) > stood_at[-1]:
-            stood_at.append(stands_at)
-            await administrator.execute(CUT, DATABASE)
-            answers.add(await _status(stage.agency.get(renewal.client.path)))
-        return renewing.done() or len(stood_at) > CUTS
-
-    await eventually(cut_often, seconds=90)
-    await administrator.close()
+    while not renewing.done():
+        answers.add(await _status(stage.agency.get(made[0].client.path)))
     await renewing
 
-    assert len(stood_at) > FEWEST_CUTS
-    await assert_renewed_once(stage, renewal)
+    assert fates.doomed() == [], "the worker never came by"
+    for renewal in made:
+        await assert_renewed_once(stage, renewal)
     assert answers <= {200, 503}
 
 

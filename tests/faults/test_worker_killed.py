@@ -5,24 +5,9 @@ from typing import Final
 
 import pytest
 from support.dying_worker import Fates
-from support.renewals import about_to_renew, assert_renewed_once
+from support.renewals import POINTS, about_to_renew, assert_renewed_once
 from support.stage import Stage
 
-POINTS: Final = (
-    "close_period before 1 commit",
-    "close_period after 1 commit",
-    "issue_invoice before 1 commit",
-    "issue_invoice before 2 create",
-    "issue_invoice before 3 lines",
-    "issue_invoice before 4 read",
-    "issue_invoice before 5 finalize",
-    "issue_invoice before 6 commit",
-    "issue_invoice after 6 commit",
-    "charge_invoice before 1 commit",
-    "charge_invoice before 2 attempt",
-    "charge_invoice before 3 commit",
-    "charge_invoice after 3 commit",
-)
 SAME: Final = {"issue_invoice after 1 commit", "charge_invoice after 1 commit"}
 """As before the call that follows."""
 WAVES: Final = [POINTS[wave::3] for wave in range(3)]

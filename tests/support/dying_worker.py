@@ -1,10 +1,11 @@
-"""`python -m support.dying_worker`: the sandbox's worker, which kills itself (-9) exactly where a test tells it to.
+"""`python -m support.dying_worker`: the sandbox's worker, to which a fate comes exactly where a test tells it to.
 
-It can die before each commit and each call to Stripe that an activity of `MORTAL` makes, and after each commit. What is
-done between two of these is lost with the process, and nothing else is: no other point makes a difference.
+It can be killed (-9), or see every connection to PostgreSQL cut, before each commit and each call to Stripe that an
+activity of `MORTAL` makes, and after each commit. What is done between two of these is lost with the process, and
+nothing else is: no other point makes a difference.
 
-In the sandbox's folder stand `passed`, a line for every point that was passed, and `doomed`, the points at which to
-die: each once, so that the worker that is started again goes on.
+In the sandbox's folder stand `passed`, a line for every point that was passed, and `doomed`, the points at which a
+fate waits: each once, so that the worker goes on afterwards, or the one that is started again.
 """
 
 import asyncio
@@ -15,8 +16,9 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar, cast
 
+import asyncpg
 from temporalio import activity
 from temporalio.client import Interceptor as ClientInterceptor
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
@@ -29,12 +31,25 @@ from adapters.stripe.connection import Call, Connection, connect
 from adapters.stripe.payments import StripePayments
 from sandbox.processes import HOME_VARIABLE
 from sandbox.run import stamp
+from sandbox.stack import DATABASE
 from worker.compose import Parts
 from worker.process import main
 
 MORTAL: Final = (CLOSE_PERIOD, ISSUE_INVOICE, CHARGE_INVOICE)
 
+CUT: Final = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()"
+
+Fate = Literal["killed", "cut_off"]
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Doom:
+    """What comes to the worker when its work for a workflow comes by a point."""
+
+    workflow: str
+    point: str
+    fate: Fate
 
 
 @dataclass(frozen=True)
@@ -43,56 +58,71 @@ class Fates:
 
     folder: Path
 
-    def doom(self, workflow: str, *points: str) -> None:
-        """Add to what the worker dies of. While it works, nobody else writes the file."""
-        self._replace([*self.doomed(), *((workflow, point) for point in points)])
+    def doom(self, workflow: str, *points: str, fate: Fate = "killed") -> None:
+        """Add to what comes to the worker. While it works, nobody else writes the file."""
+        self._replace([*self.doomed(), *(Doom(workflow, point, fate) for point in points)])
 
-    def doomed(self) -> list[tuple[str, str]]:
-        """What it has still to die of."""
-        return _lines(self.folder / "doomed")
+    def doomed(self) -> list[Doom]:
+        """What has still to come."""
+        return [Doom(workflow, point, cast("Fate", fate)) for workflow, point, fate in _rows(self.folder / "doomed")]
 
     def passed(self, workflow: str) -> list[str]:
         """The points that the work for a workflow has passed, in their order."""
-        return [point for who, point in _lines(self.folder / "passed") if who == workflow]
+        return [point for who, point in _rows(self.folder / "passed") if who == workflow]
 
-    def meet(self, workflow: str, point: str) -> None:
-        """Pass the point, or die there."""
+    def meet(self, workflow: str, point: str) -> Fate | None:
+        """Pass the point, and take what waits there."""
         with (self.folder / "passed").open("a") as file:
             file.write(f"{workflow}\t{point}\n")
         doomed = self.doomed()
-        if (workflow, point) in doomed:
-            self._replace([other for other in doomed if other != (workflow, point)])
-            os.kill(os.getpid(), signal.SIGKILL)
+        here = next((doom for doom in doomed if (doom.workflow, doom.point) == (workflow, point)), None)
+        if here is None:
+            return None
+        self._replace([doom for doom in doomed if doom != here])
+        return here.fate
 
-    def _replace(self, doomed: Sequence[tuple[str, str]]) -> None:
+    def _replace(self, doomed: Sequence[Doom]) -> None:
         beside = self.folder / "doomed.new"
-        beside.write_text("".join(f"{workflow}\t{point}\n" for workflow, point in doomed))
+        beside.write_text("".join(f"{doom.workflow}\t{doom.point}\t{doom.fate}\n" for doom in doomed))
         beside.replace(self.folder / "doomed")
 
 
-def _lines(file: Path) -> list[tuple[str, str]]:
-    lines = file.read_text().splitlines() if file.exists() else ()
-    return [(workflow, point) for workflow, _, point in (line.partition("\t") for line in lines)]
+def _rows(file: Path) -> list[list[str]]:
+    return [line.split("\t") for line in file.read_text().splitlines()] if file.exists() else []
 
 
 class Mortality:
     """Counts what leaves the process in each execution of a mortal activity, and meets what is fated around it."""
 
-    def __init__(self, fates: Fates) -> None:
+    def __init__(self, fates: Fates, database_url: str) -> None:
         self._fates = fates
+        self._database_url = database_url
         self._count: ContextVar[int] = ContextVar("count", default=0)
 
-    def before(self, what: str) -> None:
+    async def before(self, what: str) -> None:
         """`commit`, `read`, or the word of an idempotency key that says what is written."""
         self._count.set(self._count.get() + 1)
-        self._meet("before", what)
+        await self._meet("before", what)
 
-    def after(self, what: str) -> None:
-        self._meet("after", what)
+    async def after(self, what: str) -> None:
+        await self._meet("after", what)
 
-    def _meet(self, side: str, what: str) -> None:
-        if activity.in_activity() and (info := activity.info()).activity_type in MORTAL:
-            self._fates.meet(info.workflow_id or "", f"{info.activity_type} {side} {self._count.get()} {what}")
+    async def _meet(self, side: str, what: str) -> None:
+        if not (activity.in_activity() and (info := activity.info()).activity_type in MORTAL):
+            return
+        fate = self._fates.meet(info.workflow_id or "", f"{info.activity_type} {side} {self._count.get()} {what}")
+        if fate == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if fate == "cut_off":
+            await _cut_all_off(self._database_url)
+
+
+async def _cut_all_off(database_url: str) -> None:
+    own = await asyncpg.connect(database_url)
+    try:
+        await own.execute(CUT, DATABASE)
+    finally:
+        await own.close()
 
 
 class MortalStore:
@@ -111,9 +141,9 @@ class MortalStore:
         except BaseException as error:
             await transaction.__aexit__(type(error), error, error.__traceback__)
             raise
-        self._mortality.before("commit")
+        await self._mortality.before("commit")
         await transaction.__aexit__(None, None, None)
-        self._mortality.after("commit")
+        await self._mortality.after("commit")
 
 
 class MortalConnection(Connection):
@@ -125,11 +155,11 @@ class MortalConnection(Connection):
         self._mortality = mortality
 
     async def read(self, call: Call[T], account: str | None) -> T:
-        self._mortality.before("read")
+        await self._mortality.before("read")
         return await self._real.read(call, account)
 
     async def write(self, key: str, call: Call[T], account: str | None) -> T:
-        self._mortality.before(next(word for word in reversed(key.split(":")) if word.isalpha()))
+        await self._mortality.before(next(word for word in reversed(key.split(":")) if word.isalpha()))
         return await self._real.write(key, call, account)
 
 
@@ -161,8 +191,8 @@ class _Waiting(ActivityInboundInterceptor):
 
 
 def mortal(settings: Settings, fates: Fates) -> Callable[[Parts], Parts]:
-    """The parts of a worker that can die at every point."""
-    mortality = Mortality(fates)
+    """The parts of a worker to which a fate can come at every point."""
+    mortality = Mortality(fates, settings.database_url.get_secret_value())
     connection = connect(settings.stripe_api_key.get_secret_value(), settings.stripe_api_base)
 
     def change(parts: Parts) -> Parts:

@@ -12,6 +12,22 @@ MINUTES_USED: Final = 600
 AMOUNT: Final = 4900 + 1250
 """The usual plan's price, and 100 minutes of overage at 12.5 cents."""
 AHEAD: Final = HOUR
+POINTS: Final = (
+    "close_period before 1 commit",
+    "close_period after 1 commit",
+    "issue_invoice before 1 commit",
+    "issue_invoice before 2 create",
+    "issue_invoice before 3 lines",
+    "issue_invoice before 4 read",
+    "issue_invoice before 5 finalize",
+    "issue_invoice before 6 commit",
+    "issue_invoice after 6 commit",
+    "charge_invoice before 1 commit",
+    "charge_invoice before 2 attempt",
+    "charge_invoice before 3 commit",
+    "charge_invoice after 3 commit",
+)
+"""What a renewal comes by when nothing is in its way, each where `support.dying_worker` can stop it."""
 
 
 @dataclass(frozen=True)
