@@ -18,6 +18,7 @@ from adapters.postgres.pool import Pool, open_pool
 from adapters.settings import Settings
 from adapters.stripe.connection import connect
 from adapters.stripe.payments import StripePayments
+from adapters.telemetry.facts import count_facts
 
 Activity = Callable[..., Any]
 
@@ -46,7 +47,7 @@ async def real_parts(settings: Settings) -> AsyncIterator[Parts]:
     stripe = connect(settings.stripe_api_key.get_secret_value(), settings.stripe_api_base)
     try:
         async with open_pool(settings.database_url.get_secret_value(), settings.database_pool_size) as pool:
-            yield Parts(pool, PostgresStore(pool), StripePayments(stripe), clock_of(settings))
+            yield Parts(pool, PostgresStore(pool, count_facts), StripePayments(stripe), clock_of(settings))
     finally:
         await stripe.close()
 

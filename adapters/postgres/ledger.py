@@ -1,12 +1,13 @@
 """Our books as the activities see them: each transaction one `PostgresLedger`, each method told where it is written."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from adapters.postgres import accounts, attempts, closing, drafting, inbox, invoicing, projection
 from adapters.postgres.codec import encode_card
 from adapters.postgres.pool import Connection, Pool, transaction
+from adapters.postgres.projection import Written
 from billing.facts import Fact
 from billing.ledger import AttemptRow, InvoiceRow, LateEntries, NewInvoice, News
 from billing.payments import InvoiceReading, PayAnswer
@@ -19,9 +20,13 @@ class PostgresLedger:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.written: tuple[Written, ...] = ()
+        """What is new in this transaction."""
 
     async def record(self, state: State, facts: Sequence[Fact], *, by: str = "system") -> State:
-        return await projection.record(self._connection, state, facts, by)
+        recorded, written = await projection.record(self._connection, state, facts, by)
+        self.written += written
+        return recorded
 
     async def freeze_usage(self, subscription: str, number: int, start: datetime, end: datetime, at: datetime) -> int:
         return await closing.freeze_usage(self._connection, subscription, number, start, end, at)
@@ -79,12 +84,15 @@ class PostgresLedger:
 
 
 class PostgresStore:
-    """Opens the books, one transaction at a time."""
+    """Opens the books, one transaction at a time. `committed` hears of each what is new, once it is committed."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, committed: Callable[[Sequence[Written]], None] = lambda written: None) -> None:
         self._pool = pool
+        self._committed = committed
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresLedger]:
         async with transaction(self._pool) as connection:
-            yield PostgresLedger(connection)
+            books = PostgresLedger(connection)
+            yield books
+        self._committed(books.written)

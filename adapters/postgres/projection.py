@@ -7,6 +7,7 @@ than they were learned they can come to something else: then the workflow gives 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from adapters.postgres import trail
@@ -16,11 +17,22 @@ from adapters.postgres.placing import align
 from adapters.postgres.pool import Connection
 from billing.agenda import next_step
 from billing.facts import Fact, NewsRead
-from billing.notices import notices
+from billing.notices import NoticeKind, notices
 from billing.service import closing
 from billing.state import State
 from billing.steps import Finish, Wait
 from billing.subscription import apply
+
+
+@dataclass(frozen=True)
+class Written:
+    """A fact that the books learned for the first time, once the transaction is committed.
+
+    `recovered`: it paid all of a debt of which an attempt had failed.
+    """
+
+    fact: Fact
+    recovered: bool
 
 
 async def open_subscription(connection: Connection, state: State, request: Json, at: datetime) -> None:
@@ -70,21 +82,29 @@ async def earlier_states(connection: Connection, client: str, account: str) -> l
     return [state for row in rows if (state := decode_state(row["state"])).account == account]
 
 
-async def record(connection: Connection, state: State, facts: Sequence[Fact], by: str) -> State:
-    """Apply the facts and write what follows: projection, messages, audit trail. Returns the state after them."""
+async def record(
+    connection: Connection, state: State, facts: Sequence[Fact], by: str
+) -> tuple[State, tuple[Written, ...]]:
+    """Apply the facts and write what follows: projection, messages, audit trail.
+
+    Returns the state after them, and which of them were new.
+    """
     await lock_client(connection, state.client)
     stored = await load(connection, state.id)
     current = newer(stored, state, facts)
+    written: list[Written] = []
     for fact in facts:
         after = apply(current, fact)
-        await trail.tell(connection, after, notices(current, fact, after))
-        await trail.write_fact(connection, after, fact, by)
+        told = notices(current, fact, after)
+        await trail.tell(connection, after, told)
+        if await trail.write_fact(connection, after, fact, by):
+            written.append(Written(fact, any(notice.kind is NoticeKind.RECOVERED for notice in told)))
         if isinstance(fact, NewsRead):
             await _mark_read(connection, state.id, fact)
         current = after
     if current != stored:
         await _replace(connection, stored, current)
-    return current
+    return current, tuple(written)
 
 
 def newer(stored: State, state: State, facts: Sequence[Fact]) -> State:

@@ -73,9 +73,9 @@ async def write(
     subscription: str | None = None,
     detail: Json = None,
     dedupe_key: str | None = None,
-) -> None:
-    """Append to the audit trail: who did what, when and why. With a `dedupe_key` once only."""
-    await connection.execute(
+) -> bool:
+    """Append to the audit trail: who did what, when and why. With a `dedupe_key` once only; False for a repeat."""
+    appended: str = await connection.execute(
         """
         INSERT INTO audit (agency_id, client_id, subscription_id, at, who, what, why, detail, dedupe_key)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (dedupe_key) DO NOTHING
@@ -90,16 +90,18 @@ async def write(
         detail if detail is not None else {},
         dedupe_key,
     )
+    return appended == "INSERT 0 1"
 
 
-async def write_fact(connection: Connection, state: State, fact: Fact, by: str) -> None:
-    """Append a fact. A repeat adds nothing: at the same instant or, of what happens but once, at any."""
+async def write_fact(connection: Connection, state: State, fact: Fact, by: str) -> bool:
+    """Append a fact; whether it is new. A repeat adds nothing: at the same instant or, of what happens but once, at
+    any."""
     if isinstance(fact, _NOISE):
-        return
+        return False
     detail = encode_fact(fact)
     identity = {name: value for name, value in detail.items() if name != "at" or not isinstance(fact, _ONCE)}
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    await write(
+    return await write(
         connection,
         state.agency,
         at=fact.at,
