@@ -1,9 +1,18 @@
-"""How a program of ours ends."""
+"""What a program of ours is, and how it ends."""
 
 import logging
 import os
 import sys
+from importlib import metadata
 from typing import NoReturn
+
+
+def version() -> str:
+    """The installed package's; a checkout is run in place, with nothing installed."""
+    try:
+        return metadata.version("retainer")
+    except metadata.PackageNotFoundError:
+        return "0+checkout"
 
 
 def end(status: int) -> NoReturn:

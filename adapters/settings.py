@@ -68,11 +68,17 @@ def _split(value: object) -> object:
 
 
 def _check_url(value: str, info: ValidationInfo) -> str:
+    address = _check_collector(value)
+    if urlsplit(address).scheme == "http" and not _in_sandbox(info):
+        raise ValueError("must be https outside the sandbox")
+    return address
+
+
+def _check_collector(value: str) -> str:
+    """A web address, also without TLS: a collector stands beside the process."""
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("is not a web address")
-    if parts.scheme == "http" and not _in_sandbox(info):
-        raise ValueError("must be https outside the sandbox")
     return value.rstrip("/")
 
 
@@ -125,6 +131,15 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8000, ge=0, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+    """Where the worker shows its figures, one port for each process; 0: nowhere. The API shows its own at /metrics."""
+    otel_exporter_otlp_endpoint: Annotated[str, AfterValidator(_check_collector)] | None = None
+    """Who collects traces (OTLP over HTTP); none: nothing is traced. OpenTelemetry's other variables are read by its
+    own library."""
+    otel_service_name: str | None = None
+    """Left out: retainer-api and retainer-worker."""
 
     worker_build_id: str | None = None
     worker_sticky_timeout_seconds: float = Field(default=10.0, gt=0)

@@ -13,6 +13,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError, RPCStatusCode
 
+from adapters.telemetry.temporal import ObserveCalls
+
 _LOCAL: Final = "localhost:7233"
 _CONNECT_SECONDS: Final = 10.0
 # A server that is not there, is starting, or is overloaded: all of them pass.
@@ -45,7 +47,7 @@ async def connect(
     config = ClientConfig.load_client_connect_config()
     config["target_host"] = address or config.get("target_host", _LOCAL)
     connecting = Client.connect(
-        **config, data_converter=pydantic_data_converter, lazy=lazy, interceptors=list(interceptors)
+        **config, data_converter=pydantic_data_converter, lazy=lazy, interceptors=[ObserveCalls(), *interceptors]
     )
     return await within(_CONNECT_SECONDS, connecting)
 

@@ -1,30 +1,23 @@
 """The HTTP application: routes by audience, one form for every refusal, one document."""
 
 import contextlib
-import re
 from collections.abc import AsyncIterator, Sequence
 from http import HTTPStatus
-from importlib.metadata import PackageNotFoundError, version
-from typing import Final
-from uuid import uuid4
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from temporalio.client import Interceptor
 
+from adapters.process import version
 from adapters.settings import Settings, load_settings
 from api import agency, health, openapi, platform, portal, problems, unavailable, usage, webhooks
+from api.observing import ObserveRequests
 from api.services import open_services
-
-REQUEST_ID: Final = "X-Request-Id"
-_GIVEN_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 def create_app(settings: Settings | None = None, interceptors: Sequence[Interceptor] = ()) -> FastAPI:
@@ -41,7 +34,7 @@ def create_app(settings: Settings | None = None, interceptors: Sequence[Intercep
 
     app = FastAPI(
         title="Retainer",
-        version=_version(),
+        version=version(),
         lifespan=lifespan,
         redirect_slashes=False,
         docs_url=None,
@@ -50,20 +43,12 @@ def create_app(settings: Settings | None = None, interceptors: Sequence[Intercep
     for router in (platform.router, *agency.ROUTERS, *portal.ROUTERS, usage.router, webhooks.router, health.router):
         app.include_router(router)
     app.include_router(unavailable.router())
-    app.add_middleware(RequestIds)
-    for refused in (problems.Problem, HTTPException, RequestValidationError, Exception):
+    app.add_middleware(ObserveRequests)
+    for refused in (problems.Problem, HTTPException, RequestValidationError):
         app.add_exception_handler(refused, problems.on_error)
     app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _other_method)
     app.openapi = lambda: _once(app)  # type: ignore[method-assign]  # FastAPI's own way to extend the document
     return app
-
-
-def _version() -> str:
-    """The installed package's; a checkout is run in place, with nothing installed."""
-    try:
-        return version("retainer")
-    except PackageNotFoundError:
-        return "0+checkout"
 
 
 def _other_method(request: Request, error: Exception) -> Response:
@@ -78,24 +63,3 @@ def _once(app: FastAPI) -> openapi.Json:
     if app.openapi_schema is None:
         app.openapi_schema = openapi.document(app)
     return app.openapi_schema
-
-
-class RequestIds:
-    """Gives every answer its X-Request-Id: the caller's own, where it has a usable form."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        given = Headers(scope=scope).get(REQUEST_ID, "")
-        request_id = given if _GIVEN_ID.fullmatch(given) else uuid4().hex
-
-        async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[REQUEST_ID] = request_id
-            await send(message)
-
-        await self._app(scope, receive, send_with_id)

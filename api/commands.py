@@ -17,6 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from adapters.postgres.pool import Pool
 from adapters.postgres.subscriptions import Subscription, subscription
+from adapters.telemetry.context import bind
 from adapters.temporal import TemporalAway, within
 from api.conflicts import conflict
 from api.fields import Answer
@@ -68,6 +69,7 @@ async def command(services: Services, target: Subscription, order: Command, upda
 
     Raises Conflict with the rules' code when it is refused, TemporarilyUnavailable when it could not be accepted.
     """
+    bind(subscription=target.id)
     if target.finished:
         return _when_over(target.state, order, update_id)
     try:

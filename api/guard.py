@@ -14,6 +14,7 @@ from fastapi.security import HTTPBearer
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapters.telemetry.context import bind
 from api import idempotency, problems
 from api.problems import BodyTooLarge, Forbidden, InvalidFields, NotAvailable, NotFound, UnsupportedMediaType
 from api.services import Services, of_request
@@ -56,9 +57,11 @@ def guarded(
                 try:
                     services = of_request(request)
                     caller = await services.tokens.caller(request.headers.get("authorization"))
+                    bind(role=caller.role, agency=caller.agency, client=caller.client)
                     await _authorize(services, caller, role, gate)
                     request.state.caller = caller
                     _check_ids(request)
+                    bind(client=request.path_params.get("client_id"))
                     if plain:
                         return _private(await handle(request))
                     if media_type_of(request) in later_media_types:

@@ -1,11 +1,12 @@
-"""Is the process alive, and can it do its work?"""
+"""Is the process alive, can it do its work, and how does it do?"""
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Literal
+from typing import Final, Literal
 
 from fastapi import APIRouter
-from starlette.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from temporalio.client import Client
 
 from adapters.postgres.pool import Pool
@@ -27,6 +28,32 @@ class Readiness(Answer, json_schema_extra=example(status="ready", missing=[])):
 
     status: Literal["ready", "not_ready"]
     missing: list[Literal["postgres", "temporal"]]
+
+
+_FIGURES: Final = """\
+# HELP retainer_payment_attempts_total Payment attempts whose outcome is known.
+# TYPE retainer_payment_attempts_total counter
+retainer_payment_attempts_total{result="paid"} 1812.0
+"""
+
+
+class Figures(Response):
+    """In the text format of Prometheus, or in OpenMetrics' where that is asked for."""
+
+    media_type = "text/plain"
+
+
+@router.get(
+    "/metrics",
+    summary="The process's figures",
+    response_class=Figures,
+    response_model=None,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}, "example": _FIGURES}}}},
+)
+async def metrics(request: Request, services: Used) -> Response:
+    """For Prometheus: of this process, and how far behind the whole system is. They name no tenant."""
+    text, content_type = await services.scrape.answer(request.headers.get("accept", ""))
+    return Response(text, headers={"Content-Type": content_type})
 
 
 @router.get("/livez", summary="The process is alive")

@@ -8,6 +8,8 @@ from temporalio.client import Interceptor
 
 from adapters.logging import configure_logging
 from adapters.settings import load_settings
+from adapters.telemetry import tracing
+from adapters.telemetry.start import begin_telemetry
 from api.app import create_app
 
 GRACE_SECONDS: Final = 30
@@ -18,12 +20,16 @@ def serve(interceptors: Sequence[Interceptor] = (), *, grace_seconds: int = GRAC
     """Serve until SIGTERM or SIGINT; what is being answered has `grace_seconds`. Raises SettingsRefused."""
     settings = load_settings()
     configure_logging(settings.log_level)
-    uvicorn.run(
-        create_app(settings, interceptors),
-        host=settings.api_host,
-        port=settings.api_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=grace_seconds,
-    )
+    begin_telemetry(settings, "retainer-api")
+    try:
+        uvicorn.run(
+            create_app(settings, interceptors),
+            host=settings.api_host,
+            port=settings.api_port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=grace_seconds,
+        )
+    finally:
+        tracing.switch_off()

@@ -16,6 +16,7 @@ from adapters.settings import Settings
 from adapters.stripe.connection import connect
 from adapters.stripe.directory import StripeDirectory
 from adapters.stripe.payments import StripePayments
+from adapters.telemetry.scrape import Scrape
 from api.tokens import Tokens
 
 _STRIPE_SECONDS: Final = 15.0
@@ -34,6 +35,7 @@ class Services:
     directory: StripeDirectory
     payments: StripePayments
     temporal: Client
+    scrape: Scrape
 
 
 @contextlib.asynccontextmanager
@@ -46,14 +48,16 @@ async def open_services(settings: Settings, interceptors: Sequence[Interceptor] 
         key = settings.stripe_api_key.get_secret_value()
         connection = connect(key, settings.stripe_api_base, timeout=_STRIPE_SECONDS)
         stack.push_async_callback(connection.close)
+        clock = clock_of(settings)
         yield Services(
             settings=settings,
             tokens=Tokens(settings),
-            clock=clock_of(settings),
+            clock=clock,
             database=database,
             directory=StripeDirectory(connection),
             payments=StripePayments(connection),
             temporal=await temporal.connect(lazy=True, interceptors=interceptors),
+            scrape=Scrape(database, clock),
         )
 
 

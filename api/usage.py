@@ -1,5 +1,6 @@
 """Calls and corrections coming in, and what the call engine asks before a call (billing-rules 4)."""
 
+from collections import Counter
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter
@@ -8,6 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from adapters.postgres import clients, figures
 from adapters.postgres.late import Correction, record_correction
 from adapters.postgres.usage import Call, Verdict, record_calls
+from adapters.telemetry import metrics
 from api import fields
 from api.conflicts import conflict
 from api.fields import Answer, Instant, LongText, Whole
@@ -143,6 +145,8 @@ async def take_calls(body: CallsIn, services: Used, caller: Calling) -> CallsOut
     results = [verdict.result for verdict in receipt.verdicts]
     indexed = zip((index for index, _ in calls), receipt.verdicts, strict=True)
     rejected += [_rejected(index, verdict) for index, verdict in indexed if verdict.result == "rejected"]
+    for verdict, count in (*Counter(results).items(), ("unreadable", len(body.calls) - len(calls))):
+        metrics.USAGE_CALLS.labels(verdict).inc(count)
     return CallsOut(
         accepted=results.count("accepted"),
         duplicates=results.count("duplicate"),

@@ -8,7 +8,17 @@ from fastapi import APIRouter, Request
 from pydantic import SecretStr
 
 from adapters.postgres import inbox
-from adapters.stripe.webhooks import BadSignature, MalformedBody, StaleTimestamp, WebhookEvent, WebhookRefused, verify
+from adapters.stripe.webhooks import (
+    EVENTS,
+    BadSignature,
+    MalformedBody,
+    StaleTimestamp,
+    WebhookEvent,
+    WebhookRefused,
+    verify,
+)
+from adapters.telemetry import metrics
+from adapters.telemetry.context import bind
 from api.fields import Answer
 from api.guard import limited_body
 from api.openapi import example, refusals
@@ -72,15 +82,20 @@ async def _receive(request: Request, services: Services, secrets: tuple[SecretSt
         # A signature knows no other clock than the wall's.
         event = verify(body, request.headers.get("Stripe-Signature"), keys, datetime.now(UTC))
     except WebhookRefused as refused:
-        raise Unreadable(f"The event is refused: {refused}.", code=_CODES[type(refused)]) from refused
-    if event.livemode == services.settings.livemode:
-        await _store(services, event)
+        code = _CODES[type(refused)]
+        metrics.WEBHOOKS.labels("unknown", code).inc()
+        raise Unreadable(f"The event is refused: {refused}.", code=code) from refused
+    bind(event=event.id, account=event.account)
+    ours = event.livemode == services.settings.livemode
+    stored = await _store(services, event) if ours else False
+    result = "stored" if stored else "duplicate" if ours else "other_mode"
+    metrics.WEBHOOKS.labels(event.type if event.type in EVENTS else "other", result).inc()
     return Received(received=True)
 
 
-async def _store(services: Services, event: WebhookEvent) -> None:
-    """Committed before the answer: from here on nothing of it is lost. A repeat is stored already."""
-    await inbox.receive(
+async def _store(services: Services, event: WebhookEvent) -> bool:
+    """Committed before the answer: from here on nothing of it is lost. A repeat is stored already: False."""
+    return await inbox.receive(
         services.database,
         account=event.account,
         event_id=event.id,

@@ -22,6 +22,8 @@ from adapters.postgres import accounts, deliveries, inbox, invoicing, projection
 from adapters.postgres.inbox import HELD_FOR, Event, Reader
 from adapters.postgres.pool import CONNECTION_LOST, Connection, Pool, snapshot, transaction
 from adapters.stripe.readings import INVOICE_ID, disconnected
+from adapters.telemetry import metrics
+from adapters.telemetry.context import bind
 from adapters.temporal import TemporalAway, within
 from billing.facts import NewsRead
 from billing.invoices import InvoiceStatus, may_become
@@ -72,10 +74,12 @@ class Events:
         try:
             await work
         except (TemporalAway, *CONNECTION_LOST):
+            metrics.DELIVERIES.labels("inbox", "away").inc(len(events))
             # Given back at once: the loop keeps the pace, on the system's clock.
             await self._defer(events, timedelta())
             raise
         except Exception:
+            metrics.DELIVERIES.labels("inbox", "failed").inc(len(events))
             log.exception("events could not be delivered", extra={"inbox": [event.id for event in events]})
             await self._defer(events, patience(max(event.attempts for event in events)))
 
@@ -110,6 +114,7 @@ class Events:
 
     async def _done(self, event: Event) -> Sequence[Reader]:
         await inbox.done(self._pool, event.id, self._clock.now())
+        metrics.DELIVERIES.labels("inbox", "done").inc()
         return ()
 
     async def _held(self, event: Event) -> Sequence[Reader]:
@@ -142,6 +147,7 @@ class Events:
     # How it is brought
 
     async def _wake(self, reader: Reader, events: Sequence[Event]) -> None:
+        bind(subscription=reader.subscription)
         if not reader.finished and await self._signal(reader.subscription):
             await self._brought(reader.subscription, events)
         elif await deliveries.start_pending(self._pool, reader.subscription):
@@ -173,6 +179,7 @@ class Events:
     async def _brought(self, subscription: str, events: Sequence[Event]) -> None:
         for event in events:
             await inbox.signalled(self._pool, event.id, subscription, self._clock.now())
+            metrics.DELIVERIES.labels("inbox", "carried").inc()
 
 
 async def _is_known(books: Connection, event: Event, invoice: InvoiceRow) -> bool:

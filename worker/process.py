@@ -1,20 +1,25 @@
 """The worker process: waits for what it needs, works until it is told to stop, and lets go of nothing half done."""
 
 import asyncio
+import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, NoReturn, TypeVar
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, Interceptor
 from temporalio.service import RPCError
 
+from adapters.clock import clock_of
 from adapters.logging import configure_logging
 from adapters.postgres.pool import CONNECTION_LOST, Pool
 from adapters.process import end
 from adapters.settings import Settings, SettingsRefused, load_settings
+from adapters.telemetry import tracing
+from adapters.telemetry.scrape import Scrape, served
+from adapters.telemetry.start import begin_telemetry
 from adapters.temporal import TemporalAway, connect, within
 from worker.compose import Parts, activities_of, real_parts
 from worker.delivery import Delivery, wait_for
@@ -48,6 +53,7 @@ def main(
 def _status(client_interceptors: Sequence[Interceptor], change: Callable[[Parts], Parts]) -> int:
     try:
         settings = load_settings()
+        begin_telemetry(settings, "retainer-worker")
     except SettingsRefused as refused:
         print(refused, file=sys.stderr)
         return 2
@@ -57,6 +63,8 @@ def _status(client_interceptors: Sequence[Interceptor], change: Callable[[Parts]
     except Exception:
         log.exception("the worker cannot go on")
         return 1
+    finally:
+        tracing.switch_off()
     return 0
 
 
@@ -65,13 +73,23 @@ async def run(settings: Settings, client_interceptors: Sequence[Interceptor], ch
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with real_parts(settings) as parts:
+    async with real_parts(settings) as parts, _figures(settings, parts):
         if not await _until(stop, lambda: _database_ready(parts.pool)):
             return
         client = await _until(stop, lambda: _connected(client_interceptors))
         if client:
             await work(settings, change(parts), client, stop)
     log.info("stopped")
+
+
+@contextlib.asynccontextmanager
+async def _figures(settings: Settings, parts: Parts) -> AsyncIterator[None]:
+    """Shown from the first moment, so that a worker which waits for something can be seen to."""
+    if not settings.metrics_port:
+        yield
+        return
+    async with served(Scrape(parts.pool, clock_of(settings)), settings.metrics_host, settings.metrics_port):
+        yield
 
 
 async def work(settings: Settings, parts: Parts, client: Client, stop: asyncio.Event) -> None:

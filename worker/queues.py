@@ -16,6 +16,7 @@ from activities.messages import BILLING_QUEUE, STRIPE_QUEUE
 from adapters.settings import Settings
 from worker.compose import Activities
 from worker.heartbeat import THROTTLE, HeartbeatInterceptor
+from worker.observing import ObserveWork
 from workflows.subscription import SubscriptionWorkflow
 
 PASSED_THROUGH: Final = ("billing", "activities.messages", "workflows.messages", "pydantic")
@@ -42,7 +43,7 @@ def workers(client: Client, settings: Settings, activities: Activities) -> tuple
         workflows=[SubscriptionWorkflow],
         activities=activities.billing,
         workflow_runner=workflow_runner(),
-        interceptors=[HeartbeatInterceptor()],
+        interceptors=[ObserveWork(), HeartbeatInterceptor()],
         deployment_config=_deployment(settings),
         max_concurrent_workflow_tasks=settings.worker_workflow_tasks,
         max_concurrent_activities=settings.worker_billing_activities,
@@ -56,7 +57,7 @@ def workers(client: Client, settings: Settings, activities: Activities) -> tuple
         client,
         task_queue=STRIPE_QUEUE,
         activities=activities.stripe,
-        interceptors=[HeartbeatInterceptor()],
+        interceptors=[ObserveWork(), HeartbeatInterceptor()],
         deployment_config=_deployment(settings),
         max_concurrent_activities=settings.worker_stripe_activities,
         max_heartbeat_throttle_interval=THROTTLE,

@@ -14,6 +14,8 @@ from activities.ports import Clock
 from adapters.postgres import outbox, projection
 from adapters.postgres.outbox import START, Letter
 from adapters.postgres.pool import CONNECTION_LOST, Pool
+from adapters.telemetry import metrics
+from adapters.telemetry.context import bind
 from adapters.temporal import TemporalAway, within
 from worker.delivery import patience
 from workflows.messages import SUBSCRIPTION, Start, subscription_workflow_id
@@ -49,18 +51,22 @@ class Starts:
             await self._start(letter)
         except (TemporalAway, *CONNECTION_LOST) as away:
             # Given back at once: the loop keeps the pace, on the system's clock.
+            metrics.DELIVERIES.labels("outbox", "away").inc()
             await outbox.defer(self._pool, letter.id, self._clock.now(), str(away))
             raise
         except Exception as error:
+            metrics.DELIVERIES.labels("outbox", "failed").inc()
             log.exception("a workflow could not be started", extra={"outbox": letter.id})
             await outbox.defer(self._pool, letter.id, self._clock.now() + patience(letter.attempts), str(error))
         else:
             await outbox.done(self._pool, letter.id, self._clock.now())
+            metrics.DELIVERIES.labels("outbox", "carried").inc()
 
     async def _start(self, letter: Letter) -> None:
         if letter.kind != START:
             raise ValueError(f"an outbox row of the unknown kind {letter.kind!r}")
         start = _START.validate_python(letter.payload)
+        bind(agency=start.agency, client=start.client, subscription=start.subscription)
         async with self._pool.acquire() as connection:
             state = await projection.load(connection, start.subscription)
         starting = self._client.start_workflow(

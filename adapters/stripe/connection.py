@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 import stripe
 
 from adapters.stripe import keys
+from adapters.stripe.calls import seen
 from adapters.stripe.troubles import trouble
 from billing.payments import OutcomeUnknown
 
@@ -73,14 +74,20 @@ def connect(api_key: str, api_base: str | None = None, *, timeout: float = TIMEO
 
 
 class _KeyedTransport(stripe.HTTPXClient):
-    """Sends no write without a key of ours: ours hold a colon, the random ones that the SDK makes up do not."""
+    """Sends no write without a key of ours: ours hold a colon, the random ones that the SDK makes up do not.
+
+    Every request passes here, and is seen (adapters/stripe/calls.py).
+    """
 
     async def request_async(
         self, method: str, url: str, headers: Mapping[str, str], post_data: object = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
         if method != "get" and ":" not in headers.get("Idempotency-Key", ""):
             raise WriteWithoutKey(f"{method} {url}")
-        return await super().request_async(method, url, headers, post_data)
+        with seen(method, url, headers) as call:
+            body, status, answered = await super().request_async(method, url, headers, post_data)
+            call.answered(status, answered)
+        return body, status, answered
 
 
 async def _answered(call: Call[T], options: stripe.RequestOptions, account: str | None) -> T:

@@ -21,7 +21,15 @@ STRONG = {
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*STRONG, "RETAINER_ENVIRONMENT", "SANDBOX_CLOCK_FILE", "JWT_PUBLIC_KEY", "JWT_JWKS_URL"):
+    for name in (
+        *STRONG,
+        "RETAINER_ENVIRONMENT",
+        "SANDBOX_CLOCK_FILE",
+        "JWT_PUBLIC_KEY",
+        "JWT_JWKS_URL",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "METRICS_PORT",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -137,3 +145,13 @@ def test_the_sandbox_refuses_a_key_that_moves_real_money(monkeypatch: pytest.Mon
 def test_a_lost_clock_file_is_not_taken_for_no_offset(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         FileClock(tmp_path / "clock").now()
+
+
+def test_a_collector_of_traces_may_stand_beside_us_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, STRONG | {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318/", "METRICS_PORT": "9464"})
+    settings = load_settings()
+    assert settings.otel_exporter_otlp_endpoint == "http://collector:4318"
+    assert (settings.metrics_host, settings.metrics_port) == ("127.0.0.1", 9464)
+    said = refusal(monkeypatch, {"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318", "METRICS_PORT": "-1"})
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT is not a web address" in said
+    assert "METRICS_PORT" in said
