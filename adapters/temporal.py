@@ -8,6 +8,9 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Final, TypeVar
 
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, DescribeTaskQueueResponse
 from temporalio.client import Client, Interceptor, RPCTimeoutOrCancelledError
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
@@ -50,6 +53,17 @@ async def connect(
         **config, data_converter=pydantic_data_converter, lazy=lazy, interceptors=[ObserveCalls(), *interceptors]
     )
     return await within(_CONNECT_SECONDS, connecting)
+
+
+async def describe_queue(
+    client: Client, queue: str, kind: TaskQueueType.ValueType, *, config: bool = False
+) -> DescribeTaskQueueResponse:
+    """Who polls the task queue, and with `config` the limits that are set on it."""
+    return await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace, task_queue=TaskQueue(name=queue), task_queue_type=kind, report_config=config
+        )
+    )
 
 
 async def within(seconds: float, call: Awaitable[T]) -> T:

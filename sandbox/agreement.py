@@ -1,61 +1,62 @@
 """What the books say against what Stripe and the workflows say: the invariants that one side alone cannot see."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import asyncpg
 from temporalio.client import Client
 
-from adapters.postgres.codec import decode_state
+from adapters.postgres import running
 from adapters.postgres.compared import Compared
-from billing.state import State
+from adapters.postgres.inbox_checks import taken_in
+from adapters.postgres.pool import snapshot
+from adapters.postgres.running import Running
 from sandbox.emulator import Emulator
-from workflows.messages import StatusView, subscription_workflow_id
+from worker.agreement import NoAnswer, NotRunning, differences, status_of
+from workflows.messages import StatusView
 
 Json = dict[str, Any]
-QUERY_TIMEOUT = timedelta(seconds=5)
+EVERYBODY = 10_000
+"""More subscriptions than a sandbox ever runs."""
+
+ANSWER_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Sides:
-    """The three sides at rest. Invoices by Stripe's id; workflows by subscription."""
+    """The three sides at rest. Invoices by Stripe's id; `running` are the books' word and the workflow's."""
 
     invoices: dict[str, asyncpg.Record]
     attempts: list[asyncpg.Record]
-    states: dict[str, State]
     at_stripe: dict[str, Json]
     charges: list[Json]
-    workflows: dict[str, State]
+    running: list[tuple[Running, StatusView | NotRunning | NoAnswer]]
+    events: Compared
 
 
 async def compare(pool: asyncpg.Pool, emulator: Emulator, temporal: Client) -> list[Compared]:
     """Every comparison across the sides. All must be at rest."""
     sides = await _read(pool, emulator, temporal)
-    return [*_charged_once(sides), *_amounts(sides), *_statuses(sides), *_workflows(sides), await _events(pool)]
+    return [*_charged_once(sides), *_amounts(sides), *_statuses(sides), *_workflows(sides), sides.events]
 
 
 async def _read(pool: asyncpg.Pool, emulator: Emulator, temporal: Client) -> Sides:
     accounts = (await emulator.ask("books"))["accounts"]
-    invoices = await pool.fetch("SELECT * FROM invoices WHERE provider_id IS NOT NULL")
-    rows = await pool.fetch("SELECT id, state, finished FROM subscriptions")
-    running = [row["id"] for row in rows if not row["finished"]]
+    async with snapshot(pool) as books:
+        invoices = await books.fetch("SELECT * FROM invoices WHERE provider_id IS NOT NULL")
+        attempts = await books.fetch("SELECT * FROM payment_attempts")
+        known = await running.page(books, "", EVERYBODY)
+        events = await taken_in(books)
     return Sides(
         invoices={row["provider_id"]: row for row in invoices},
-        attempts=await pool.fetch("SELECT * FROM payment_attempts"),
-        states={row["id"]: decode_state(row["state"]) for row in rows},
+        attempts=attempts,
         at_stripe={invoice["id"]: invoice for account in accounts for invoice in account["invoices"]},
         charges=[charge for account in accounts for charge in account["charges"]],
-        workflows={id: await _state_of(temporal, id) for id in running},
+        running=[(one, await status_of(temporal, one.state.id, ANSWER_SECONDS)) for one in known],
+        events=events,
     )
-
-
-async def _state_of(temporal: Client, subscription: str) -> State:
-    handle: Any = temporal.get_workflow_handle(subscription_workflow_id(subscription))
-    view: StatusView = await handle.query("status", result_type=StatusView, rpc_timeout=QUERY_TIMEOUT)
-    return view.state
 
 
 def _charged_once(sides: Sides) -> Iterator[Compared]:
@@ -105,33 +106,17 @@ def _statuses(sides: Sides) -> Iterator[Compared]:
 
 
 def _workflows(sides: Sides) -> Iterator[Compared]:
-    wrong = [
-        f"{id}: {what}"
-        for id, state in sides.workflows.items()
-        for what in _differences(state, sides.states[id], sides)
-    ]
-    yield Compared("I9", f"{len(sides.workflows)} running workflows agree with the books", tuple(wrong))
+    wrong = [f"{books.state.id}: {what}" for books, said in sides.running for what in _differences(books, said)]
+    yield Compared("I9", f"{len(sides.running)} running workflows agree with the books", tuple(wrong))
 
 
-def _differences(workflow: State, books: State, sides: Sides) -> Iterable[str]:
-    if workflow.status is not books.status:
-        yield f"{workflow.status} in the workflow, {books.status} in the books"
-    if workflow.period != books.period:
-        yield f"period {workflow.period} in the workflow, {books.period} in the books"
-    owed = {invoice.id for invoice in workflow.debt}
-    open_ones = {
-        invoice["id"]
-        for invoice in sides.invoices.values()
-        if invoice["subscription_id"] == workflow.id and invoice["status"] == "open"
-    }
-    if owed != open_ones:
-        yield f"owes {sorted(owed)} in the workflow, {sorted(open_ones)} are open in the books"
-    if workflow.attempt:
-        yield f"an attempt on {workflow.attempt.invoice} is in flight"
-
-
-async def _events(pool: asyncpg.Pool) -> Compared:
-    events = await pool.fetchval("SELECT count(*) FROM inbox")
-    waiting = await pool.fetch("SELECT event_id, type FROM inbox WHERE delivered_at IS NULL")
-    wrong = tuple(f"{row['type']} {row['event_id']} has not taken effect" for row in waiting)
-    return Compared("I10", f"{events} events accepted, each taken in once", wrong)
+def _differences(books: Running, said: StatusView | NotRunning | NoAnswer) -> Iterator[str]:
+    match said:
+        case NotRunning(why=why):
+            yield f"its workflow {why}"
+        case NoAnswer(why=why):
+            yield f"its workflow does not answer: {why}"
+        case StatusView(state=state):
+            yield from differences(state, books)
+            if state.attempt:
+                yield f"an attempt on {state.attempt.invoice} is in flight"

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 
 import asyncpg
 from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
 from activities.messages import BILLING_QUEUE, STRIPE_QUEUE
 from adapters.postgres.migrate import migrate
 from adapters.postgres.pool import open_pool
 from adapters.settings import Settings
-from adapters.temporal import connect
+from adapters.temporal import connect, describe_queue
 from sandbox import temporal
 from sandbox.caller import READY_SECONDS, http_client
 from sandbox.child import Program, Ready
@@ -180,13 +178,7 @@ async def _is_up(api: str) -> bool:
 async def _polled(client: Client) -> bool:
     """Whether somebody works on both task queues."""
     for queue in (BILLING_QUEUE, STRIPE_QUEUE):
-        described = await client.workflow_service.describe_task_queue(
-            DescribeTaskQueueRequest(
-                namespace=client.namespace,
-                task_queue=TaskQueue(name=queue),
-                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
-            )
-        )
+        described = await describe_queue(client, queue, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
         if not described.pollers:
             return False
     return True

@@ -11,10 +11,9 @@ from temporalio.client import Client
 
 from sandbox.child import NotStarted, Program, running
 from sandbox.ports import free_port
-from workflows.messages import AGENCY_ATTRIBUTE, PERIOD_END_ATTRIBUTE, STATUS_ATTRIBUTE
+from workflows.messages import SEARCH_ATTRIBUTES
 
 NAMESPACE = "default"
-SEARCH_ATTRIBUTES = {AGENCY_ATTRIBUTE: "Keyword", STATUS_ATTRIBUTE: "Keyword", PERIOD_END_ATTRIBUTE: "Datetime"}
 DYNAMIC_CONFIG: Mapping[str, str] = {
     "frontend.WorkflowTimeSkippingEnabled": "true",
     "history.timerProcessorMaxTimeShift": '"1ms"',  # a skipped timer costs 60 ms instead of a second

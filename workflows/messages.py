@@ -14,6 +14,8 @@ FACTS_ARRIVED = "facts_arrived"
 AGENCY_ATTRIBUTE = "RetainerAgency"
 STATUS_ATTRIBUTE = "RetainerStatus"
 PERIOD_END_ATTRIBUTE = "RetainerPeriodEnd"
+SEARCH_ATTRIBUTES = {AGENCY_ATTRIBUTE: "Keyword", STATUS_ATTRIBUTE: "Keyword", PERIOD_END_ATTRIBUTE: "Datetime"}
+"""What has to be registered in the namespace, by Temporal's words for the types."""
 
 
 def subscription_workflow_id(subscription: str) -> str:

@@ -21,7 +21,12 @@ from billing.state import State, Status
 async def examine(pool: Pool) -> list[Compared]:
     """Every invariant, in order, on one consistent snapshot. Reads only, beside whatever else goes on."""
     async with snapshot(pool) as connection:
-        return [await look(connection) for look in _LOOKS]
+        return await examined(connection)
+
+
+async def examined(connection: Connection) -> list[Compared]:
+    """Every invariant, in order, as the connection's transaction sees the books."""
+    return [await look(connection) for look in _LOOKS]
 
 
 _OPEN: Final = """
@@ -36,7 +41,7 @@ async def _owned(connection: Connection) -> Compared:
     """I6: every open invoice has an owner."""
     owners: Counter[str] = Counter()
     wrong = []
-    for row in await connection.fetch(_OPEN):
+    async for row in connection.cursor(_OPEN):
         owner = _owner(decode_state(row["state"]), row["id"], attempted=row["attempted"])
         if owner:
             owners[owner] += 1

@@ -32,7 +32,7 @@ _IDLE_IN_TRANSACTION_TIMEOUT: Final = "60s"
 
 
 @asynccontextmanager
-async def open_pool(dsn: str, size: int = 10) -> AsyncIterator[Pool]:
+async def open_pool(dsn: str, size: int = 10, *, command_seconds: float = _COMMAND_SECONDS) -> AsyncIterator[Pool]:
     """A pool of at most `size` connections inside the block, on which json and jsonb are Python values.
 
     No connection is made before one is needed: a process starts while its database is away.
@@ -43,7 +43,7 @@ async def open_pool(dsn: str, size: int = 10) -> AsyncIterator[Pool]:
         max_size=size,
         init=prepare,
         timeout=_CONNECT_SECONDS,
-        command_timeout=_COMMAND_SECONDS,
+        command_timeout=command_seconds,
         server_settings={
             "timezone": "UTC",
             "lock_timeout": _LOCK_TIMEOUT,

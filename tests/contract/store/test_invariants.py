@@ -17,7 +17,7 @@ from support.rows import copy
 from adapters.postgres.compared import Compared
 from adapters.postgres.invariants import examine
 from adapters.postgres.pool import Connection, Pool
-from sandbox.check import summed_up
+from worker.report import summed_up
 
 ALL = ["I1", "I2", "I3", "I3", "I4", "I5", "I6", "I7", "I8"]
 UNSEEN = ("agencies", "outbox")
