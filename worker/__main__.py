@@ -1,6 +1,42 @@
-"""`python -m worker`: the worker process, set up by the environment alone."""
+"""`python -m worker`: the worker process, set up by the environment alone. `check` and `doctor` look, and change
+nothing."""
 
-from worker.process import main
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from adapters.process import end
+
+
+def main(arguments: Sequence[str]) -> NoReturn:
+    """Without a command: work until told to stop. Each command brings its own code, so that the worker is up soon."""
+    given = _parser().parse_args(arguments)
+    if given.command == "check":
+        from worker.check import main as check
+
+        end(check(as_json=given.json, books_only=given.books_only))
+    if given.command == "doctor":
+        from worker.doctor.command import main as doctor
+
+        end(doctor(as_json=given.json))
+    from worker.process import main as work
+
+    work()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
+    commands = parser.add_subparsers(dest="command")
+    check = commands.add_parser("check", help="is everything true that must always be true? 0 yes, 1 no, 2 unknown")
+    doctor = commands.add_parser(
+        "doctor", help="what is configured, reachable, stuck? 0 well, 1 stuck, 2 not reachable"
+    )
+    for command in (check, doctor):
+        command.add_argument("--json", action="store_true", help="one line of JSON, for programs")
+    check.add_argument("--books-only", action="store_true", help="leave the workflows out (I9): each is asked once")
+    return parser
+
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -189,7 +189,7 @@ def _judge(books: Running, said: StatusView | NotRunning | NoAnswer) -> _Look:
 def _summed_up(agreeing: int, doubtful: Mapping[str, _Look], not_reached: int) -> Agreement:
     kinds = Counter(look.kind for look in doubtful.values())
     unasked = kinds[_Kind.SILENT] + not_reached
-    told = f"{counted(agreeing, 'running workflow')} agree with the books"
+    told = f"{counted(agreeing, 'running workflow')} {'agrees' if agreeing == 1 else 'agree'} with the books"
     if kinds[_Kind.MOVES]:
         told += f", {kinds[_Kind.MOVES]} with a step under way or to be repeated not compared"
     if kinds[_Kind.STARTING]:

@@ -15,8 +15,9 @@ _UNDELIVERED: Final = """
 """
 _UNREAD: Final = """
     SELECT format('%s %s was brought to %s and never read', i.type, i.event_id, r.subscription_id)
-    FROM inbox_readers r JOIN inbox i ON i.id = r.inbox_id
-    WHERE r.read_at IS NULL AND r.acked_at IS NULL AND r.signalled_at < $1 ORDER BY i.id
+    FROM inbox_readers r JOIN inbox i ON i.id = r.inbox_id JOIN subscriptions s ON s.id = r.subscription_id
+    JOIN connected_accounts a ON a.account_id = s.account_id
+    WHERE r.read_at IS NULL AND r.acked_at IS NULL AND r.signalled_at < $1 AND a.state <> 'disconnected' ORDER BY i.id
 """
 
 
@@ -24,7 +25,8 @@ async def taken_in(connection: Connection, before: datetime | None = None) -> Co
     """I10: every accepted event was delivered, and read by whom it concerns.
 
     `before`: what came later may still be under way. Without it all must be at rest; then an event is read as soon as
-    it is delivered, or waits for its subscription's next try.
+    it is delivered, or waits for its subscription's next try. What a disconnected account reported waits until it is
+    back.
     """
     events = await connection.fetchval("SELECT count(*) FROM inbox")
     rows = await connection.fetch(_UNDELIVERED, before)
