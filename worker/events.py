@@ -94,9 +94,9 @@ class Events:
             concerned[reader].append(event)
 
     async def _readers(self, event: Event) -> Sequence[Reader]:
-        """Those to be woken; nobody when the row is done, or held."""
+        """Those to be woken; nobody when the row is done, or held. The platform's own account is nobody's news."""
         kind = event.type
-        if kind.startswith(_ABOUT_ACCOUNTS):
+        if kind.startswith(_ABOUT_ACCOUNTS) and event.account:
             return await self._take_over_account(event)
         if kind.startswith(_ABOUT_INVOICES):
             return await self._readers_of_invoice(event)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpx
 import pytest
 from support.http import Json, Site, fresh, running_site
-from support.servers import StripeServer
+from support.servers import Eventually, StripeServer
 from support.tenant import FAILS, Tenant
 
 PLATFORM, CONNECT = "/webhooks/stripe", "/webhooks/stripe/connect"
@@ -75,6 +75,22 @@ async def test_a_signed_event_is_stored_once_and_answered(site: Site, path: str)
     assert await stored(site, known["id"]) == 1
     assert (row["account"], row["type"], row["object_id"]) == ("acct_nobody", "customer.updated", "cus_nobody")
     assert row["payload"] == known
+
+
+@pytest.mark.parametrize("type", ["account.updated", "capability.updated"])
+async def test_what_stripe_says_of_the_platforms_own_account_is_nobodys_news(
+    site: Site, type: str, eventually: Eventually
+) -> None:
+    known = event(type=type, data={"object": {"id": "acct_platform", "object": "account"}})
+    del known["account"]
+    body = json.dumps(known).encode()
+    await deliver(site, PLATFORM, body, signature(body, secret_of(site, PLATFORM)))
+
+    async def done() -> bool:
+        found: bool = await site.pool.fetchval("SELECT done_at IS NOT NULL FROM inbox WHERE event_id = $1", known["id"])
+        return found
+
+    assert await eventually(done)
 
 
 async def test_the_same_id_of_another_account_is_another_event(site: Site) -> None:
