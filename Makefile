@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PACKAGES := billing activities workflows adapters worker api sandbox bench tests
 
-.PHONY: demo dev test check format lint types imports wheel lock bench clean
+.PHONY: demo dev test check format lint types imports compose wheel lock bench clean
 
 demo: $(INSTALLED)  ## the first act: five months of one agency; EXIT=1 ends when it has been played
 	@$(BIN)/python -m sandbox demo $(if $(EXIT),--exit)
@@ -16,7 +16,7 @@ dev: $(INSTALLED)  ## the sandbox: every process on this machine, until Ctrl-C
 test: $(INSTALLED)  ## every test; two workers, each with its own servers
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-check: format lint types imports wheel  ## what CI checks besides the tests
+check: format lint types imports compose wheel  ## what CI checks besides the tests
 
 format: $(INSTALLED)
 	$(BIN)/ruff format --check $(PACKAGES)
@@ -29,6 +29,9 @@ types: $(INSTALLED)
 
 imports: $(INSTALLED)
 	$(BIN)/lint-imports
+
+compose: $(INSTALLED)  ## docker-compose.yml against the Compose specification's schema, which the package carries
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 wheel: $(INSTALLED)  ## builds the wheel and imports every package of it outside the checkout
 	$(BIN)/python tests/wheel.py
