@@ -10,7 +10,7 @@ from temporalio.service import RPCError
 from adapters.postgres.subscriptions import Subscription
 from adapters.temporal import TemporalAway, within
 from api.services import Services
-from billing.agenda import agenda
+from billing.agenda import planned
 from billing.state import State
 from workflows.messages import ScheduleItem, subscription_workflow_id
 from workflows.subscription import SubscriptionWorkflow
@@ -56,5 +56,5 @@ async def live_schedule(services: Services, subscription: Subscription) -> tuple
             return schedule.items, "workflow"
         except _NO_ANSWER:
             pass
-    items = sorted(agenda(subscription.state), key=lambda item: (item.at, item.rank))
+    items = planned(subscription.state)
     return tuple(ScheduleItem(i.at, i.action, i.rule, i.detail, i.amount) for i in items), "projection"

@@ -4,7 +4,7 @@ Every item has a time, a rank among what is due together, and the rule that it c
 announced only: they depend on how an earlier one ends.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
@@ -12,7 +12,7 @@ from enum import IntEnum
 from billing import debt
 from billing.plans import FinalAction
 from billing.service import awaits_final_action, closing, too_many_unpaid
-from billing.state import Forgive, Ladder, Obstacle, OpenInvoice, Origin, State, Status, Sweep
+from billing.state import Backoff, Forgive, Ladder, Obstacle, OpenInvoice, Origin, State, Status, Sweep
 from billing.steps import (
     ChargeInvoice,
     ClosePeriod,
@@ -60,6 +60,20 @@ def agenda(s: State) -> Iterator[Item]:
     yield from _collecting(s)
     yield from _issuing(s)
     yield from _closing(s)
+
+
+def planned(s: State) -> tuple[Item, ...]:
+    """The agenda in the order of time. What failed stands at its next try: an outage shows."""
+    pauses = {b.key: b for b in s.backoff}
+    return tuple(sorted((_paused(item, pauses) for item in agenda(s)), key=lambda item: (item.at, item.rank)))
+
+
+def _paused(item: Item, pauses: Mapping[str, Backoff]) -> Item:
+    pause = pauses.get(item.step.key) if item.step else None
+    if pause is None or pause.until <= item.at:
+        return item
+    times = "once" if pause.failures == 1 else f"{pause.failures} times"
+    return replace(item, at=pause.until, detail=f"{item.detail}, tried in vain {times}")
 
 
 def next_step(s: State, now: datetime) -> Step | Wait | Finish:

@@ -29,7 +29,7 @@ from activities.messages import (
     Work,
 )
 from billing import debt
-from billing.agenda import agenda, begin, next_step
+from billing.agenda import begin, next_step, planned
 from billing.facts import CancelRequested, CancelUndone, Fact, NewsArrived, Requested, RequestRefused, StepFailed
 from billing.requests import cancel_refusal, refusal, undo_refusal
 from billing.state import RULES, Answer, Asked, Origin, State
@@ -187,7 +187,7 @@ class SubscriptionWorkflow:
 
     @workflow.query
     def schedule(self) -> Schedule:
-        items = sorted(agenda(self.state), key=lambda item: (item.at, item.rank))
+        items = planned(self.state)
         return Schedule(tuple(ScheduleItem(i.at, i.action, i.rule, i.detail, i.amount) for i in items))
 
     # How a step is done

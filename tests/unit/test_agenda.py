@@ -6,7 +6,7 @@ import pytest
 from support.world import DAY, HOUR, OVER, T0, World, a_world
 
 from billing import facts
-from billing.agenda import Item, agenda, begin, next_step
+from billing.agenda import Item, agenda, begin, next_step, planned
 from billing.plans import Dunning, FinalAction
 from billing.state import Forgive
 from billing.steps import ChargeInvoice, Finish, ReadNews, Wait
@@ -14,8 +14,7 @@ from billing.subscription import apply
 
 
 def schedule(world: World) -> list[tuple[timedelta, str]]:
-    items = sorted(agenda(world.state), key=lambda item: (item.at, item.rank))
-    return [(item.at - T0, item.action) for item in items]
+    return [(item.at - T0, item.action) for item in planned(world.state)]
 
 
 def test_a_quiet_subscription_closes_and_bills_at_its_boundary() -> None:
@@ -99,6 +98,19 @@ def test_what_blocks_the_ladder_does_not_hide_its_dates() -> None:
     world.save_card("mastercard").run()
 
     assert [action for _, action in schedule(world)][:4] == ["charge", "retry", "retry", "retry"]
+
+
+def test_an_outage_shows_in_the_schedule_by_the_next_try() -> None:
+    world = a_world().run(days=1)
+    world.away_until = T0 + 31 * DAY + 7 * HOUR
+    world.run(until=T0 + 31 * DAY + 3 * HOUR)
+    waits = next_step(world.state, world.now)
+    first, *_ = planned(world.state)
+
+    assert isinstance(waits, Wait)
+    # Tried at the close and 1, 3, 7, 15, 31, 61 and 91 minutes after it; the next time 30 minutes later.
+    assert (first.action, first.detail) == ("issue_invoice", "invoice period 2, tried in vain 8 times")
+    assert first.at == waits.until == T0 + 31 * DAY + HOUR + timedelta(minutes=121)
 
 
 def test_the_reason_of_a_wait_is_readable() -> None:
