@@ -17,8 +17,8 @@ from billing.payments import OutcomeUnknown
 TIMEOUT_SECONDS: Final = 20.0
 """Half of a step's time, so that one lost answer still leaves room for one more try. The SDK's own default is 80."""
 
-_STORED_FAILURES: Final = 20
-"""How many stored failures are stepped over: on a step's backoff, an outage of a few hours."""
+_STORED_FAILURES: Final = 40
+"""How many stored failures are stepped over: two for each try of a step, on its backoff an outage of seven hours."""
 
 T = TypeVar("T")
 Call = Callable[[stripe.RequestOptions], Awaitable[T]]

@@ -154,3 +154,31 @@ async def test_the_sdk_makes_no_tries_of_its_own() -> None:
 
     await asked(fail)
     assert len(sent) == 1
+
+
+async def test_an_outage_of_six_hours_leaves_every_write_a_key_to_be_done_under() -> None:
+    """A step is tried at 0, 1, 3, 7, 15 and 31 minutes and each half hour from then on, twice each time."""
+    stored: set[str] = set()
+    down = True
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        key = request.headers["Idempotency-Key"]
+        replayed = {"Idempotent-Replayed": "true"} if key in stored else {}
+        if down:
+            stored.add(key)
+        status, body = (500, {"error": {"message": "down"}}) if key in stored else (200, {"id": "in_1"})
+        return httpx.Response(status, json=body, headers=replayed)
+
+    connection = answering(answer)
+
+    async def put() -> stripe.Invoice:
+        return await connection.put(
+            "invoice:1:create", lambda options: connection.v1.invoices.create_async({}, options), "acct_1"
+        )
+
+    for _ in range(2 * (6 + 11)):
+        with pytest.raises(OutcomeUnknown):
+            await put()
+    down = False
+
+    assert (await put()).id == "in_1"
