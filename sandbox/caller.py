@@ -26,8 +26,8 @@ class ApiRefused(Exception):
         self.status = reply.status_code
         self.code: str = problem.get("code", "")
         self.detail: str = problem.get("detail", reply.text)
-        named = [f"{error['field']}: {error['detail']}" for error in problem.get("errors", ())]
-        super().__init__(f"{method} {path}: {self.status} {self.code} {self.detail} {named or ''}")
+        self.named = [f"{error['field']}: {error['detail']}" for error in problem.get("errors", ())]
+        super().__init__(f"{method} {path}: {self.status} {self.code} {self.detail} {self.named or ''}")
 
 
 class Caller:

@@ -61,7 +61,12 @@ def _time(app: FastAPI, sandbox: Sandbox) -> None:
         last = await sandbox.pool.fetchval("SELECT coalesce(max(id), 0) FROM audit")
         journey = await sandbox.machine.advance(target.astimezone(UTC))
         facts = await timeline(sandbox.pool, after=last)
-        return {"now": rfc3339(journey.now), "moved": journey.moved, "facts": [entry.as_json() for entry in facts]}
+        return {
+            "now": rfc3339(journey.now),
+            "steps": journey.steps,
+            "moved": journey.moved,
+            "facts": [entry.as_json() for entry in facts],
+        }
 
 
 def _books(app: FastAPI, sandbox: Sandbox) -> None:
@@ -77,6 +82,17 @@ def _books(app: FastAPI, sandbox: Sandbox) -> None:
         if client_id is not None and not await sandbox.pool.fetchval(known, client_id):
             raise NotFound("There is no such client.")
         return {"data": [entry.as_json() for entry in await timeline(sandbox.pool, client_id, after=after)]}
+
+    @app.get("/clients")
+    async def clients() -> Json:
+        rows = await sandbox.pool.fetch(
+            """
+            SELECT clients.id, clients.name, clients.external_id, agencies.id AS agency_id, agencies.name AS agency,
+                   agencies.timezone AS zone
+            FROM clients JOIN agencies ON agencies.id = clients.agency_id ORDER BY clients.created_at, clients.id
+            """
+        )
+        return {"data": [dict(row) for row in rows]}
 
     @app.get("/books")
     async def books() -> Json:

@@ -56,6 +56,10 @@ class Home:
         self.pids_file = self.folder / "pids.json"
         self._kept_file = self.folder / "sandbox.json"
 
+    def exists(self) -> bool:
+        """Whether a sandbox was ever started here."""
+        return self._kept_file.exists()
+
     def open(self) -> Kept:
         """The folder ready for use, and what was kept in it."""
         self.logs.mkdir(parents=True, exist_ok=True)

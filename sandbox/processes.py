@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from typing import TextIO
 
@@ -33,6 +33,7 @@ class Supervisor:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._children: dict[str, Child] = {}
+        self._programs: dict[str, Callable[[], Program]] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
 
     async def start(self, program: Callable[[], Program]) -> None:
@@ -41,6 +42,7 @@ class Supervisor:
         The program is asked for anew at each start.
         """
         child = await self._start(program)
+        self._programs[child.program.name] = program
         self._keepers[child.program.name] = asyncio.create_task(self._keep(program, child))
         await self.ready(child.program.name)
 
@@ -63,14 +65,30 @@ class Supervisor:
         child.kill()
         return child.pid
 
+    @contextlib.asynccontextmanager
+    async def away(self, name: str) -> AsyncIterator[None]:
+        """kill -9, and nobody starts it again inside the block; after it the process can be used again."""
+        await self._let_go(name)
+        child = self._children[name]
+        child.kill()
+        await child.process.wait()
+        try:
+            yield
+        finally:
+            await self.start(self._programs[name])
+
     async def stop(self) -> None:
         """Stop everything, the last started first."""
         for name in reversed(self._keepers):
-            self._keepers[name].cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keepers[name]
+            await self._let_go(name)
             await self._children[name].stop()
         self._home.pids_file.unlink(missing_ok=True)
+
+    async def _let_go(self, name: str) -> None:
+        """From here on nobody starts it again."""
+        self._keepers[name].cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._keepers[name]
 
     async def _start(self, program: Callable[[], Program]) -> Child:
         made = program()

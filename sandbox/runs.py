@@ -58,9 +58,18 @@ class Runs:
     client: Client
     _next: dict[tuple[str, str], tuple[int, datetime | None]] = field(default_factory=dict)
     """By run: at which history length it was asked, and what it answered while it was idle."""
+    _busy: str | None = None
+    """Who was busy when last looked at: while it still is, there is no need to look at all others."""
 
     async def look(self) -> list[Run]:
-        """Every running workflow as it is now."""
+        """Every running workflow as it is now; or one alone that is busy: then nothing is at rest, whoever looks."""
+        if self._busy and (run := await self._look_at(self.client.get_workflow_handle(self._busy))) and run.busy:
+            return [run]
+        runs = await self._look_at_all()
+        self._busy = next((run.id for run in runs if run.busy), None)
+        return runs
+
+    async def _look_at_all(self) -> list[Run]:
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(workflow_id: str) -> Run | None:

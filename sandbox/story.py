@@ -2,30 +2,28 @@
 
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
-from billing.money import show
-from sandbox.caller import Caller
-from sandbox.home import Home
-from sandbox.stack import url
+from rich.console import Console
+from rich.text import Text
 
-DATE, CLIENT, WHAT, AMOUNT = 12, 13, 42, 11
+from billing.money import show
+
+DATE, CLIENT, WHAT, AMOUNT = 16, 13, 38, 11
 STRIPE_ID = 27
 WIDTH = DATE + CLIENT + WHAT + AMOUNT + STRIPE_ID + 5
 Json = Mapping[str, Any]
 
 
 class Colour(StrEnum):
-    GOOD = "32"
-    BAD = "31"
-    FAINT = "2"
-    STRONG = "1"
+    GOOD = "green"
+    BAD = "red"
+    FAINT = "dim"
+    STRONG = "bold"
 
 
 _COLOURS = {
@@ -37,31 +35,29 @@ _COLOURS = {
 }
 
 
-@dataclass
 class Story:
-    """Prints entries of `GET /timeline` as they come; a new month gets a heading. Colour on a terminal only."""
+    """Prints entries of `GET /timeline` as they come, each in its agency's zone; a new month gets a heading.
 
-    zone: str
-    out: TextIO = field(default_factory=lambda: sys.stdout)
-    _month: str = ""
+    Colour and a moving line on a terminal only.
+    """
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self.console = Console(file=out or sys.stdout, highlight=False, markup=False, emoji=False)
+        self._month = (0, 0)
 
     def heading(self) -> None:
-        place = self.zone.rpartition("/")[2].replace("_", " ")
-        titles = f"{place:{DATE}.{DATE}} {'client':{CLIENT}} {'what':{WHAT}} {'amount':>{AMOUNT}}  Stripe id"
-        self.line(titles, Colour.FAINT)
+        self.line(f"{'when':{DATE}} {'client':{CLIENT}} {'what':{WHAT}} {'amount':>{AMOUNT}}  Stripe id", Colour.FAINT)
 
     def entry(self, entry: Json) -> None:
         """One thing that happened."""
         money = entry["amount"]
         amount = show(money["amount"], money["currency"]) if money and money["currency"] else ""
-        at = datetime.fromisoformat(entry["at"])
-        self._row(
-            at, entry["client"] or "", entry["detail"], amount, entry["stripe_id"] or "", _COLOURS.get(entry["what"])
-        )
+        what, colour = (entry["detail"], amount, entry["stripe_id"] or ""), _COLOURS.get(entry["what"])
+        self._row(datetime.fromisoformat(entry["at"]), entry["zone"], entry["client"] or "", *what, colour)
 
-    def note(self, at: datetime, client: str, what: str) -> None:
+    def note(self, at: datetime, zone: str, client: str, what: str) -> None:
         """What somebody outside does, or what the reader should know."""
-        self._row(at, client, f"· {what}", "", "", Colour.FAINT)
+        self._row(at, zone, client, f"· {what}", "", "", Colour.FAINT)
 
     def paragraph(self, title: str, text: str, colour: Colour | None = None) -> None:
         """A title in the margin, and its text beside it, broken into lines."""
@@ -69,31 +65,24 @@ class Story:
             self.line(line, colour)
 
     def line(self, text: str = "", colour: Colour | None = None) -> None:
-        text = text.rstrip()
-        print(f"\x1b[{colour}m{text}\x1b[0m" if colour and self.out.isatty() else text, file=self.out, flush=True)
+        self.console.print(Text(text.rstrip(" "), colour or ""), soft_wrap=True)
 
-    def _row(self, at: datetime, client: str, what: str, amount: str, stripe_id: str, colour: Colour | None) -> None:
-        local = at.astimezone(ZoneInfo(self.zone))
-        month = f"{local:%B %Y}"
-        if month != self._month:
-            self._month = month
+    def _row(
+        self, at: datetime, zone: str, client: str, what: str, amount: str, stripe_id: str, colour: Colour | None
+    ) -> None:
+        local = at.astimezone(ZoneInfo(zone))
+        # One zone may be in the next month already: its heading stands for both.
+        if (local.year, local.month) > self._month:
+            self._month = (local.year, local.month)
             self.line()
-            self.line(f"── {month} ".ljust(WIDTH, "─"), Colour.STRONG)
+            self.line(f"── {local:%B %Y} ".ljust(WIDTH, "─"), Colour.STRONG)
         first, *more = textwrap.wrap(what, WHAT, subsequent_indent="  ")
-        self.line(
-            f"{local:%b %d %H:%M} {client:{CLIENT}.{CLIENT}} {first:{WHAT}} {amount:>{AMOUNT}}  {stripe_id}", colour
-        )
+        columns = f"{client:{CLIENT}.{CLIENT}} {first:{WHAT}} {amount:>{AMOUNT}}  {stripe_id}"
+        self.line(f"{local_time(at, zone):{DATE}} {columns}", colour)
         for rest in more:
             self.line(" " * (DATE + CLIENT + 2) + rest, colour)
 
 
-async def print_timeline(data: Path, client: str | None) -> int:
-    """Print what happened in the sandbox that runs in `data`; the exit status."""
-    kept = Home(data).open()
-    story = Story("UTC")
-    async with Caller(url(kept, "control")) as control:
-        entries: Iterable[Json] = (await control.get("/timeline", **({"client_id": client} if client else {})))["data"]
-    story.heading()
-    for entry in entries:
-        story.entry(entry)
-    return 0
+def local_time(at: datetime, zone: str) -> str:
+    """An instant as its place writes it, with the zone's name: "Mar 31 10:30 EDT"."""
+    return f"{at.astimezone(ZoneInfo(zone)):%b %d %H:%M %Z}"

@@ -11,11 +11,12 @@ import asyncpg
 from sandbox.bodies import rfc3339
 
 _STORY = """
-    SELECT audit.id, audit.at, audit.client_id, clients.name AS client, audit.what, audit.detail AS fact,
+    SELECT audit.id, audit.at, agencies.timezone AS zone, audit.client_id, clients.name AS client, audit.what,
+           audit.detail AS fact,
            invoices.id AS invoice_id, invoices.number, invoices.currency, invoices.amount_due, invoices.provider_id,
            attempts.charge_id, attempts.amount AS attempted, attempts.card, attempts.number AS attempt,
            periods.included_seconds, periods.currency AS period_currency, notifications.id IS NOT NULL AS recovered
-    FROM audit
+    FROM audit JOIN agencies ON agencies.id = audit.agency_id
     LEFT JOIN clients ON clients.id = audit.client_id
     LEFT JOIN invoices ON invoices.id = audit.detail->>'invoice'
     LEFT JOIN payment_attempts AS attempts
@@ -45,10 +46,14 @@ class Told:
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that happened. `amount` is in minor units of `currency`; `stripe_id` is the invoice, charge or card."""
+    """One thing that happened. `zone` is its agency's; `amount` is in minor units of `currency`.
+
+    `stripe_id` is the invoice, charge or card.
+    """
 
     id: int
     at: datetime
+    zone: str
     client_id: str | None
     client: str | None
     invoice_id: str | None
@@ -63,6 +68,7 @@ class Entry:
         return {
             "id": self.id,
             "at": rfc3339(self.at),
+            "zone": self.zone,
             "client_id": self.client_id,
             "client": self.client,
             "invoice_id": self.invoice_id,
@@ -85,6 +91,7 @@ def _entry(row: Row) -> Entry:
     return Entry(
         row["id"],
         row["at"],
+        row["zone"],
         row["client_id"],
         row["client"],
         row["invoice_id"],
@@ -152,6 +159,10 @@ def _cancel_requested(row: Row) -> Told:
     return Told("cancelled, now" if row["fact"]["now"] else "cancelled, at period end")
 
 
+def _cancel_undone(row: Row) -> Told:
+    return Told("the cancellation is taken back")
+
+
 _TELL: dict[str, Callable[[Row], Told]] = {
     "PeriodClosed": _closed,
     "InvoiceIssued": _issued,
@@ -167,4 +178,5 @@ _TELL: dict[str, Callable[[Row], Told]] = {
     "Reminded": _reminded,
     "Requested": _requested,
     "CancelRequested": _cancel_requested,
+    "CancelUndone": _cancel_undone,
 }

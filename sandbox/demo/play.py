@@ -1,0 +1,74 @@
+"""`python -m sandbox demo`: a year of two agencies and six clients, told as it happens, and checked at its end."""
+
+import asyncio
+import sys
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from sandbox.caller import Caller
+from sandbox.demo.calls import read_calls
+from sandbox.demo.cast import CLIENTS
+from sandbox.demo.closing import tell_totals, tell_what_it_took, tell_what_was_in_vain, told_that_all_holds
+from sandbox.demo.progress import Progress
+from sandbox.demo.stage import set_up
+from sandbox.demo.year import play
+from sandbox.home import Home
+from sandbox.stack import Sandbox, running_sandbox
+from sandbox.story import Colour, Story
+from sandbox.up import addresses, serving_control, stop_signal
+
+_TO_TRY: Final = (
+    "timeline --client {harbor}",
+    "schedule --client {cedar}",
+    "forecast --client {kumo} --months 12 --minutes 300",
+    "forecast --client {hana} --months 6 --minutes 560 --card fails_on:{day:%Y-%m-%d}",
+)
+
+
+async def demo(data: Path, port: int, *, stay: bool) -> int:
+    """Play it on a fresh sandbox; 1 when an invariant does not hold, or something did not happen as told."""
+    stop = stop_signal()
+    story = Story()
+    story.line("Starting PostgreSQL, Temporal, the Stripe emulator, worker and API …", Colour.FAINT)
+    async with running_sandbox(Home(data), port=port, fresh=True) as sandbox, serving_control(sandbox):
+        playing = asyncio.create_task(_play(sandbox, story))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({playing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not playing.done():
+            playing.cancel()
+            return 1
+        ok = playing.result()
+        if stay:
+            story.line("\nEverything stays up. Ctrl-C stops it.\n")
+            story.line("\n".join(addresses(sandbox)))
+            story.line("\nFrom another terminal:\n")
+            story.line("\n".join(await _to_try(sandbox, data)))
+            await stop.wait()
+    return 0 if ok else 1
+
+
+async def _play(sandbox: Sandbox, story: Story) -> bool:
+    began_at = monotonic()
+    progress = Progress(story.console)
+    async with set_up(sandbox, story, progress, read_calls()) as stage:
+        with progress.shown():
+            await play(stage)
+        await tell_totals(stage)
+        ok = await told_that_all_holds(stage.control, story)
+        await tell_what_it_took(stage, monotonic() - began_at)
+        tell_what_was_in_vain(stage)
+        return ok and not stage.in_vain
+
+
+async def _to_try(sandbox: Sandbox, data: Path) -> list[str]:
+    """Commands that show what is in the sandbox now, as they can be typed."""
+    python = Path(sys.executable)
+    here = python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python
+    given = "" if data == Path(".sandbox") else f" --data {data}"
+    async with Caller(sandbox.url("control")) as control:
+        ids = {client["external_id"]: client["id"] for client in (await control.get("/clients"))["data"]}
+    words = {client.external_id.partition("-")[0]: ids[client.external_id] for client in CLIENTS}
+    day = sandbox.machine.now() + timedelta(days=60)
+    return [f"  {here} -m sandbox {command.format(day=day, **words)}{given}" for command in _TO_TRY]

@@ -1,0 +1,231 @@
+"""What the year is played on: the callers, time that passes, everything that was told, and what was claimed in vain."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from api.tokens import Role
+from billing.periods import boundary
+from sandbox.bodies import rfc3339
+from sandbox.caller import ApiRefused, Caller
+from sandbox.demo.calls import Call
+from sandbox.demo.cast import AGENCIES, CLIENTS, HOUR, MONTHS, PLANS, Agency, Client, beginnings
+from sandbox.demo.progress import Progress
+from sandbox.seed import make_agency, make_token
+from sandbox.stack import Sandbox
+from sandbox.story import Colour, Story
+from sandbox.timeline import timeline
+
+POLL_SECONDS: Final = 0.3
+GRACE: Final = HOUR + timedelta(minutes=5)
+"""Past a boundary: the usage grace of an hour, and the invoice and its payment."""
+PROMPT: Final = timedelta(minutes=5)
+"""How late what is told by the day may be on a busy machine."""
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Office:
+    """An agency that has been set up, with its two ways in."""
+
+    id: str
+    agency: Caller
+    service: Caller
+    plans: dict[str, str]
+
+
+@dataclass
+class Tally:
+    """What it took, as far as nobody else counts it."""
+
+    steps: int = 0
+    moves: int = 0
+    calls: int = 0
+    faults: int = 0
+    """Processes killed or held down, and calls that were made to fail."""
+
+
+@dataclass
+class Stage:
+    """One sandbox, two agencies, six clients."""
+
+    sandbox: Sandbox
+    story: Story
+    progress: Progress
+    control: Caller
+    begins: dict[Agency, datetime]
+    calls: list[Call]
+    offices: dict[Agency, Office] = field(default_factory=dict)
+    ids: dict[Client, str] = field(default_factory=dict)
+    anchors: dict[Client, datetime] = field(default_factory=dict)
+    heard: list[Json] = field(default_factory=list)
+    """Every entry of the timeline so far."""
+    in_vain: list[str] = field(default_factory=list)
+    """What did not happen as told."""
+    tally: Tally = field(default_factory=Tally)
+
+    # Where we are
+
+    @property
+    def now(self) -> datetime:
+        return self.sandbox.machine.now()
+
+    def boundary(self, whose: Agency | Client, n: int) -> datetime:
+        """When period n ends, counted from 1; 0 is when the first begins."""
+        if isinstance(whose, Client):
+            return boundary(self.anchors[whose], whose.agency.zone, n)
+        return boundary(self.begins[whose], whose.zone, n)
+
+    # What passes
+
+    async def to(self, instant: datetime) -> None:
+        """Move the sandbox to `instant`, and tell what happens on the way while it happens."""
+        if instant > self.now:
+            moved = await self.while_telling(self.control.post("/clock/advance", {"to": rfc3339(instant)}))
+            self.tally.steps += moved["steps"]
+            self.tally.moves += moved["moved"]
+
+    async def while_telling(self, doing: Awaitable[Any]) -> Any:
+        work = asyncio.ensure_future(doing)
+        try:
+            while not work.done():
+                await asyncio.wait({work}, timeout=POLL_SECONDS)
+                await self.tell()
+        finally:
+            work.cancel()
+        return work.result()
+
+    async def tell(self) -> None:
+        """What the timeline has gained."""
+        after = self.heard[-1]["id"] if self.heard else 0
+        # As `GET /timeline` answers; asked without HTTP, because it is asked several times a second.
+        for entry in [told.as_json() for told in await timeline(self.sandbox.pool, after=after)]:
+            self.heard.append(entry)
+            if entry["client"]:
+                self.story.entry(entry)
+        year = self.boundary(AGENCIES[0], MONTHS) - self.begins[AGENCIES[0]]
+        self.progress.at(self.now, (self.now - self.begins[AGENCIES[0]]) / year)
+
+    async def note(self, whose: Agency | Client | None, what: str) -> None:
+        """What somebody outside does, or what the reader should know."""
+        await self.tell()
+        agency = whose.agency if isinstance(whose, Client) else whose or AGENCIES[0]
+        self.story.note(self.now, agency.zone, whose.name if isinstance(whose, Client) else "", what)
+
+    # What is claimed
+
+    async def claim(self, holds: bool, what: str) -> None:
+        """The demo's own word: said either way, and remembered when it is not so."""
+        await self.tell()
+        if not holds:
+            self.in_vain.append(what)
+            self.story.line(f"NOT AS TOLD: {what}", Colour.BAD)
+
+    def mark(self) -> int:
+        """The id after which `told_of` begins."""
+        return self.heard[-1]["id"] if self.heard else 0
+
+    def told_of(self, client: Client, since: int, *kinds: str) -> list[Json]:
+        """What was told of a client since a mark, of these kinds or of any."""
+        mine = (entry for entry in self.heard if entry["id"] > since and entry["client_id"] == self.ids[client])
+        return [entry for entry in mine if not kinds or entry["what"] in kinds]
+
+    # What people do
+
+    async def subscribe(self, client: Client, starts_at: datetime, words: str, **asked: object) -> None:
+        """A new client of its agency's, on its plan."""
+        office = self.offices[client.agency]
+        made = await office.agency.post(
+            "/v1/agency/clients",
+            {"name": client.name, "email": f"billing@{client.external_id}.example", "external_id": client.external_id},
+        )
+        self.ids[client], self.anchors[client] = made["id"], starts_at
+        body = {"plan_id": office.plans[client.plan.name], "starts_at": rfc3339(starts_at), **asked}
+        await office.agency.put(f"{self.path(client)}/subscription", body)
+        await self.note(client, words)
+
+    def path(self, client: Client) -> str:
+        return f"/v1/agency/clients/{self.ids[client]}"
+
+    def ask(self, client: Client) -> Caller:
+        """The agency's API, in the name of the client's agency."""
+        return self.offices[client.agency].agency
+
+    async def newest_invoice(self, client: Client) -> Json:
+        found: Json = (await self.ask(client).get(f"{self.path(client)}/invoices", limit=1))["data"][0]
+        return found
+
+    async def type_card(self, client: Client, number: str) -> None:
+        await self.while_telling(self.control.post("/cards", {"client_id": self.ids[client], "number": number}))
+
+    async def behave(self, client: Client, behaviour: str, words: str) -> None:
+        """The bank answers so from now on for the card on file."""
+        await self.control.post("/cards/behaviour", {"client_id": self.ids[client], "behaviour": behaviour})
+        await self.note(client, words)
+
+    async def pay_now(self, client: Client) -> str:
+        """The client presses the button on its newest invoice: how it ends, or why it is refused."""
+        ids = {"agency": self.offices[client.agency].id, "client": self.ids[client]}
+        invoice = (await self.newest_invoice(client))["id"]
+        async with Caller(self.sandbox.url("api"), make_token(self.sandbox, Role.CLIENT, ids)) as portal:
+            try:
+                said: Json = await portal.post(f"/v1/portal/billing/invoices/{invoice}/payments", {})
+            except ApiRefused as refused:
+                return refused.code
+        return str(said["status"])
+
+    async def take_in(self) -> None:
+        """The calls that were made since the last time, as each agency's call engine would send them."""
+        for agency in AGENCIES:
+            mine = [client for client in self.ids if client.agency is agency]
+            body, self.calls = self._made_by(mine)
+            if body:
+                said = await self.offices[agency].service.post("/v1/usage/calls", {"calls": body})
+                self.tally.calls += said["accepted"]
+                await self.note(agency, f"{said['accepted']} calls of {agency.name} taken in")
+                await self.claim(not (said["rejected"] or said["unbilled"]), "every call belongs to a period")
+
+    def _made_by(self, clients: Iterable[Client]) -> tuple[list[Json], list[Call]]:
+        """The calls of these clients that lie behind us, and all others."""
+        by_id = {client.external_id: client for client in clients}
+        made, others = [], []
+        for call in self.calls:
+            client = by_id.get(call.client)
+            at = self.boundary(client, call.period) + call.after if client else None
+            if client and at and at <= self.now:
+                made.append(call.as_json(self.ids[client], at))
+            else:
+                others.append(call)
+        return made, others
+
+
+@contextlib.asynccontextmanager
+async def set_up(sandbox: Sandbox, story: Story, progress: Progress, calls: list[Call]) -> AsyncIterator[Stage]:
+    """The agencies and their plans, made over HTTP."""
+    async with contextlib.AsyncExitStack() as callers:
+        control = await callers.enter_async_context(Caller(sandbox.url("control")))
+        now = sandbox.machine.now()
+        stage = Stage(sandbox, story, progress, control, beginnings(now), calls)
+        for agency in AGENCIES:
+            story.line(f"\n{agency.name}, {agency.zone}, sells in {agency.currency.upper()}.")
+            stage.offices[agency] = await _open(sandbox, agency, callers)
+            for plan in PLANS:
+                if plan.agency is agency:
+                    story.line(f"  {plan.name}: {plan}")
+        story.line(f"\nThe clock stands at {now:%Y-%m-%d %H:%M} UTC; {len(CLIENTS)} clients, {MONTHS} months.\n")
+        story.heading()
+        yield stage
+
+
+async def _open(sandbox: Sandbox, agency: Agency, callers: contextlib.AsyncExitStack) -> Office:
+    id = await make_agency(sandbox, agency.details)
+    tokens = {role: make_token(sandbox, role, {"agency": id}) for role in (Role.AGENCY, Role.SERVICE)}
+    as_agency, as_service = [
+        await callers.enter_async_context(Caller(sandbox.url("api"), token)) for token in tokens.values()
+    ]
+    plans = [plan for plan in PLANS if plan.agency is agency]
+    made = {plan.name: (await as_agency.post("/v1/agency/plans", plan.details))["id"] for plan in plans}
+    return Office(id, as_agency, as_service, made)
