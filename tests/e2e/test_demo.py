@@ -1,4 +1,4 @@
-"""`make demo EXIT=1`, as a visitor runs it: every beat of the year with its amounts, every invariant, and the status."""
+"""`make demo EXIT=1`, as a visitor runs it: each beat of the year with its amounts, each invariant, the status."""
 
 import asyncio
 import re

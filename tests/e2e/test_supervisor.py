@@ -52,6 +52,30 @@ async def test_a_killed_process_is_back_at_once_and_pids_json_follows(
     assert psutil.pid_exists(supervisor.pids()["worker"])
 
 
+async def test_a_process_that_is_away_stays_so_until_it_may_come_back(
+    home: Home, supervisor: Supervisor, eventually: Eventually
+) -> None:
+    await supervisor.start(lambda: program(home, "temporal"))
+    first = supervisor.pids()["temporal"]
+
+    async with supervisor.away("temporal"):
+        assert not psutil.pid_exists(first)
+        # What dies is back after a moment: whoever is kept alive beside it is.
+        await supervisor.start(lambda: program(home, "worker"))
+        killed = supervisor.kill("worker")
+        await eventually(lambda: _another(supervisor, "worker", killed), seconds=2.0)
+        assert supervisor.pids()["temporal"] == first
+    second = supervisor.pids()["temporal"]
+    assert second != first
+
+    supervisor.kill("temporal")
+    await eventually(lambda: _another(supervisor, "temporal", second), seconds=2.0)
+
+
+async def _another(supervisor: Supervisor, name: str, pid: int) -> bool:
+    return supervisor.pids()[name] != pid
+
+
 async def test_what_never_starts_is_told_with_its_last_words(home: Home, supervisor: Supervisor) -> None:
     with pytest.raises(NotStarted, match=r"(?s)api .*no such port"):
         await supervisor.start(lambda: never_ready(home, "raise SystemExit('no such port')"))
