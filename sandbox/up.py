@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -68,7 +69,11 @@ async def serving(app: ASGIApp, port: int) -> AsyncIterator[None]:
     finally:
         answering.cancel()
         server.should_exit = True
+        # Who is still waiting for an answer is cut off, on purpose: no error to tell.
+        logger, level = logging.getLogger("uvicorn.error"), logging.getLogger("uvicorn.error").level
+        logger.setLevel(logging.CRITICAL)
         await running
+        logger.setLevel(level)
 
 
 def serving_control(sandbox: Sandbox) -> AbstractAsyncContextManager[None]:

@@ -38,6 +38,7 @@ async def demo(data: Path, port: int, *, stay: bool) -> int:
         await asyncio.wait({playing, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not playing.done():
             playing.cancel()
+            await asyncio.wait({playing})
             return 1
         ok = playing.result()
         if stay:
