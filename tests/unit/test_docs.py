@@ -23,12 +23,20 @@ NAMED_TEST: Final = re.compile(r"(tests/[\w/]+\.py)::(\w+)")
 NAME: Final = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b|\b(?:[A-Z][a-z]+){2,}\b")
 """snake_case, or the CamelCase of a class."""
 BACKTICKS: Final = re.compile(r"`([^`\n]+)`")
-CITED: Final = re.compile(r"billing-rules (\d+)|\b(architecture|stripe\.md|http-api\.md),\s+\"([^\"]+)\"", re.DOTALL)
+RULE: Final = re.compile(r"billing-rules (\d+)")
+SECTION: Final = re.compile(r"\b(architecture|[a-z-]+\.md),\s+\"([^\"]+)\"")
+PAGE: Final = re.compile(r"\b([a-z]+(?:-[a-z]+)*\.md)\b|\bdocs/adr/(\d{4})\b")
 ADDRESS: Final = re.compile(r"\$API(/[^\"\s?]*)")
 
-MESSAGE: Final = re.compile(r"(\w+)-?->>(\w+): .+")
-OPENED: Final = re.compile(r"(alt|opt|loop|par|critical|break|rect)\b")
-OTHERWISE: Final = re.compile(r"else\b|Note (?:over|left of|right of) \w+(?:,\w+)?: .+|sequenceDiagram$|autonumber$")
+KIND: Final = re.compile(
+    r"sequenceDiagram|(?:flowchart|graph) (?:LR|RL|TD|TB|BT)|stateDiagram-v2|erDiagram|gantt|timeline"
+)
+MESSAGE: Final = re.compile(r"(\w+)-?-(?:>>|>|x|\))[+-]?(\w+): .+")
+OPENED: Final = re.compile(r"(alt|opt|loop|par|critical|break|rect|box)\b")
+OTHERWISE: Final = re.compile(
+    r"(participant|actor|else|and|option|activate|deactivate|autonumber|end)\b|"
+    r"Note (over|left of|right of) \w+(,\w+)?: .+|$"
+)
 
 
 def shown(path: Path) -> str:
@@ -92,21 +100,20 @@ def collected(file: Path) -> frozenset[str]:
 def test_every_diagram_can_be_drawn(page: Path) -> None:
     for diagram in blocks(page, "mermaid"):
         kind, *lines = [line.strip() for line in diagram.splitlines()]
+        assert KIND.fullmatch(kind), f"a diagram of the kind {kind!r}"
         if kind == "sequenceDiagram":
             assert wrong_in_sequence(lines) == []
-        else:
-            assert re.fullmatch(r"flowchart (LR|TD|TB)|stateDiagram-v2", kind), f"a diagram of the kind {kind!r}"
 
 
 def wrong_in_sequence(lines: list[str]) -> list[str]:
     """The lines that mermaid could not read, and what is left open."""
-    known = {line.split()[1] for line in lines if line.startswith("participant ")}
+    known = {line.split()[1] for line in lines if line.startswith(("participant ", "actor "))}
     wrong, depth = [], 0
     for line in lines:
-        message = MESSAGE.fullmatch(line)
-        depth += bool(OPENED.match(line)) - (line == "end")
-        readable = message or OPENED.match(line) or OTHERWISE.match(line) or line in ("", "end")
-        if ";" in line or "#" in line or depth < 0 or not (readable or line.startswith("participant ")):
+        message, opened = MESSAGE.fullmatch(line), OPENED.match(line)
+        depth += bool(opened) - (line == "end")
+        # Both begin something else, wherever they stand.
+        if ";" in line or "#" in line or depth < 0 or not (message or opened or OTHERWISE.match(line)):
             wrong.append(line)
         if message and not set(message.groups()) <= known:
             wrong.append(f"{line}: no such participant")
@@ -123,17 +130,21 @@ def test_decisions_are_numbered_without_a_gap_and_listed() -> None:
         assert f"| [{number}](adr/{decision.name}) | {title.removeprefix(f'# {number}. ')} |" in index
 
 
-def test_every_section_that_the_code_cites_is_there() -> None:
+def test_what_the_code_cites_is_there() -> None:
     rules = {heading.partition(".")[0] for heading in HEADING.findall(prose(DOCS / "billing-rules.md"))}
-    files = [file for folder in (*PACKAGES, "tests", "bench") for file in (CHECKOUT / folder).rglob("*.py")]
-    for file in files:
-        for rule, page, section in CITED.findall(file.read_text()):
-            if rule:
-                assert rule in rules, f"{shown(file)} cites billing-rules {rule}"
-            else:
-                named = DOCS / f"{page.removesuffix('.md')}.md"
-                there = anchor(" ".join(section.split())) in anchors(named)
-                assert there, f'{shown(file)} cites {named.name}, "{section}"'
+    decisions = {decision.name[:4] for decision in (DOCS / "adr").glob("*.md")}
+    folders = (*PACKAGES, "tests", "bench")
+    for file in (file for folder in folders for file in sorted((CHECKOUT / folder).rglob("*.py"))):
+        said = file.read_text()
+        wrong = [f"billing-rules {rule}" for rule in RULE.findall(said) if rule not in rules]
+        for page, decision in PAGE.findall(said):
+            known = decision in decisions if decision else (DOCS / page).exists()
+            wrong += [] if known else [page or f"decision {decision}"]
+        for page, section in SECTION.findall(said):
+            named = DOCS / f"{page.removesuffix('.md')}.md"
+            known = named.exists() and anchor(" ".join(section.split())) in anchors(named)
+            wrong += [] if known else [f'{page}, "{section}"']
+        assert wrong == [], shown(file)
 
 
 @pytest.mark.parametrize("name", INWARD)
