@@ -51,7 +51,13 @@ _KEY: Final[Json] = {
     "example": "9f1c2a52-7d0e-4f6b-9a51-3c1f4f1f0a11",
 }
 _PARAMETER: Final = re.compile(r"{(\w+)}")
-_BODY_CODES: Final = {400: "unreadable", 413: "body_too_large", 415: "unsupported_media_type"}
+_BODY_CODES: Final = {400: "unreadable", 413: "body_too_large"}
+_CALLER_CODES: Final = {
+    401: "unauthenticated",
+    403: "forbidden",
+    429: "too_many_requests",
+    503: "temporarily_unavailable",
+}
 _KEY_CODES: Final = ("idempotency_key_reused", "request_in_progress")
 _NULL: Final = "\x00null"
 """Stands for null in an example: FastAPI leaves what is null out of the document, and our answers never do."""
@@ -124,11 +130,13 @@ def _general(operation: Json, method: str, path: str) -> dict[int, tuple[str, ..
     found: dict[int, tuple[str, ...]] = {500: ("internal_error",)}
     if "requestBody" in operation:
         found |= {status: (code,) for status, code in _BODY_CODES.items()}
-    if "requestBody" in operation or operation.get("parameters"):
-        found[422] = ("invalid_fields",)
     if not operation.get("security"):
         return found
-    found |= {401: ("unauthenticated",), 403: ("forbidden",), 503: ("temporarily_unavailable",)}
+    found |= {status: (code,) for status, code in _CALLER_CODES.items()}
+    if "requestBody" in operation:
+        found[415] = ("unsupported_media_type",)
+    if "requestBody" in operation or operation.get("parameters"):
+        found[422] = ("invalid_fields",)
     if "{" in path or path.startswith(("/v1/agency", "/v1/portal", "/v1/usage")):
         found[404] = ("not_found",)
     if method in ("post", "put", "delete"):

@@ -56,7 +56,11 @@ _DOCUMENTED: Final[dict[str, Any]] = {
     },
 }
 
-router = APIRouter(prefix="/webhooks/stripe", tags=["Webhooks"], responses=refusals(400, *_CODES.values()))
+router = APIRouter(
+    prefix="/webhooks/stripe",
+    tags=["Webhooks"],
+    responses={**refusals(400, *_CODES.values()), **refusals(503, "temporarily_unavailable")},
+)
 
 
 class Received(Answer, json_schema_extra=example(received=True)):

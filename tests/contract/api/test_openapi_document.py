@@ -73,7 +73,8 @@ def test_it_says_who_may_call_it_and_with_what(operation: Operation) -> None:
 def test_it_says_every_refusal_with_an_example(operation: Operation) -> None:
     expected = {500: {"internal_error"}}
     if operation.role:
-        expected |= {401: {"unauthenticated"}, 403: {"forbidden"}, 503: {"temporarily_unavailable"}}
+        expected |= {401: {"unauthenticated"}, 403: {"forbidden"}}
+        expected |= {429: {"too_many_requests"}, 503: {"temporarily_unavailable"}}
     if operation.parameters:
         expected[404] = {"not_found"}
     if operation.body is not None and operation.role:
@@ -85,6 +86,17 @@ def test_it_says_every_refusal_with_an_example(operation: Operation) -> None:
         assert codes <= _codes(operation, status), (status, codes)
     for status, codes in PROMISED.get(str(operation), {}).items():
         assert codes <= _codes(operation, status), (status, codes)
+
+
+@pytest.mark.parametrize("operation", [one for one in operations() if one.path.startswith("/webhooks")], ids=str)
+def test_a_webhook_is_refused_in_these_ways_only(operation: Operation) -> None:
+    assert {status: _codes(operation, int(status)) for status in operation.documented["responses"]} == {
+        "200": set(),
+        "400": {"bad_signature", "stale_timestamp", "unreadable"},
+        "413": {"body_too_large"},
+        "500": {"internal_error"},
+        "503": {"temporarily_unavailable"},
+    }
 
 
 @each
