@@ -15,7 +15,7 @@ from activities.messages import CHARGE_INVOICE, Outcome, Work
 from activities.outcomes import answer_in, attempted, paid_at, settled
 from activities.ports import Clock, Payments, Store
 from activities.troubles import account_not_ready, expect, for_temporal
-from billing.facts import AttemptNotMade, CardRemoved, CardSaved, Fact, InvoiceParked
+from billing.facts import AttemptNotMade, CardRemoved, CardSaved, CardUsed, Fact, InvoiceParked
 from billing.invoices import InvoiceStatus
 from billing.ledger import AttemptRefused, AttemptRow, InvoiceRow
 from billing.payments import InvoiceReading, KeyMisused, PayAnswer, Refused
@@ -35,6 +35,7 @@ class _Finding:
     status: InvoiceStatus = InvoiceStatus.OPEN
     reading: InvoiceReading | None = None
     card: CardSaved | CardRemoved | None = None
+    used: CardUsed | None = None
     parked: str | None = None
 
 
@@ -52,7 +53,7 @@ class Charging:
             try:
                 finding = await self._attempt(state, step.attempt, step.origin)
             except AttemptRefused as refused:
-                finding = await self._not_begun(refused)
+                finding = await self._not_begun(state, step.attempt, refused)
         return await self._settle(state, step.attempt, finding)
 
     async def _attempt(self, state: State, attempt: Attempt, origin: Origin) -> _Finding:
@@ -70,11 +71,13 @@ class Charging:
             return await self._read(state, attempt, row, invoice.provider_id)
         return await self._pay(state, attempt, row, invoice.provider_id)
 
-    async def _not_begun(self, refused: AttemptRefused) -> _Finding:
+    async def _not_begun(self, state: State, attempt: Attempt, refused: AttemptRefused) -> _Finding:
         if refused.why == "account_unusable":
             raise ApplicationError(str(refused), type="AccountNotReady", non_retryable=True) from refused
         async with self._store.transaction() as books:
             invoice = await books.invoice(refused.invoice)
+            if refused.why in ("card_declined_hard", "card_limit"):
+                return _Finding(None, used=await books.card_used(state, attempt.card.identity, attempt.attempted_at))
         if invoice is None or settled(invoice.id, invoice.status, self._clock.now()) is None:
             return _Finding(None, parked=str(refused))
         return _Finding(None, invoice.status)
@@ -145,4 +148,7 @@ def _facts(attempt: Attempt, finding: _Finding, dunning: Dunning, now: datetime)
         facts.append(attempted(attempt, answer, dunning, now))
     else:
         facts.append(AttemptNotMade(now, attempt.invoice, attempt.number))
+    if finding.used:
+        # Last: the try that was not made is forgotten by now, and takes no other's place among those that count.
+        facts.append(finding.used)
     return tuple(facts)

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from billing.facts import Fact
+from billing.facts import CardUsed, Fact
 from billing.ledger import AttemptRow, InvoiceRow, LateEntries, NewInvoice, News
 from billing.payments import AccountReading, InvoiceOrder, InvoiceReading, PayAnswer
 from billing.plans import Dunning
@@ -78,6 +78,11 @@ class Ledger(Protocol):
     async def begin_attempt(self, subscription: str, attempt: Attempt, origin: Origin, at: datetime) -> AttemptRow:
         """Commit the attempt before Stripe is called. One that is known by its number, or another that is in flight
         for the invoice, is returned as it is. Raises billing.ledger.AttemptRefused."""
+        ...
+
+    async def card_used(self, state: State, card: str, at: datetime) -> CardUsed:
+        """What all subscriptions of the client did with the card (its identity) in this account, in the 30 days before
+        `at`."""
         ...
 
     async def settle_attempt(self, attempt: Attempt, answer: PayAnswer | None, at: datetime) -> None:

@@ -57,6 +57,13 @@ def count_try(s: State, card: str, at: datetime) -> State:
     return replace(s, tries=(*others, *(Try(card, t) for t in own[-CARD_CAP:])))
 
 
+def learn_tries(s: State, card: str, instants: tuple[datetime, ...]) -> State:
+    """All tries of the card that the books know. Two at one instant are two: each is another subscription's."""
+    others = [t for t in s.tries if t.card != card]
+    elsewhere = [t.at for t in s.tries if t.card == card and t.at not in instants]
+    return replace(s, tries=(*others, *(Try(card, at) for at in sorted([*elsewhere, *instants])[-CARD_CAP:])))
+
+
 def target(s: State, sweep: Sweep) -> OpenInvoice | None:
     """The invoice that a step tries next: the one it names while it is open, then the oldest."""
     invoices = collectable(s)

@@ -109,6 +109,18 @@ class FailedElsewhere:
 
 
 @dataclass(frozen=True)
+class CardUsed:
+    """What all subscriptions of the client did with `card` (its identity): when it was tried of late, and whether it
+    was declined hard (billing-rules 6)."""
+
+    at: datetime
+    card: str
+    tried: tuple[datetime, ...]
+    condemned: bool
+    kind: Literal["CardUsed"] = "CardUsed"
+
+
+@dataclass(frozen=True)
 class InvoiceVoided:
     at: datetime
     invoice: str
@@ -249,6 +261,7 @@ Fact = (
     | AttemptNotMade
     | PaidElsewhere
     | FailedElsewhere
+    | CardUsed
     | InvoiceVoided
     | WrittenOff
     | CardSaved

@@ -93,6 +93,8 @@ def _moved(s: State, fact: facts.Fact) -> State:  # noqa: C901  one case per fac
             return debt.settle(s, invoice)
         case facts.FailedElsewhere(card=card, at=at):
             return s if Try(card, at) in s.tries else debt.count_try(s, card, at)
+        case facts.CardUsed():
+            return _card_used(s, fact)
         case facts.CardSaved():
             return _card_saved(s, fact)
         case facts.CardRemoved():
@@ -180,6 +182,11 @@ def _declined(s: State, fact: facts.PaymentDeclined) -> State:
     # A running ladder first: only its dates can have fallen due in this attempt's flight.
     s = debt.end_sweep(s, fact.at, began=attempt.attempted_at)
     return debt.start_ladder(s, fact.dunning, attempt.attempted_at) if debt.owed(s, fact.invoice) else s
+
+
+def _card_used(s: State, fact: facts.CardUsed) -> State:
+    s = debt.learn_tries(s, fact.card, fact.tried)
+    return replace(s, condemned=_with(s.condemned, fact.card)) if fact.condemned else s
 
 
 def _processing(s: State, fact: facts.PaymentProcessing) -> State:

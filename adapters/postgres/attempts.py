@@ -12,6 +12,7 @@ from adapters.postgres.pool import Connection
 from adapters.stripe.keys import invoice_attempt
 from billing.debt import CARD_CAP, CARD_WINDOW
 from billing.declines import DeclineClass, classify, reason_text
+from billing.facts import CardUsed
 from billing.ledger import AttemptRefused, AttemptResult, AttemptRow
 from billing.payments import PayAnswer
 from billing.state import Attempt, Origin, Try
@@ -75,6 +76,16 @@ async def declined_hard(connection: Connection, client: str, account: str) -> se
     """Identities of the client's cards that were declined hard in the account."""
     rows = await connection.fetch(f"{_OF_CLIENT} AND p.decline_class = 'hard'", client, account)
     return {row["card_identity"] for row in rows}
+
+
+async def card_used(connection: Connection, client: str, account: str, card: str, at: datetime) -> CardUsed:
+    """What the client's subscriptions did with the card (its identity) in the account."""
+    since = at - CARD_WINDOW
+    rows = await connection.fetch(
+        f"{_OF_CLIENT} AND p.attempted_at > $3 AND p.card_identity = $4 ORDER BY 2", client, account, since, card
+    )
+    condemned = await declined_hard(connection, client, account)
+    return CardUsed(at, card, tuple(row["attempted_at"] for row in rows), card in condemned)
 
 
 async def _check(connection: Connection, invoice: str) -> None:

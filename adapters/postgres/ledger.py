@@ -8,7 +8,7 @@ from adapters.postgres import accounts, attempts, closing, drafting, inbox, invo
 from adapters.postgres.codec import encode_card
 from adapters.postgres.pool import Connection, Pool, transaction
 from adapters.postgres.projection import Written
-from billing.facts import Fact
+from billing.facts import CardUsed, Fact
 from billing.ledger import AttemptRow, InvoiceRow, LateEntries, NewInvoice, News
 from billing.payments import InvoiceReading, PayAnswer
 from billing.plans import Dunning
@@ -54,6 +54,9 @@ class PostgresLedger:
 
     async def begin_attempt(self, subscription: str, attempt: Attempt, origin: Origin, at: datetime) -> AttemptRow:
         return await attempts.begin_attempt(self._connection, subscription, attempt, origin, at)
+
+    async def card_used(self, state: State, card: str, at: datetime) -> CardUsed:
+        return await attempts.card_used(self._connection, state.client, state.account, card, at)
 
     async def settle_attempt(self, attempt: Attempt, answer: PayAnswer | None, at: datetime) -> None:
         await attempts.settle_attempt(self._connection, attempt, answer, at)

@@ -184,6 +184,10 @@ async def test_the_tries_of_a_card_are_counted_over_all_subscriptions_of_its_hol
         await stage.pay_now(again, "p1")
     assert await refusal(stage.pay_now(again, "p1")) == "card_limit"
 
-    # The debt of the cancelled one has dates of its own, and knows nothing of the other's tries.
+    # The debt of the cancelled one has dates of its own, and learns of the other's tries from the books.
     await stage.advance(days=4)
     assert len(await stage.attempts(client)) + len(await stage.attempts(again)) == 10
+    assert (await stage.state(client)).parked == ()
+    assert await refusal(stage.pay_now(client, "p1")) == "card_limit"
+    await stage.advance(days=5)
+    assert [why for _, why in await stage.skipped(client)] == ["card_limit"]

@@ -30,6 +30,9 @@ class Books:
     charges: dict[tuple[str, int], Behaviour] = field(default_factory=dict)
     tries: list[tuple[str, datetime]] = field(default_factory=list)
     declined_hard: set[str] = field(default_factory=set)
+    by_others: list[tuple[str, datetime]] = field(default_factory=list)
+    lost_to_others: set[str] = field(default_factory=set)
+    """What the client's other subscriptions did with its cards: tried them, and had them declined hard."""
 
     def issue(self, invoice: str, amount: int) -> None:
         """A repeat must be the same invoice: what stands on it is decided once."""
@@ -53,6 +56,15 @@ class Books:
         if behaviour == "hard":
             self.declined_hard.add(card)
         return behaviour
+
+    def used_up(self, card: str, at: datetime) -> list[datetime] | None:
+        """All tries of a card that may not be tried because of what others did with it; none when it may."""
+        own, others = (
+            [tried for name, tried in tries if name == card and tried > at - WINDOW]
+            for tries in (self.tries, self.by_others)
+        )
+        full = others and len(own) + len(others) >= MOST_TRIES
+        return [*own, *others] if full or card in self.lost_to_others else None
 
     def tried_elsewhere(self, card: str, at: datetime) -> None:
         self.tries.append((card, at))

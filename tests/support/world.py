@@ -213,6 +213,12 @@ class World:
             # Paid or voided elsewhere since the attempt began: Stripe refuses, and the reading says so.
             yield facts.AttemptNotMade(self.now, invoice, number)
             return
+        card = attempt.card.identity
+        begun = (invoice, number) in self.books.charges
+        if not begun and (tried := self.books.used_up(card, attempt.attempted_at)) is not None:
+            yield facts.AttemptNotMade(self.now, invoice, number)
+            yield facts.CardUsed(attempt.attempted_at, card, tuple(tried), card in self.books.lost_to_others)
+            return
         script = self.cards[attempt.card.brand]
         behaviour = script[0] if known or len(script) == 1 else script.pop(0)
         outcome = self.books.charge(attempt, behaviour)
@@ -291,6 +297,12 @@ class World:
     def fail_elsewhere(self, short: str, name: str = "visa") -> "World":
         self.books.tried_elsewhere(card(name).identity, self.now)
         return self.learn(facts.FailedElsewhere(self.now, self.invoice(short), card(name).identity))
+
+    def use_by_another(self, times: int, name: str = "visa", *, lost: bool = False) -> "World":
+        """Another subscription of the client tries the card; only the books know."""
+        self.books.by_others += [(card(name).identity, self.now - timedelta(seconds=n)) for n in range(times)]
+        self.books.lost_to_others |= {card(name).identity} if lost else set()
+        return self
 
     # What a test looks at
 

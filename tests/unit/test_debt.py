@@ -287,6 +287,24 @@ def test_a_capped_step_is_skipped_and_used_up() -> None:
     assert world.state.status is Status.PAST_DUE
 
 
+@pytest.mark.parametrize(("lost", "code"), [(False, "card_limit"), (True, "new_card_required")])
+def test_what_another_subscription_did_with_the_card_is_learned_from_the_books(lost: bool, code: str) -> None:
+    world = tried(3).use_by_another(7, lost=lost)
+    request = world.ask("pay_now", "p1")
+    world.run()
+    answer = world.answer(request)
+    assert answer
+    assert (answer.result, answer.code) == ("refused", code)
+    assert (world.state.parked, world.state.attempt) == ((), None)
+
+    world.run(days=4)
+    assert [at for at, _ in world.steps("Remind")] == [T3]
+    assert world.charges() == [(T, "p1#1"), (T + 2 * MINUTE, "p1#2")], "begun, and refused by the books, but once"
+    world.cards["mastercard"] = ["pays"]
+    world.save_card("mastercard").run()
+    assert world.state.debt == ()
+
+
 def test_one_try_less_is_not_capped() -> None:
     world = tried(9).run(days=20)
 

@@ -46,7 +46,8 @@ def chosen(world: World, which: int) -> str | None:
 
 
 def elsewhere(how: str, which: int, name: str) -> Happening:
-    """Something that is done to an open invoice at Stripe, by the client or in the agency's dashboard."""
+    """Something that is done to an open invoice at Stripe, by the client or in the agency's dashboard; or to a card, by
+    another subscription of the client."""
 
     def happens(world: World) -> None:
         invoice = chosen(world, which)
@@ -59,6 +60,10 @@ def elsewhere(how: str, which: int, name: str) -> Happening:
                 world.write_off(invoice)
             case "fail", str():
                 world.fail_elsewhere(invoice, name)
+            case "use", _:
+                world.use_by_another(1 + which % 9, name)
+            case "lose", _:
+                world.use_by_another(1, name, lost=True)
 
     return happens
 
@@ -67,7 +72,7 @@ def asked(what: str, which: int) -> Happening:
     return lambda world: world.ask(what, None if what == "retry" else chosen(world, which) or "p99")
 
 
-ELSEWHERE = st.builds(elsewhere, st.sampled_from(["pay", "void", "write_off", "fail"]), WHICH, NAMES)
+ELSEWHERE = st.builds(elsewhere, st.sampled_from(["pay", "void", "write_off", "fail", "use", "lose"]), WHICH, NAMES)
 ASKED = st.builds(asked, st.sampled_from(["pay_now", "pay_now", "retry", "void"]), WHICH)
 CARDS = st.one_of(
     NAMES.map(lambda name: lambda world: world.save_card(name)),
@@ -175,7 +180,7 @@ class Subscription(RuleBasedStateMachine):
         fact, before = old[which % len(old)], self.world.state
         self.world.learn(fact)
         # A try is counted while it is recent; what the inbox held is acknowledged as it was said last.
-        counts = facts.FailedElsewhere | facts.NewsRead
+        counts = facts.FailedElsewhere | facts.CardUsed | facts.NewsRead
         assert self.world.state == before or isinstance(fact, counts), f"{fact} has effect again"
 
     @rule(number=st.integers(1, 3))
@@ -227,6 +232,7 @@ class Subscription(RuleBasedStateMachine):
         """A copy of the world in which nothing surprising happens any more."""
         world = copy.deepcopy(self.world)
         world.away_until, world.meanwhile, world.inbox = None, None, []
+        world.books.by_others, world.books.lost_to_others = [], set()
         for name in ("visa", "mastercard", "amex", "card"):
             world.cards[name] = [behaviour]
         if attempt := world.state.attempt:
