@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from adapters.postgres import address
+
 _PLACEHOLDER: Final = re.compile(
     r"change.?me|placeholder|example|your[-_ ]|replace|insert|dummy|todo|password|<|xxx|\.\.\.|1234567890",
     re.IGNORECASE,
@@ -68,10 +70,10 @@ def _split(value: object) -> object:
 
 
 def _check_url(value: str, info: ValidationInfo) -> str:
-    address = _check_collector(value)
-    if urlsplit(address).scheme == "http" and not _in_sandbox(info):
+    checked = _check_collector(value)
+    if urlsplit(checked).scheme == "http" and not _in_sandbox(info):
         raise ValueError("must be https outside the sandbox")
-    return address
+    return checked
 
 
 def _check_collector(value: str) -> str:
@@ -178,10 +180,10 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _check_database(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
-        parts = urlsplit(value.get_secret_value())
-        if parts.scheme not in ("postgresql", "postgres"):
-            raise ValueError("is not a postgresql:// address")
-        if parts.password and not _in_sandbox(info) and _PLACEHOLDER.search(parts.password):
+        if wrong := address.complaint(value.get_secret_value()):
+            raise ValueError(wrong)
+        password = urlsplit(value.get_secret_value()).password
+        if password and not _in_sandbox(info) and _PLACEHOLDER.search(password):
             raise ValueError("holds a password that looks like a placeholder")
         return value
 

@@ -18,6 +18,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from adapters.postgres.address import complaint
+
 _LOCK: Final = 0x7265_7461_696E
 """The advisory lock that makes processes which start together migrate one after the other."""
 
@@ -60,6 +62,9 @@ def main() -> int:
     dsn = os.environ.get("DATABASE_URL")
     if not dsn:
         print("DATABASE_URL is missing", file=sys.stderr)
+        return 2
+    if wrong := complaint(dsn):
+        print(f"DATABASE_URL {wrong}", file=sys.stderr)
         return 2
     asyncio.run(migrate(dsn))
     return 0

@@ -88,6 +88,11 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
         ("JWT_ALGORITHMS", "none", "JWT_ALGORITHMS"),
         ("DATABASE_URL", "postgresql://retainer:changeme@db/retainer", "placeholder"),
         ("DATABASE_URL", "mysql://db/retainer", "not a postgresql://"),
+        ("DATABASE_URL", "postgresql://retainer:qV7r/T2m@db/retainer", "cannot be read"),
+        ("DATABASE_URL", "postgresql://retainer:1234#T2m@db/retainer", "cannot be read"),
+        ("DATABASE_URL", "postgresql://retainer:1234?T2m@db/retainer", "cannot be read"),
+        ("DATABASE_URL", "postgresql://retainer:qV7rT2m@db:port/retainer", "cannot be read"),
+        ("DATABASE_URL", "postgresql://retainer:qV7rT2m@[db/retainer", "cannot be read"),
         ("PUBLIC_BASE_URL", "http://billing.brightvoice.io", "https"),
         ("SANDBOX_CLOCK_FILE", "/tmp/clock", "SANDBOX_CLOCK_FILE"),
         ("RETAINER_ENVIRONMENT", "staging", "production"),
@@ -99,6 +104,21 @@ def test_what_is_wrong_is_refused_by_name(
     said = refusal(monkeypatch, {name: value})
     assert complaint in said
     assert len(said.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://retainer:qV7r%2FT2m%40x@db/retainer",
+        "postgresql://retainer@db-1:5432,db-2:5433/retainer?sslmode=verify-full&target_session_attrs=primary",
+        "postgres://retainer:a@b@[::1]:5432/retainer",
+        "postgresql:///retainer?host=/run/postgresql",
+        "postgresql://%2Frun%2Fpostgresql/retainer",
+    ],
+)
+def test_every_form_of_a_database_address_is_taken(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    given(monkeypatch, STRONG | {"DATABASE_URL": address})
+    assert load_settings().database_url.get_secret_value() == address
 
 
 def test_a_refusal_shows_no_value(monkeypatch: pytest.MonkeyPatch) -> None:

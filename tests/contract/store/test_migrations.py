@@ -5,8 +5,9 @@ import os
 import sys
 
 import asyncpg
+import pytest
 
-from adapters.postgres.migrate import migrate
+from adapters.postgres.migrate import main, migrate
 
 
 async def _schema(dsn: str) -> list[str]:
@@ -45,6 +46,17 @@ async def test_the_command_says_what_it_misses() -> None:
     _, said = await process.communicate()
     assert process.returncode == 2
     assert b"DATABASE_URL" in said
+
+
+def test_the_command_shows_nothing_of_an_address_that_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://retainer_owner:qV7r/T2m@db/retainer")
+    assert main() == 2
+    said = capsys.readouterr().err
+    assert said.startswith("DATABASE_URL cannot be read")
+    assert "qV7r" not in said
+    assert "T2m" not in said
 
 
 async def test_every_instant_has_a_time_zone_and_no_business_column_a_clock_of_its_own(database: str) -> None:
