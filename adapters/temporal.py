@@ -10,7 +10,12 @@ from typing import Final, TypeVar
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, DescribeTaskQueueResponse
+from temporalio.api.workflowservice.v1 import (
+    DescribeNamespaceRequest,
+    DescribeNamespaceResponse,
+    DescribeTaskQueueRequest,
+    DescribeTaskQueueResponse,
+)
 from temporalio.client import Client, Interceptor, RPCTimeoutOrCancelledError
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
@@ -53,6 +58,21 @@ async def connect(
         **config, data_converter=pydantic_data_converter, lazy=lazy, interceptors=[ObserveCalls(), *interceptors]
     )
     return await within(_CONNECT_SECONDS, connecting)
+
+
+async def answering(interceptors: Sequence[Interceptor] = ()) -> Client:
+    """A client of the configured server, which has answered for our namespace.
+
+    Raises TemporalAway, and RPCError where the server refuses: it has no such namespace, or does not take our key.
+    """
+    client = await connect(interceptors=interceptors)
+    await within(_CONNECT_SECONDS, describe_namespace(client))
+    return client
+
+
+async def describe_namespace(client: Client) -> DescribeNamespaceResponse:
+    """What Temporal says of our namespace."""
+    return await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
 
 
 async def describe_queue(

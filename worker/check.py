@@ -10,11 +10,13 @@ import json
 import shutil
 import sys
 import textwrap
+import traceback
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 import asyncpg
+from temporalio.service import RPCError
 
 from activities.ports import Clock
 from adapters.clock import clock_of
@@ -23,7 +25,7 @@ from adapters.postgres.inbox_checks import taken_in
 from adapters.postgres.invariants import examined
 from adapters.postgres.pool import CONNECTION_LOST, Pool, open_pool, snapshot
 from adapters.settings import Settings, SettingsRefused, load_settings
-from adapters.temporal import TemporalAway, connect
+from adapters.temporal import TemporalAway, answering
 from worker.agreement import compare_running
 from worker.report import Report, summed_up
 
@@ -63,6 +65,9 @@ def main(*, as_json: bool, books_only: bool) -> int:
     except (*CONNECTION_LOST, asyncpg.PostgresError) as error:
         print(f"the database cannot be looked at: {type(error).__name__}: {error}", file=sys.stderr)
         return BLIND
+    except Exception:  # a defect of the check's own says nothing of the invariants: Python would end with 1
+        traceback.print_exc()
+        return BLIND
     print(json.dumps(checked.as_json(), ensure_ascii=False) if as_json else as_text(checked))
     return checked.status
 
@@ -85,11 +90,16 @@ async def check(pool: Pool, clock: Clock, *, books_only: bool = False) -> Checke
 
 
 async def _workflows(pool: Pool) -> tuple[Compared | None, str | None]:
-    """I9, or why it could not be looked at."""
+    """I9, or why it could not be looked at. A namespace that is not there would look as if every workflow were gone."""
     try:
-        agreement = await compare_running(pool, await connect())
+        client = await answering()
     except TemporalAway as away:
         return None, f"Temporal does not answer ({away})"
+    except RPCError as refused:
+        return None, f"Temporal refuses ({refused.message})"
+    except Exception as error:  # whatever its variables and its file can hold
+        return None, f"Temporal's configuration cannot be used ({type(error).__name__})"
+    agreement = await compare_running(pool, client)
     if agreement.unasked and not agreement.asked:
         return None, f"none of {agreement.unasked} workflows could be asked: is a worker running?"
     return agreement.compared, None

@@ -8,7 +8,6 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, NoReturn, TypeVar
 
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, Interceptor
 from temporalio.service import RPCError
 
@@ -20,7 +19,7 @@ from adapters.settings import Settings, SettingsRefused, load_settings
 from adapters.telemetry import tracing
 from adapters.telemetry.scrape import Scrape, served
 from adapters.telemetry.start import begin_telemetry
-from adapters.temporal import TemporalAway, connect, within
+from adapters.temporal import TemporalAway, answering
 from worker.compose import Parts, activities_of, real_parts
 from worker.delivery import Delivery, wait_for
 from worker.events import Events
@@ -29,7 +28,6 @@ from worker.starts import Starts
 
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 10.0
-_ANSWER_SECONDS: Final = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -130,13 +128,8 @@ async def _database_ready(pool: Pool) -> bool:
 
 async def _connected(interceptors: Sequence[Interceptor]) -> Client:
     try:
-        client = await connect(interceptors=interceptors)
-        await within(
-            _ANSWER_SECONDS,
-            client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace)),
-        )
+        return await answering(interceptors)
     except TemporalAway as error:
         raise NotReady(f"Temporal does not answer ({error})") from error
     except RPCError as error:
         raise NotReady(f"Temporal refuses ({error.message})") from error
-    return client

@@ -6,14 +6,13 @@ from typing import Final
 from temporalio.api.enums.v1 import IndexedValueType, TaskQueueType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.taskqueue.v1 import TaskQueueConfig
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.messages import BILLING_QUEUE, STRIPE_QUEUE
 from adapters.postgres.migrate import head
 from adapters.postgres.pool import Pool
-from adapters.temporal import describe_queue
+from adapters.temporal import describe_namespace, describe_queue
 from worker.doctor.findings import Finding, Page, Section, Verdict
 from worker.queues import STRIPE_STEPS_PER_SECOND, STRIPE_STEPS_PER_SECOND_AND_ACCOUNT
 from workflows.messages import SEARCH_ATTRIBUTES
@@ -51,7 +50,7 @@ def schema(stands_at: str | None, expected: str | None) -> Finding:
 
 async def namespace(client: Client) -> Sequence[Finding]:
     """Whether Temporal answers for our namespace."""
-    described = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    described = await describe_namespace(client)
     days = described.config.workflow_execution_retention_ttl.seconds // _SECONDS_IN_A_DAY
     told = f"answers for namespace {client.namespace}, closed workflows are kept for {days} days"
     return [Finding(Section.REACHABLE, "Temporal", Verdict.OK, told)]

@@ -183,6 +183,8 @@ async def test_a_namespace_that_is_not_ours_yet_is_told(
     status, said = await _doctor(capsys)
     assert status == UNFIT
     assert "Namespace nowhere is not found" in said["Temporal"]["told"]
+    status, said = await _check(capsys)
+    assert (status, said["not_compared"][0]) == (check.BLIND, "I9: Temporal refuses (Namespace nowhere is not found.)")
 
 
 async def test_a_schema_that_is_behind_is_told(
@@ -280,6 +282,27 @@ async def test_without_temporal_the_books_are_checked_and_the_rest_is_not_vouche
     assert said["not_compared"][0].startswith("I9: Temporal does not answer")
     await _event(pool, clock_of(settings).now() - timedelta(hours=2))
     assert (await _check(capsys))[0] == check.BROKEN
+
+
+async def test_where_temporals_variables_cannot_be_used_the_books_are_checked_all_the_same(
+    env: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    env.setenv("TEMPORAL_ADDRESS", "no address")
+    status, said = await _check(capsys)
+    assert (status, [found["ok"] for found in said["invariants"]]) == (check.BLIND, [True] * 9)
+    assert said["not_compared"][0] == "I9: Temporal's configuration cannot be used (ValueError)"
+
+
+async def test_a_check_that_breaks_itself_says_nothing_of_the_invariants(
+    env: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def breaks(*_: object, **__: object) -> check.Checked:
+        raise KeyError("a defect")
+
+    env.setattr(check, "check", breaks)
+    status, said = await _check(capsys)
+    assert status == check.BLIND
+    assert "KeyError: 'a defect'" in said["error"]
 
 
 async def test_without_its_database_the_check_says_what_it_misses(
