@@ -26,6 +26,7 @@ _SECRET: Final = re.compile(
     r"|_secret_\w+"  # what lets a browser act on an intent
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"  # a token
     r"|(?<![\w.-])[2-6]\d{3}(?:[ -]?\d{4}){2}[ -]?\d{1,7}(?!\w|\.\d)"  # a card's number
+    r"|(?<=\nDETAIL:  )(?s:.*?)(?=\nHINT:  |\n\n|\Z)"  # what PostgreSQL shows of a row: names, whatever it holds
 )
 
 
@@ -56,7 +57,12 @@ def _shown(value: object) -> object:
         case list() | tuple() | set() | frozenset():
             return [_shown(part) for part in value]
         case _:
-            return _SECRET.sub("[hidden]", str(value))
+            return blotted(str(value))
+
+
+def blotted(text: str) -> str:
+    """The text without what nobody may read in it."""
+    return _SECRET.sub("[hidden]", text)
 
 
 def configure_logging(level: str) -> None:

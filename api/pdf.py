@@ -53,7 +53,11 @@ async def _fetch(services: Services, invoice: Statement) -> tuple[InvoiceStatus,
     try:
         return reading.status, await _download(reading.pdf_url)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        log.warning("the PDF of %s can't be fetched: %r", invoice.id, error)
+        # Not the error itself: it names the link, and whoever has that can read the invoice.
+        why = (
+            f"status {error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else type(error).__name__
+        )
+        log.warning("the PDF of %s can't be fetched: %s", invoice.id, why)
         raise TemporarilyUnavailable("Stripe does not give the PDF just now.") from error
 
 

@@ -7,17 +7,16 @@ subscriptions (an index on their next date would cost every step a write): about
 are business time.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from adapters.logging import blotted
 from adapters.postgres.outbox import START
 from adapters.postgres.pool import Connection
 
 SHOWN: Final = 5
 _LONGEST_REASON: Final = 120
-_MAIL: Final = re.compile(r"\S+@\S+")
 
 
 @dataclass(frozen=True)
@@ -145,6 +144,6 @@ async def _found(connection: Connection, query: str, *values: Any) -> Found:
 
 
 def _told(which: str, why: str | None) -> str:
-    """With the reason's first line: what others wrote is cut short, and shows no mail address."""
-    first = _MAIL.sub("…", (why or "").partition("\n")[0])
+    """With the reason's first line: what others wrote is cut short, and shows what a log line may."""
+    first = blotted((why or "").partition("\n")[0])
     return f"{which}: {first[:_LONGEST_REASON]}" if first else which

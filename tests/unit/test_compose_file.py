@@ -128,7 +128,9 @@ def test_what_the_example_offers_is_the_default() -> None:
             assert type(default)(value) == default, name
 
 
-def test_the_example_is_refused_as_it_stands_naming_all_that_is_to_be_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_is_refused_as_it_stands_naming_all_that_is_to_be_filled_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     given, _ = example()
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)

@@ -4,12 +4,18 @@ import asyncio
 import json
 import logging
 import sys
+from types import SimpleNamespace
 from typing import Any
 
+import asyncpg
+import httpx
 import pytest
 
 from adapters.logging import JsonFormatter
 from adapters.telemetry.context import bind, bound
+from api import pdf
+from api.problems import TemporarilyUnavailable
+from billing.invoices import InvoiceStatus
 
 KEY = "sk_test_51Hq8ZkJd93nVbQmT7wYx"
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm5hIn0.c2lnbmF0dXJl-_x"
@@ -94,6 +100,39 @@ def test_what_nobody_may_read_is_blotted_out_wherever_it_comes_along(secret: str
 @pytest.mark.parametrize("ours", OURS)
 def test_ids_times_and_addresses_stay_readable(ours: str) -> None:
     assert line("about %s", ours, subject=ours, number=4242424242)["subject"] == ours
+
+
+def test_what_postgresql_shows_of_a_row_is_blotted_out_and_what_is_wrong_with_it_is_not() -> None:
+    error = asyncpg.CheckViolationError('new row for relation "clients" violates check constraint "clients_name"')
+    error.detail = "Failing row contains (cli_1, agc_1, Cedar Dental, null)."
+    error.hint = "Give it another."
+    said = line("unforeseen: %s", error, error=error)
+    for part in ("message", "traceback"):
+        assert "Cedar Dental" not in said[part]
+        assert "clients_name" in said[part]
+        assert "HINT:  Give it another." in said[part]
+
+
+async def test_the_link_to_an_invoices_pdf_is_not_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    link = "https://pay.stripe.com/invoice/acct_1/live_YWNjdF8x/pdf"
+
+    async def read_invoice(account: str, provider: str) -> Any:
+        return SimpleNamespace(pdf_url=link, status=InvoiceStatus.OPEN)
+
+    async def download(url: str) -> bytes:
+        httpx.Response(404, request=httpx.Request("GET", url)).raise_for_status()
+        return b""
+
+    monkeypatch.setattr(pdf, "_download", download)
+    services, invoice = (
+        SimpleNamespace(payments=SimpleNamespace(read_invoice=read_invoice)),
+        SimpleNamespace(id="inv_1", account_id="acct_1", provider_id="in_1"),
+    )
+    with pytest.raises(TemporarilyUnavailable):
+        await pdf._fetch(services, invoice)  # type: ignore[arg-type]
+    assert caplog.messages == ["the PDF of inv_1 can't be fetched: status 404"]
 
 
 def test_a_line_is_one_line_whatever_is_logged() -> None:

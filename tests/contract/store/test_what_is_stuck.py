@@ -44,7 +44,9 @@ async def _subscribed(house: House, name: str = "anna") -> State:
 
 async def _park(house: House) -> datetime:
     state = await house.issue(await house.subscribed("anna", card=CARD), START)
-    await house.record(state, InvoiceParked(START, "inv_anna_p1", "Stripe says nonsense to anna@client.example\nmore"))
+    await house.record(
+        state, InvoiceParked(START, "inv_anna_p1", "nonsense to anna@client.example, 4242 4242 4242 4242\nmore")
+    )
     return NOW
 
 
@@ -113,7 +115,7 @@ async def _keep_failing(house: House) -> datetime:
 
 
 TROUBLES = (
-    (_park, "parked", "1 invoice is parked", "inv_anna_p1 of sub_anna, agc_one: Stripe says nonsense to …"),
+    (_park, "parked", "1 invoice is parked", "inv_anna_p1 of sub_anna, agc_one: nonsense to [hidden], [hidden]"),
     (
         _restrict,
         "accounts",
@@ -126,7 +128,12 @@ TROUBLES = (
     (_forget_a_start, "outbox", "1 row of the outbox", "start:sub_anna of agc_one, tried 0 times"),
     (_lose_an_outcome, "attempts", "1 payment attempt has", "attempt 1 on inv_anna_p1 of sub_anna, agc_one"),
     (_fall_behind, "overdue", "1 subscription is behind", "sub_anna of agc_one"),
-    (_keep_failing, "failing", "1 step keeps failing", "news of sub_anna, agc_one: failed 5 times: 503 for … down"),
+    (
+        _keep_failing,
+        "failing",
+        "1 step keeps failing",
+        "news of sub_anna, agc_one: failed 5 times: 503 for [hidden]: down",
+    ),
 )
 Made = Callable[[House], Awaitable[datetime]]
 
