@@ -42,6 +42,7 @@ _NAMES: Final[Mapping[str, str]] = {
     "get products": "products.list",
     "post products": "products.create",
     "get setup_intents/*": "setup_intents.retrieve",
+    "get webhook_endpoints": "webhook_endpoints.list",
 }
 """What we call, under the name that the official client gives it."""
 

@@ -1,11 +1,13 @@
 """Each request to Stripe is seen by the name of its call and one word for its result, never by its address."""
 
 import inspect
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from adapters.stripe import keys
+from adapters.stripe import calls, keys
 from adapters.stripe.calls import OTHER, call_name, key_kind, result_of, seen
 from adapters.telemetry.metrics import REGISTRY
 
@@ -29,6 +31,13 @@ BASE = "https://api.stripe.com/v1"
 )
 def test_a_call_has_the_official_clients_name(method: str, path: str, name: str) -> None:
     assert call_name(method, BASE + path) == name
+
+
+def test_each_call_that_we_make_has_a_name() -> None:
+    code = "\n".join(file.read_text() for file in sorted(Path(calls.__file__).parent.glob("*.py")))
+    made = re.findall(r"\.v1\.([a-z_.]+)_async\(", code)
+    assert len(made) > 15
+    assert sorted(set(made) - set(calls._NAMES.values())) == []
 
 
 @pytest.mark.parametrize(
