@@ -8,6 +8,8 @@ from stripe.params import WebhookEndpointCreateParams
 from support.deployment import CHECKOUT, compose, example, interpolated, read, script
 
 from adapters.settings import Settings
+from adapters.stripe import calls
+from adapters.stripe.platform import NEEDED_EVENTS
 from api.usage import BODY_LIMIT
 from api.webhooks import BODY_LIMIT as EVENT_LIMIT
 from billing.ledger import ABOUT_CARDS
@@ -29,6 +31,24 @@ def test_each_event_that_it_lists_is_acted_on_and_none_of_a_kind_is_left_out() -
     assert [event for event in EVENTS if not event.startswith(ACTED_ON)] == []
     assert [kind for kind in ACTED_ON if not any(event.startswith(kind) for event in EVENTS)] == []
     assert {*events._FAILURES, events._DISCONNECTED} <= set(EVENTS)
+
+
+def test_its_events_are_those_that_the_doctor_misses() -> None:
+    assert set(EVENTS) == NEEDED_EVENTS
+
+
+@pytest.mark.parametrize("command", ["doctor", "check"])
+def test_it_says_how_to_ask_whether_all_is_well(command: str) -> None:
+    _, well = PAGE.split("## Is it well?")
+    assert f"| `python -m worker {command}`" in well
+
+
+def test_a_restricted_key_may_read_what_the_doctor_looks_at() -> None:
+    (rights,) = re.findall(r"or a restricted one with,(.+?)\n3\.", PAGE, flags=re.S)
+    said = " ".join(rights.split())
+    resources = {name.split(".")[0] for name in calls._NAMES.values()} - {"checkout"}
+    missing = {name for name in resources if name.replace("_", " ").title() not in said}
+    assert missing == set()
 
 
 def test_each_event_that_it_lists_is_one_of_stripes() -> None:

@@ -1,4 +1,4 @@
-"""docs/observability.md names every figure there is, and its alerts ask for no other."""
+"""docs/observability.md names every figure there is, and the alerts of docs/operations.md ask for no other."""
 
 import re
 from datetime import timedelta
@@ -9,7 +9,9 @@ from adapters.postgres.vitals import Vitals, Waiting
 from adapters.telemetry.metrics import REGISTRY
 from adapters.telemetry.vitals import VitalFigures
 
-PAGE: Final = (Path(__file__).parents[2] / "docs/observability.md").read_text(encoding="utf-8")
+DOCS: Final = Path(__file__).parents[2] / "docs"
+PAGE: Final = (DOCS / "observability.md").read_text(encoding="utf-8")
+ALERTS: Final = (DOCS / "operations.md").read_text(encoding="utf-8").partition("\n## Metrics\n")[2]
 SUFFIXES: Final = {"counter": ("_total",), "histogram": ("", "_bucket", "_sum", "_count"), "gauge": ("",)}
 
 
@@ -35,4 +37,10 @@ async def test_every_figure_is_explained() -> None:
 
 async def test_no_figure_is_asked_for_that_does_not_exist() -> None:
     known = {f"{name}{suffix}" for name, kind in (await _figures()).items() for suffix in SUFFIXES[kind]}
-    assert set(re.findall(r"\bretainer_\w+", PAGE)) <= known
+    assert set(re.findall(r"\bretainer_\w+", ALERTS)) <= known
+    assert set(re.findall(r"\bretainer_\w+", PAGE)) - {"retainer_inside"} <= known
+
+
+def test_what_to_be_woken_by_stands_on_one_page() -> None:
+    assert ALERTS.count("| page |") > 5
+    assert "alert:" not in PAGE
