@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import opentelemetry.sdk.environment_variables
 import pytest
 import yaml
 from pydantic_core import PydanticUndefined
@@ -54,6 +55,10 @@ def read_by_temporal(name: str) -> bool:
     return ClientConfigProfile.load(disable_file=True, override_env_vars={name: "true"}) != untouched
 
 
+def read_by_a_library(name: str) -> bool:
+    return name in vars(opentelemetry.sdk.environment_variables) or read_by_temporal(name)
+
+
 def seconds(duration: str) -> timedelta:
     found = re.fullmatch(r"(\d+)s", duration)
     assert found, duration
@@ -65,7 +70,7 @@ def seconds(duration: str) -> timedelta:
 
 @pytest.mark.parametrize("service", sorted(OURS))
 def test_every_name_that_our_processes_get_is_one_that_they_read(service: str) -> None:
-    unknown = {name for name in environment(service) if name not in SETTINGS and not read_by_temporal(name)}
+    unknown = {name for name in environment(service) if name not in SETTINGS and not read_by_a_library(name)}
     assert unknown == set()
 
 
@@ -80,6 +85,13 @@ def test_a_process_is_told_every_setting_of_its_own(service: str, others: set[st
     told = set(environment(service)) & SETTINGS
     assert SETTINGS - others - (SANDBOX_ONLY - {"RETAINER_ENVIRONMENT"}) == told
     assert environment(service)["RETAINER_ENVIRONMENT"] == "production"
+
+
+def test_who_collects_traces_behind_a_key_can_be_told_it() -> None:
+    for service in PROCESSES:
+        assert {"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"} <= set(
+            environment(service)
+        )
 
 
 def test_the_migration_gets_no_secret_but_its_database() -> None:
@@ -102,9 +114,10 @@ def test_the_example_names_every_setting_of_production_and_nothing_that_nobody_r
     assert not given.keys() & offered.keys()
     assert named >= SETTINGS - SANDBOX_ONLY
     assert named >= interpolated().keys()
-    assert {name for name in named if name.startswith("TEMPORAL_")} >= _passed_on("TEMPORAL_")
+    for library in ("TEMPORAL_", "OTEL_"):
+        assert {name for name in named if name.startswith(library)} >= _passed_on(library)
     strays = named - SETTINGS - interpolated().keys()
-    assert {name for name in strays if not read_by_temporal(name)} == set()
+    assert {name for name in strays if not read_by_a_library(name)} == set()
     assert not named & SANDBOX_ONLY
 
 
