@@ -98,6 +98,12 @@ def test_the_migration_gets_no_secret_but_its_database() -> None:
     assert set(environment("migrate")) == {"DATABASE_URL"}
 
 
+@pytest.mark.parametrize(("service", "name"), [("api", "DATABASE_URL"), ("migrate", "DATABASE_OWNER_URL")])
+def test_another_database_can_be_named(service: str, name: str) -> None:
+    assert str(environment(service)["DATABASE_URL"]).startswith(f"${{{name}:-postgresql://retainer_")
+    assert name in example()[1]
+
+
 def test_no_secret_is_written_into_the_file() -> None:
     for service in SERVICES:
         for name, value in environment(service).items():

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
-from support.deployment import CHECKOUT, PASSWORDS, as_role, compose, psql, script
+from support.deployment import CHECKOUT, PASSWORDS, as_role, compose, psql, read, script
 from support.house import AGENCY, House
 from support.lived import live
 
@@ -161,6 +161,23 @@ async def test_another_password_is_set_by_the_next_start(server: str) -> None:
         await connection.close()
     assert all(password and password.startswith("SCRAM-SHA-256$") for password in before.values())
     assert before[APP] != after[APP]
+
+
+async def test_an_administrator_who_is_no_superuser_can_set_it_up(postgres_server: str) -> None:
+    (allowed,) = re.findall(r"`(SET createrole_self_grant = .+;)`", read("docs/deploy.md"))
+    ours = re.sub(r"\b(retainer(_owner|_app)?|temporal(_visibility)?)\b", r"managed_\1", STATEMENTS["roles"])
+    connection = await asyncpg.connect(postgres_server)
+    try:
+        await connection.execute("CREATE ROLE administrator LOGIN CREATEROLE CREATEDB")
+        for _ in range(2):
+            assert await psql(as_role(postgres_server, "administrator"), f"{allowed}\n{ours}") == ""
+    finally:
+        for database in DATABASES:
+            await connection.execute(f"DROP DATABASE IF EXISTS managed_{database}")
+        for role in (OWNER, APP, TEMPORAL):
+            await connection.execute(f"DROP ROLE IF EXISTS managed_{role}")
+        await connection.execute("DROP ROLE administrator")
+        await connection.close()
 
 
 async def test_without_its_passwords_nothing_is_set_up(postgres_server: str) -> None:
