@@ -3,10 +3,14 @@ nothing."""
 
 import argparse
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Final, NoReturn
 
 from adapters.process import end
+
+_UNKNOWN: Final = 2
+"""In both commands' exit status."""
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
@@ -15,14 +19,23 @@ def main(arguments: Sequence[str]) -> NoReturn:
     if given.command == "check":
         from worker.check import main as check
 
-        end(check(as_json=given.json, books_only=given.books_only))
+        end(_seen(lambda: check(as_json=given.json, books_only=given.books_only)))
     if given.command == "doctor":
         from worker.doctor.command import main as doctor
 
-        end(doctor(as_json=given.json))
+        end(_seen(lambda: doctor(as_json=given.json)))
     from worker.process import main as work
 
     work()
+
+
+def _seen(look: Callable[[], int]) -> int:
+    """The exit status of a look. One that breaks has seen nothing: Python's own 1 would say that it had."""
+    try:
+        return look()
+    except Exception:
+        traceback.print_exc()
+        return _UNKNOWN
 
 
 def _parser() -> argparse.ArgumentParser:

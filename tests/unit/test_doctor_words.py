@@ -2,9 +2,11 @@
 
 import asyncio
 import re
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
 import asyncpg
 import pytest
@@ -12,7 +14,8 @@ import pytest
 from adapters.settings import Settings, SettingsRefused
 from adapters.stripe.platform import NEEDED_EVENTS, Endpoint
 from adapters.stripe.webhooks import EVENTS
-from worker.doctor import configured, servers, stripe
+from worker import __main__, check
+from worker.doctor import command, configured, servers, stripe
 from worker.doctor.command import as_text
 from worker.doctor.findings import HANDBOOK, STUCK, UNFIT, WELL, Finding, Page, Section, Verdict, status_of
 from worker.doctor.looking import Place, look_at
@@ -205,3 +208,18 @@ def test_every_page_that_is_pointed_to_is_in_the_handbook() -> None:
     headings = re.findall(r"^#+ (.+)$", (ROOT / HANDBOOK).read_text(), re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
     assert {page.value for page in Page} <= anchors
+
+
+@pytest.mark.parametrize(("name", "module"), [("check", check), ("doctor", command)])
+def test_a_look_that_breaks_has_seen_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, module: ModuleType
+) -> None:
+    def breaks(**_: object) -> int:
+        raise KeyError("a defect")
+
+    monkeypatch.setattr(module, "main", breaks)
+    monkeypatch.setattr(__main__, "end", sys.exit)
+    with pytest.raises(SystemExit) as ended:
+        __main__.main([name])
+    assert ended.value.code == 2
+    assert "KeyError: 'a defect'" in capsys.readouterr().err

@@ -7,12 +7,10 @@ import asyncio
 import json
 import shutil
 import textwrap
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from itertools import chain
 from typing import Final
-
-from temporalio.client import Client
 
 from adapters.clock import clock_of
 from adapters.postgres.pool import Pool, open_pool
@@ -23,7 +21,7 @@ from adapters.temporal import connect
 from worker.doctor import configured, servers, stuck
 from worker.doctor import stripe as stripe_looks
 from worker.doctor.findings import Finding, Page, Section, Verdict, status_of
-from worker.doctor.looking import Look, Place, look_at
+from worker.doctor.looking import Place, look_at
 
 _DATABASE_SECONDS: Final = 10.0
 _TEMPORAL_SECONDS: Final = 12.0
@@ -70,7 +68,7 @@ async def examine() -> Sequence[Finding]:
         settings = load_settings()
     except SettingsRefused as refused:
         # Temporal has variables of its own; the rest is not known.
-        there = await look_at(_TEMPORAL, _of_temporal(connect))
+        there = await look_at(_TEMPORAL, _of_temporal)
         return [*configured.refused(refused), *configured.temporal(), *there, _WITHOUT_SETTINGS]
     async with AsyncExitStack() as stack:
         dsn = settings.database_url.get_secret_value()
@@ -92,7 +90,7 @@ async def _look(settings: Settings, pool: Pool, stripe: StripePlatform) -> Seque
 
     found = await asyncio.gather(
         look_at(_BOOKS, lambda: servers.postgres(pool)),
-        look_at(_TEMPORAL, _of_temporal(connect)),
+        look_at(_TEMPORAL, _of_temporal),
         look_at(_STRIPE, lambda: _of_stripe(stripe, settings)),
         look_at(_STUCK, lambda: stuck.in_the_books(pool, clock)),
         look_at(_WORKFLOWS, of_workflows),
@@ -100,16 +98,13 @@ async def _look(settings: Settings, pool: Pool, stripe: StripePlatform) -> Seque
     return list(chain.from_iterable(found))
 
 
-def _of_temporal(connecting: Callable[[], Awaitable[Client]]) -> Look:
-    async def look() -> Sequence[Finding]:
-        client = await connecting()
-        return [
-            *await servers.namespace(client),
-            *await servers.search_attributes(client),
-            *await servers.queues(client),
-        ]
-
-    return look
+async def _of_temporal() -> Sequence[Finding]:
+    client = await connect()
+    return [
+        *await servers.namespace(client),
+        *await servers.search_attributes(client),
+        *await servers.queues(client),
+    ]
 
 
 async def _of_stripe(stripe: StripePlatform, settings: Settings) -> Sequence[Finding]:

@@ -293,18 +293,6 @@ async def test_where_temporals_variables_cannot_be_used_the_books_are_checked_al
     assert said["not_compared"][0] == "I9: Temporal's configuration cannot be used (ValueError)"
 
 
-async def test_a_check_that_breaks_itself_says_nothing_of_the_invariants(
-    env: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    async def breaks(*_: object, **__: object) -> check.Checked:
-        raise KeyError("a defect")
-
-    env.setattr(check, "check", breaks)
-    status, said = await _check(capsys)
-    assert status == check.BLIND
-    assert "KeyError: 'a defect'" in said["error"]
-
-
 async def test_without_its_database_the_check_says_what_it_misses(
     env: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
