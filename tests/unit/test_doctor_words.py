@@ -37,6 +37,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
         "database_url": "postgresql://retainer:qV7rT2mZ9wL4@db.internal:5433/billing",
         "jwt_issuer": "https://platform.brightvoice.io",
         "public_base_url": BASE,
+        "otel_exporter_otlp_endpoint": "https://retainer:nB4xK8wQ2vT6@traces.brightvoice.io",
         **SECRETS,
     }
     return Settings.model_validate(given)
@@ -54,7 +55,7 @@ def test_of_secrets_only_that_they_are_set_is_shown_and_of_the_key_what_it_moves
     assert told["PUBLIC_BASE_URL"] == BASE
     assert told["RETAINER_ENVIRONMENT"] == "production"
     shown = as_text(found) + "".join(str(one.as_json()) for one in found)
-    for secret in (*",".join(SECRETS.values()).split(","), "qV7rT2mZ9wL4"):
+    for secret in (*",".join(SECRETS.values()).split(","), "qV7rT2mZ9wL4", "nB4xK8wQ2vT6"):
         assert secret not in shown
     assert {one.name for one in found if one.verdict is Verdict.NOTE} == {"STRIPE_CONNECT_WEBHOOK_SECRET"}
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 from temporalio.envconfig import ClientConfig
 
+from adapters.logging import blotted
 from adapters.settings import Settings, SettingsRefused
 from worker.doctor.findings import Finding, Page, Section, Verdict
 
@@ -54,7 +55,8 @@ def _plain(name: str, value: object) -> str:
     if isinstance(value, tuple):
         secret = any(isinstance(one, SecretStr) for one in value)
         return f"set: {len(value)}" if secret else ", ".join(map(str, value))
-    return str(value.value if isinstance(value, Enum) else value)
+    # A web address may hold who logs in to it.
+    return blotted(str(value.value if isinstance(value, Enum) else value))
 
 
 def _warnings(settings: Settings) -> Iterator[Finding]:
