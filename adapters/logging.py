@@ -16,9 +16,12 @@ from typing import Final
 from adapters.telemetry import context
 
 _OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-# What Temporal's adapters add: the whole info object of an activity, which repeats itself in every line.
-_TOO_LONG: Final = frozenset({"temporal_activity", "temporal_workflow", "activity_info", "workflow_info"})
-_LEFT_OUT: Final = _OWN | _TOO_LONG | {"color_message"}
+# What Temporal's adapters add: of it stand `_STEP` in the line.
+_TEMPORALS: Final = frozenset(
+    {"temporal_activity", "temporal_workflow", "activity_info", "workflow_info", "__temporal_error_identifier"}
+)
+_STEP: Final = {"workflow_id": "workflow", "activity_type": "activity", "attempt": "try"}
+_LEFT_OUT: Final = _OWN | _TEMPORALS | {"color_message"}
 _SECRET: Final = re.compile(
     r"[\w.+%-]{1,64}(?:@|%40)[\w-]+(?:\.[\w-]+)+"  # a mail address, or a password with its host
     r"|(?<=://)[^\s/@]+@"  # who logs in to an address
@@ -34,17 +37,25 @@ class JsonFormatter(logging.Formatter):
     """A record as one line of JSON: at (UTC), level, logger, message, its context and extras, and the traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
+        step = _temporals(record)
         line: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": _shown(record.getMessage()),
+            "message": _shown(record.getMessage().removesuffix(f" ({step})")),
+            **{name: str(step[theirs]) for theirs, name in _STEP.items() if theirs in step},
             **context.current(),
         }
         line.update((name, _shown(value)) for name, value in vars(record).items() if name not in _LEFT_OUT)
         if record.exc_info:
             line["traceback"] = _shown(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False)
+
+
+def _temporals(record: logging.LogRecord) -> Mapping[str, object]:
+    """Of which workflow and activity a line of Temporal's own is: it is written outside of what binds the ids."""
+    step = getattr(record, "temporal_activity", None) or getattr(record, "temporal_workflow", None)
+    return step if isinstance(step, Mapping) else {}
 
 
 def _shown(value: object) -> object:

@@ -10,6 +10,8 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from temporalio import activity
+from temporalio.testing import ActivityEnvironment
 
 from adapters.logging import JsonFormatter
 from adapters.telemetry.context import bind, bound
@@ -70,6 +72,29 @@ def test_it_names_what_is_under_way_and_what_the_call_adds() -> None:
     }
     assert "client" not in said
     assert line("later").keys() == {"at", "level", "logger", "message"}
+
+
+async def test_a_line_of_temporals_own_says_which_step_it_is_about() -> None:
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = records.append  # type: ignore[method-assign]
+
+    def fails() -> None:
+        activity.logger.warning("Completing activity as failed", extra={"__temporal_error_identifier": "Failure"})
+
+    activity.logger.base_logger.addHandler(handler)
+    try:
+        ActivityEnvironment().run(fails)
+    finally:
+        activity.logger.base_logger.removeHandler(handler)
+    said = json.loads(JsonFormatter().format(records[0]))
+    assert said.keys() == {"at", "level", "logger", "message", "workflow", "activity", "try"}
+    assert (said["message"], said["workflow"], said["activity"], said["try"]) == (
+        "Completing activity as failed",
+        "test",
+        "unknown",
+        "1",
+    )
 
 
 async def test_what_runs_at_once_knows_its_own_ids_only() -> None:
