@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from temporalio.client import Client
 
 from adapters.postgres.pool import Pool
-from adapters.temporal import within
+from adapters.waiting import at_most
 from api.fields import Answer
 from api.openapi import example
 from api.services import Used
@@ -81,7 +81,7 @@ async def readyz(services: Used) -> JSONResponse:
 
 async def _answers(probe: Awaitable[object]) -> bool:
     try:
-        await within(_PROBE_SECONDS, probe)
+        await at_most(_PROBE_SECONDS, probe)
     except Exception:  # whatever it is, it does not answer
         return False
     return True

@@ -62,7 +62,8 @@ def main(*, as_json: bool, books_only: bool) -> int:
         print(refused, file=sys.stderr)
         return BLIND
     except (*CONNECTION_LOST, asyncpg.PostgresError) as error:
-        print(f"the database cannot be looked at: {type(error).__name__}: {error}", file=sys.stderr)
+        why = str(error) or "no answer in time"
+        print(f"the database cannot be looked at: {type(error).__name__}: {why}", file=sys.stderr)
         return BLIND
     print(json.dumps(checked.as_json(), ensure_ascii=False) if as_json else as_text(checked))
     return checked.status

@@ -78,6 +78,7 @@ async def examine() -> Sequence[Finding]:
         )
         stack.push_async_callback(connection.close)
         found = await _look(settings, pool, StripePlatform(connection))
+        pool.terminate()  # a connection that hangs would not be closed in any other way
     return [*configured.shown(settings), *configured.temporal(), *found]
 
 

@@ -1,6 +1,5 @@
 """How the doctor looks: nothing hangs, and what cannot be looked at is said and keeps nobody else waiting."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ from temporalio.service import RPCError
 
 from adapters.postgres.pool import CONNECTION_LOST
 from adapters.temporal import TemporalAway
+from adapters.waiting import at_most
 from worker.doctor.findings import Finding, Page, Section, Verdict
 
 Look = Callable[[], Awaitable[Sequence[Finding]]]
@@ -28,10 +28,9 @@ class Place:
 async def look_at(place: Place, look: Look) -> Sequence[Finding]:
     """What the look finds; when it fails, that alone."""
     try:
-        async with asyncio.timeout(place.seconds):
-            return await look()
-    except TimeoutError:
-        why = f"no answer within {place.seconds:g} s"
+        return await at_most(place.seconds, look())
+    except TimeoutError as late:
+        why = str(late) or "no answer in time"
     except Exception as error:  # one look that fails must not keep the others from being told
         why = _why(error)
     return [Finding(place.section, place.name, Verdict.UNSEEN, f"cannot be looked at: {why}", place.do, place.see)]
