@@ -20,7 +20,7 @@ from sandbox.emulator import EmulatorRefused
 from sandbox.people import People
 from sandbox.seed import TOKEN_LIFETIME
 from sandbox.stack import PROCESSES, Sandbox
-from sandbox.timeline import timeline
+from sandbox.timeline import settled, timeline
 
 Json = dict[str, Any]
 
@@ -58,7 +58,7 @@ def _time(app: FastAPI, sandbox: Sandbox) -> None:
         assert target, "the call's own check: days or to"
         if target < now:
             raise InvalidFields(("to", f"is in the past: it is {rfc3339(now)} in the sandbox"))
-        last = await sandbox.pool.fetchval("SELECT coalesce(max(id), 0) FROM audit")
+        last = await settled(sandbox.pool)
         journey = await sandbox.machine.advance(target.astimezone(UTC))
         facts = await timeline(sandbox.pool, after=last)
         return {

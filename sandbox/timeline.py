@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import asyncpg
 
+from adapters.postgres.pool import transaction
 from sandbox.bodies import rfc3339
 
 _STORY = """
@@ -82,6 +83,16 @@ class Entry:
 async def timeline(pool: asyncpg.Pool, client: str | None = None, *, after: int = 0) -> list[Entry]:
     """Everything that was recorded after entry `after`, in the order in which it became known."""
     return [_entry(row) for row in await pool.fetch(_STORY, after, client)]
+
+
+async def settled(pool: asyncpg.Pool) -> int:
+    """The id after which everything still to be recorded comes. The newest that is seen is not: ids are drawn in the
+    order of the inserts, and of two transactions side by side the later one may be committed first."""
+    async with transaction(pool) as connection:
+        # Granted when nobody is between insert and commit.
+        await connection.execute("LOCK TABLE audit IN SHARE MODE")
+        newest: int = await connection.fetchval("SELECT coalesce(max(id), 0) FROM audit")
+    return newest
 
 
 def _entry(row: Row) -> Entry:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Awaitable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from sandbox.demo.progress import Progress
 from sandbox.seed import make_agency, make_token
 from sandbox.stack import Sandbox
 from sandbox.story import Colour, Story
-from sandbox.timeline import timeline
+from sandbox.timeline import settled, timeline
 
 POLL_SECONDS: Final = 0.3
 GRACE: Final = HOUR + timedelta(minutes=5)
@@ -61,8 +62,10 @@ class Stage:
     offices: dict[Agency, Office] = field(default_factory=dict)
     ids: dict[Client, str] = field(default_factory=dict)
     anchors: dict[Client, datetime] = field(default_factory=dict)
-    heard: list[Json] = field(default_factory=list)
-    """Every entry of the timeline so far."""
+    heard: dict[int, Json] = field(default_factory=dict)
+    """Every entry of the timeline so far, by its id."""
+    settled: int = 0
+    """The id up to which none can be missing in `heard`."""
     in_vain: list[str] = field(default_factory=list)
     """What did not happen as told."""
     tally: Tally = field(default_factory=Tally)
@@ -87,6 +90,7 @@ class Stage:
             moved = await self.while_telling(self.control.post("/clock/advance", {"to": rfc3339(instant)}))
             self.tally.steps += moved["steps"]
             self.tally.moves += moved["moved"]
+            await self.hear_all()
 
     async def while_telling(self, doing: Awaitable[Any]) -> Any:
         work = asyncio.ensure_future(doing)
@@ -100,14 +104,20 @@ class Stage:
 
     async def tell(self) -> None:
         """What the timeline has gained."""
-        after = self.heard[-1]["id"] if self.heard else 0
         # As `GET /timeline` answers; asked without HTTP, because it is asked several times a second.
-        for entry in [told.as_json() for told in await timeline(self.sandbox.pool, after=after)]:
-            self.heard.append(entry)
-            if entry["client"]:
-                self.story.entry(entry)
+        for told in await timeline(self.sandbox.pool, after=self.settled):
+            if told.id not in self.heard:
+                self.heard[told.id] = told.as_json()
+                if told.client:
+                    self.story.entry(self.heard[told.id])
         year = self.boundary(AGENCIES[0], MONTHS) - self.begins[AGENCIES[0]]
         self.progress.at(self.now, (self.now - self.begins[AGENCIES[0]]) / year)
+
+    async def hear_all(self) -> None:
+        """Tell what may have been committed behind later entries, too."""
+        newest = await settled(self.sandbox.pool)
+        await self.tell()
+        self.settled = newest
 
     async def note(self, whose: Agency | Client | None, what: str) -> None:
         """What somebody outside does, or what the reader should know."""
@@ -126,11 +136,12 @@ class Stage:
 
     def mark(self) -> int:
         """The id after which `told_of` begins."""
-        return self.heard[-1]["id"] if self.heard else 0
+        return max(self.heard, default=0)
 
     def told_of(self, client: Client, since: int, *kinds: str) -> list[Json]:
         """What was told of a client since a mark, of these kinds or of any."""
-        mine = (entry for entry in self.heard if entry["id"] > since and entry["client_id"] == self.ids[client])
+        after = (self.heard[id] for id in sorted(self.heard) if id > since)
+        mine = (entry for entry in after if entry["client_id"] == self.ids[client])
         return [entry for entry in mine if not kinds or entry["what"] in kinds]
 
     # What people do
@@ -190,12 +201,13 @@ class Stage:
 
     def _made_by(self, clients: Iterable[Client]) -> tuple[list[Json], list[Call]]:
         """The calls of these clients that lie behind us, and all others."""
-        by_id = {client.external_id: client for client in clients}
+        by_id, now = {client.external_id: client for client in clients}, self.now
+        begins = functools.cache(self.boundary)
         made, others = [], []
         for call in self.calls:
             client = by_id.get(call.client)
-            at = self.boundary(client, call.period) + call.after if client else None
-            if client and at and at <= self.now:
+            at = begins(client, call.period) + call.after if client else None
+            if client and at and at <= now:
                 made.append(call.as_json(self.ids[client], at))
             else:
                 others.append(call)
