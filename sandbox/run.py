@@ -1,4 +1,4 @@
-"""`python -m sandbox.run worker|api`: production's process with a client that stamps starts, and a shorter end.
+"""`python -m sandbox.run worker|api`: production's process with a client that stamps starts, and shorter waits.
 
 Temporal starts a workflow at the wall clock's time; the stamp moves it to the sandbox's.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from adapters.process import end
 from sandbox.home import read_offset
+from sandbox.pauses import ShortenPauses
 from sandbox.runs import StampStarts
 
 GRACE_SECONDS = 5
@@ -19,7 +20,7 @@ def main(process: str) -> None:
     if process == "worker":
         from worker.process import main as work
 
-        work(client_interceptors=[stamp()])
+        work(client_interceptors=[stamp(), ShortenPauses()])
     else:
         from api.serve import serve
 
