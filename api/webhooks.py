@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request
 from pydantic import SecretStr
 
 from adapters.postgres import inbox
+from adapters.stripe.events import EVENTS
 from adapters.stripe.webhooks import (
-    EVENTS,
     BadSignature,
     MalformedBody,
     StaleTimestamp,

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from adapters.stripe.events import EVENTS
 from sandbox.caller import READY_SECONDS, http_client
 from sandbox.child import Program
 
@@ -58,7 +59,8 @@ class Emulator:
         _answer(await self._http.delete("/_emulator/faults"))
 
     async def send_events_to(self, base: str, *, platform_secret: str, connect_secret: str) -> None:
-        """Register the API's two webhook endpoints, and forget those of addresses that it had before."""
+        """Register the API's two webhook endpoints for the events of production, and forget those of addresses that it
+        had before."""
         wanted = {f"{base}/webhooks/stripe": platform_secret, f"{base}/webhooks/stripe/connect": connect_secret}
         known = _answer(await self._http.get("/v1/webhook_endpoints?limit=100", headers=self._as_platform))
         for endpoint in known["data"]:
@@ -66,7 +68,7 @@ class Emulator:
                 path = f"/v1/webhook_endpoints/{endpoint['id']}"
                 _answer(await self._http.delete(path, headers=self._as_platform))
         for url, secret in wanted.items():
-            body = {"url": url, "secret": secret, "connect": url.endswith("/connect")}
+            body = {"url": url, "secret": secret, "connect": url.endswith("/connect"), "enabled_events": sorted(EVENTS)}
             await self.tell("webhook_endpoints", body)
 
     async def type_card(self, page: str, card: Mapping[str, str]) -> str | None:

@@ -6,7 +6,7 @@ from typing import Final
 import stripe
 
 from adapters.stripe.connection import Connection
-from adapters.stripe.webhooks import EVENTS
+from adapters.stripe.events import EVENTS
 
 API_VERSION: Final = stripe.api_version
 """The one that the pinned SDK carries, whatever the account's default is."""

@@ -18,42 +18,6 @@ from adapters.stripe.readings import instant
 
 TOLERANCE: Final = timedelta(seconds=300)
 
-EVENTS: Final = frozenset(
-    {
-        "checkout.session.completed",
-        "checkout.session.expired",
-        "setup_intent.succeeded",
-        "payment_method.attached",
-        "payment_method.detached",
-        "payment_method.updated",
-        "payment_method.automatically_updated",
-        "customer.updated",
-        "customer.deleted",
-        "invoice.paid",
-        "invoice.payment_failed",
-        "invoice.payment_action_required",
-        "invoice.voided",
-        "invoice.marked_uncollectible",
-        "invoice.updated",
-        "invoice.deleted",
-        "invoice.overpaid",
-        "invoice.finalization_failed",
-        "invoice_payment.paid",
-        "credit_note.created",
-        "credit_note.voided",
-        "refund.created",
-        "refund.updated",
-        "refund.failed",
-        "charge.dispute.created",
-        "charge.dispute.closed",
-        "charge.dispute.funds_withdrawn",
-        "account.updated",
-        "capability.updated",
-        "account.application.deauthorized",
-    }
-)
-"""The types to which our endpoints are subscribed (stripe.md, "Webhooks in"). Any other is kept as well."""
-
 Json = Mapping[str, Any]
 
 

@@ -12,8 +12,8 @@ import asyncpg
 import pytest
 
 from adapters.settings import Settings, SettingsRefused
+from adapters.stripe.events import EVENTS
 from adapters.stripe.platform import NEEDED_EVENTS, Endpoint
-from adapters.stripe.webhooks import EVENTS
 from worker import __main__, check
 from worker.doctor import command, configured, servers, stripe
 from worker.doctor.command import as_text

@@ -9,9 +9,11 @@ from typing import Any, Final
 
 import httpx
 import pytest
-from support.http import Json, Site, fresh, running_site
+from support.http import Json, Site, fresh, receive_events, running_site
 from support.servers import Eventually, StripeServer
 from support.tenant import FAILS, Tenant
+
+from adapters.stripe.events import EVENTS
 
 PLATFORM, CONNECT = "/webhooks/stripe", "/webhooks/stripe/connect"
 STALE: Final = 301
@@ -187,3 +189,9 @@ async def test_an_event_is_a_hint_and_stripe_is_asked(site: Site, tenant: Tenant
     await tenant.eventually(read)
     assert (await tenant.invoice(client))["status"] == "open"
     assert (await tenant.live(client))["open_invoices"] == 1
+
+
+async def test_the_emulator_sends_the_events_that_production_is_sent(site: Site) -> None:
+    await receive_events(site)
+    known = (await site.stripe._http.get("/v1/webhook_endpoints", headers=site.stripe._as_platform)).json()["data"]
+    assert {tuple(endpoint["enabled_events"]) for endpoint in known} == {tuple(sorted(EVENTS))}
