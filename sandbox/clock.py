@@ -120,7 +120,7 @@ class TimeMachine:
         before: object = None
         while True:
             runs, queues, waited_for = await self._look()
-            seen = [(run.id, run.events) for run in runs]
+            seen = [(run.id, run.run_id, run.events) for run in runs]
             if not waited_for and seen == before:
                 return runs, queues
             waited_seconds = loop.time() - began_at

@@ -34,15 +34,25 @@ class Watch:
         self._emulator = emulator
 
     async def look(self, now: datetime) -> Queues:
-        """What is due at `now`, and when the next falls due. Events that are held on purpose wait for their release."""
+        """What is due at `now`, and when the next falls due. Events that are held on purpose wait for their release.
+
+        The rows are read first, because that is cheap, and again after the emulator: what it delivers becomes a row.
+        """
+        rows = await self._rows(now)
+        if rows.under_way:
+            return rows
         under_way = await self._emulator_under_way()
+        return Queues(under_way, None) if under_way else await self._rows(now)
+
+    async def _rows(self, now: datetime) -> Queues:
         try:
             waiting = await self._pool.fetch(_WAITING, ReadNews().key)
         except CONNECTION_LOST as error:
-            return Queues([*under_way, f"postgres does not answer: {error!r}"], None)
+            return Queues([f"postgres does not answer: {error!r}"], None)
         busy = [row for row in waiting if row["at"] <= now or (row["begun"] and _is_carried(row["at"] - now))]
-        under_way += [row["what"] for row in busy]
-        return Queues(under_way, min((row["at"] for row in waiting if row not in busy), default=None))
+        return Queues(
+            [row["what"] for row in busy], min((row["at"] for row in waiting if row not in busy), default=None)
+        )
 
     async def _emulator_under_way(self) -> list[str]:
         try:

@@ -3,23 +3,21 @@
 import asyncio
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from temporalio.api.common.v1 import FastForwardConfig, TimeSkippingConfig, WorkflowExecution
+from temporalio.api.enums.v1 import WorkflowExecutionStatus
 from temporalio.api.workflow.v1 import WorkflowExecutionOptions
-from temporalio.api.workflowservice.v1 import UpdateWorkflowExecutionOptionsRequest
-from temporalio.client import (
-    Client,
-    Interceptor,
-    OutboundInterceptor,
-    StartWorkflowInput,
-    WorkflowExecutionDescription,
-    WorkflowExecutionStatus,
-    WorkflowHandle,
+from temporalio.api.workflowservice.v1 import (
+    DescribeWorkflowExecutionRequest,
+    DescribeWorkflowExecutionResponse,
+    ListWorkflowExecutionsRequest,
+    UpdateWorkflowExecutionOptionsRequest,
 )
+from temporalio.client import Client, Interceptor, OutboundInterceptor, StartWorkflowInput, WorkflowHandle
 from temporalio.service import RPCError
 
 RUNNING = 'ExecutionStatus = "Running"'
@@ -45,6 +43,8 @@ class Run:
     """
 
     id: str
+    run_id: str
+    """A new one with each continue-as-new."""
     clock: datetime
     next_at: datetime | None
     events: int
@@ -53,7 +53,11 @@ class Run:
 
 @dataclass
 class Runs:
-    """All running workflows of a namespace."""
+    """All running workflows of a namespace.
+
+    They are looked at hundreds of times a minute: so by the protocol's own messages, of which nothing more is decoded
+    than is asked for here.
+    """
 
     client: Client
     _next: dict[tuple[str, str], tuple[int, datetime | None]] = field(default_factory=dict)
@@ -63,7 +67,7 @@ class Runs:
 
     async def look(self) -> list[Run]:
         """Every running workflow as it is now; or one alone that is busy: then nothing is at rest, whoever looks."""
-        if self._busy and (run := await self._look_at(self.client.get_workflow_handle(self._busy))) and run.busy:
+        if self._busy and (run := await self._look_at(self._busy)) and run.busy:
             return [run]
         runs = await self._look_at_all()
         self._busy = next((run.id for run in runs if run.busy), None)
@@ -74,10 +78,21 @@ class Runs:
 
         async def one(workflow_id: str) -> Run | None:
             async with gate:
-                return await self._look_at(self.client.get_workflow_handle(workflow_id))
+                return await self._look_at(workflow_id)
 
-        found = [running.id async for running in self.client.list_workflows(RUNNING)]
-        return [run for run in await asyncio.gather(*map(one, found)) if run]
+        return [run for run in await asyncio.gather(*map(one, await self._all_ids())) if run]
+
+    async def _all_ids(self) -> list[str]:
+        ids: list[str] = []
+        page = b""
+        while True:
+            found = await self.client.workflow_service.list_workflow_executions(
+                ListWorkflowExecutionsRequest(namespace=self.client.namespace, query=RUNNING, next_page_token=page)
+            )
+            ids += [running.execution.workflow_id for running in found.executions]
+            page = found.next_page_token
+            if not page:
+                return ids
 
     async def hop(self, run: Run, to: datetime) -> None:
         """Move an idle run's clock to `to`, or to its next timer when that comes first: one skip, so that a run whose
@@ -92,26 +107,29 @@ class Runs:
             )
         )
 
-    async def _look_at(self, handle: WorkflowHandle[Any, Any]) -> Run | None:
-        described = await handle.describe()
-        if described.status is not WorkflowExecutionStatus.RUNNING:
+    async def _look_at(self, workflow_id: str) -> Run | None:
+        described = await self.client.workflow_service.describe_workflow_execution(
+            DescribeWorkflowExecutionRequest(
+                namespace=self.client.namespace, execution=WorkflowExecution(workflow_id=workflow_id)
+            )
+        )
+        info = described.workflow_execution_info
+        if info.status != WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING:
             return None
-        clock, busy = _clock(described), _busy(described)
-        run = Run(handle.id, clock, None, described.history_length, busy)
-        if busy:
+        run = Run(workflow_id, info.execution.run_id, _clock(described), None, info.history_length, _busy(described))
+        if run.busy:
             return run
-        key = (handle.id, described.run_id)
+        key = (run.id, run.run_id)
         asked_at, next_at = self._next.get(key, (-1, None))
         if asked_at != run.events:
             try:
-                next_at = await self._ask(handle)
+                next_at = await self._ask(self.client.get_workflow_handle(workflow_id))
             except RPCError as error:
                 # Just after continue-as-new there may be no workflow task yet to answer from.
-                return Run(run.id, clock, None, run.events, f"does not answer: {error.message}")
+                return replace(run, busy=f"does not answer: {error.message}")
             self._next[key] = (run.events, next_at)
-        if next_at is not None and next_at <= clock:
-            return Run(run.id, clock, next_at, run.events, "is due")
-        return Run(run.id, clock, next_at, run.events)
+        is_due = next_at is not None and next_at <= run.clock
+        return replace(run, next_at=next_at, busy="is due" if is_due else None)
 
     async def _ask(self, handle: WorkflowHandle[Any, Any]) -> datetime | None:
         due: Due = await handle.query(STATUS_QUERY, result_type=Due, rpc_timeout=QUERY_TIMEOUT)
@@ -147,20 +165,19 @@ def fast_forward(by: timedelta, *, skips: int) -> TimeSkippingConfig:
     return TimeSkippingConfig(enabled=True, max_session_skip_count=skips, fast_forward_config=forward)
 
 
-def _clock(described: WorkflowExecutionDescription) -> datetime:
-    extended = described.raw_description.workflow_extended_info
+def _clock(described: DescribeWorkflowExecutionResponse) -> datetime:
+    extended = described.workflow_extended_info
     if not extended.HasField("time_skipping_info"):
         return datetime.now(UTC)
     return extended.time_skipping_info.current_time.ToDatetime(tzinfo=UTC)
 
 
-def _busy(described: WorkflowExecutionDescription) -> str | None:
-    raw = described.raw_description
-    if raw.pending_activities:
-        pending = raw.pending_activities[0]
+def _busy(described: DescribeWorkflowExecutionResponse) -> str | None:
+    if described.pending_activities:
+        pending = described.pending_activities[0]
         return f"runs {pending.activity_type.name} (try {pending.attempt})"
-    if raw.HasField("pending_workflow_task"):
+    if described.HasField("pending_workflow_task"):
         return "has a workflow task"
-    if raw.workflow_extended_info.time_skipping_info.effective_config.enabled:
+    if described.workflow_extended_info.time_skipping_info.effective_config.enabled:
         return "is being moved"
     return None
