@@ -12,6 +12,21 @@ from sandbox.story import CLIENT, Colour, Story
 _WIDTHS: Final = (8, 14, 14, 14, 14, 14)
 _TITLES: Final = ("invoices", "invoiced", "overage in it", "charged", "paid elsewhere", "outstanding")
 
+_MARGIN: Final = " " * 12
+_PROMISES: Final = {
+    "I1": "No invoice is charged twice",
+    "I2": "Lines, totals and payments agree to the cent",
+    "I3": "Each period has one invoice",
+    "I4": "Every call is counted once",
+    "I5": "A closed period never changes",
+    "I6": "Nothing owed is forgotten",
+    "I7": "No card is tried after a hard decline, nor too often",
+    "I8": "No agency sees what is another's",
+    "I9": "Our books, Stripe and the running workflows agree",
+    "I10": "Every event of Stripe's takes effect once",
+}
+"""The invariants of billing-rules 10, as who reads a bill would say them."""
+
 
 @dataclass(frozen=True)
 class Sums:
@@ -71,10 +86,11 @@ def _expected(client: Client) -> Sums:
 async def told_that_all_holds(control: Caller, story: Story) -> bool:
     """Print every invariant with its figures; whether all of them hold."""
     report = await control.get("/check")
-    story.line("\nWhat must always be true (billing-rules 10)\n", Colour.STRONG)
+    story.line("\nWhat must always be true, looked for in our books, at Stripe and in the workflows\n", Colour.STRONG)
     for found in report["invariants"]:
         word, colour = ("holds", Colour.GOOD) if found["ok"] else ("FAILS", Colour.BAD)
-        story.paragraph(f"{found['id']:4} {word}  ", found["detail"], colour)
+        story.line(f"{found['id']:4} {word}  {_PROMISES[found['id']]}", colour)
+        story.paragraph(_MARGIN, found["detail"], Colour.FAINT if found["ok"] else Colour.BAD)
     return bool(report["ok"])
 
 

@@ -169,7 +169,7 @@ async def stripe_is_down(stage: Stage) -> None:
     """Six hours of it over a month's end: what is due is tried again and again, and done once when Stripe is back."""
     began_at, since = stage.now, stage.mark()
     await stage.control.post("/faults", {"call": "*", "fault": "error_500", "times": None})
-    await stage.note(HINODE, "Stripe is down: 500 to every call")
+    await stage.note(HINODE, "Stripe is down: every call to it fails")
     await stage.to(began_at + OUTAGE / 2)
     coming = (await stage.ask(HANA).get(f"{stage.path(HANA)}/subscription/schedule"))["data"][0]
     at = datetime.fromisoformat(coming["at"])
@@ -190,7 +190,7 @@ async def temporal_is_away(stage: Stage) -> None:
     since = stage.mark()
     async with stage.sandbox.supervisor.away("temporal"):
         stage.tally.faults += 1
-        await stage.note(None, "Temporal is gone, and is not started again for now")
+        await stage.note(None, "Temporal, which runs the renewals, is gone for a while")
         starts_at = stage.now - 31 * DAY + PROMPT
         await stage.subscribe(NAMI, starts_at, f"is moved in a month late, from {local_time(starts_at, HINODE.zone)}")
         await stage.take_in()

@@ -1,10 +1,12 @@
 """The demo's year on paper: what each client's comes to, worked out by hand, and calls and beats that fit any start."""
 
 import csv
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,6 +15,7 @@ import pytest
 from billing.money import parse_rate
 from billing.periods import boundary
 from billing.usage import Outcome, billed_seconds, overage
+from sandbox.demo import closing
 from sandbox.demo.calls import FILE, Call, read_calls, write_calls
 from sandbox.demo.cast import CEDAR, CLIENTS, DAY, HANA, HARBOR, HOUR, KUMO, MONTHS, NAMI, SUMMIT, Client, beginnings
 from sandbox.demo.year import YEAR, calls
@@ -141,3 +144,8 @@ def test_the_year_begins_on_a_31st_in_new_york_and_on_the_1st_after_it_in_tokyo(
     assert [*begins.values()] == [datetime(2026, 12, 31, 14, 30, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)]
     late = beginnings(datetime(2026, 12, 31, 14, 0, tzinfo=UTC))
     assert [*late.values()] == [datetime(2027, 1, 31, 14, 30, tzinfo=UTC), datetime(2027, 2, 1, tzinfo=UTC)]
+
+
+def test_each_invariant_is_told_in_words() -> None:
+    guarantees = (Path(__file__).parents[2] / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    assert list(closing._PROMISES) == re.findall(r"^### (I\d+)\. ", guarantees, flags=re.M)
