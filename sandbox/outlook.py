@@ -9,9 +9,12 @@ from zoneinfo import ZoneInfo
 
 from billing.money import show
 from sandbox.reading import Whom, reader
-from sandbox.story import WIDTH, Colour, Story, local_time
+from sandbox.story import Colour, Story, local_time
 
-BAR: Final = 40
+LONGEST_BAR: Final = 40
+SHORTEST_BAR: Final = 10
+BESIDE_THE_BAR: Final = 63
+"""Day, amount, and the longest word on what came of it."""
 Json = Mapping[str, Any]
 
 
@@ -59,7 +62,7 @@ async def print_forecast(data: Path, named: str, *, months: int, minutes: int | 
     bills = bills_of(said["data"])
     if not bills:
         story.line(f"No invoice would follow in {assumed['months']} months.")
-    for line, paid in chart(bills, client.zone):
+    for line, paid in chart(bills, client.zone, story.width):
         story.line(line, Colour.GOOD if paid else Colour.BAD)
     _changes(story, client, said["data"])
 
@@ -90,19 +93,22 @@ def bills_of(entries: Sequence[Json]) -> list[Bill]:
     return list(bills.values())
 
 
-def chart(bills: Sequence[Bill], zone: str) -> list[tuple[str, bool]]:
+def chart(bills: Sequence[Bill], zone: str, width: int) -> list[tuple[str, bool]]:
     """A line for each bill, the longest bar for the largest amount, and one for their sum; and whether all is paid."""
+    longest = min(max(width - BESIDE_THE_BAR, SHORTEST_BAR), LONGEST_BAR)
     largest = max((bill.amount for bill in bills), default=1)
     lines = []
     for bill in bills:
-        bar = "█" * max(1, round(BAR * bill.amount / largest))
+        bar = "█" * max(1, round(longest * bill.amount / largest))
         amount = show(bill.amount, bill.currency)
-        lines.append((f"{_day(bill.at, zone)}  {bar:{BAR}}  {amount:>12}  {_outcome(bill, zone)}", bool(bill.paid_at)))
+        lines.append(
+            (f"{_day(bill.at, zone)}  {bar:{longest}}  {amount:>12}  {_outcome(bill, zone)}", bool(bill.paid_at))
+        )
     if bills:
         paid = [bill.amount for bill in bills if bill.paid_at]
         total, currency = sum(bill.amount for bill in bills), bills[0].currency
         words = f"{show(sum(paid), currency)} of {show(total, currency)} paid"
-        lines.append((f"{'together':11}  {'':{BAR}}  {words}", len(paid) == len(bills)))
+        lines.append((f"{'together':11}  {'':{longest}}  {words}", len(paid) == len(bills)))
     return lines
 
 
@@ -131,7 +137,7 @@ def _title(story: Story, client: Whom, now: Json) -> None:
         parts.append(f"{start} to {end}")
     if now["amount_due"]["amount"]:
         parts.append(f"{_money(now['amount_due'])} due")
-    story.line(" · ".join(parts)[:WIDTH], Colour.STRONG)
+    story.paragraph("", " · ".join(parts), Colour.STRONG)
 
 
 def _words(card: str) -> str:

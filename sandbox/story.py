@@ -1,4 +1,7 @@
-"""The timeline on a terminal: when, who, what, how much, and Stripe's id, in aligned columns of at most 110 signs."""
+"""The timeline on a terminal: when, who, what, how much, and Stripe's id, in aligned columns of at most 110 signs.
+
+A narrower terminal is not shown Stripe's ids.
+"""
 
 import sys
 import textwrap
@@ -15,6 +18,7 @@ from billing.money import show
 
 DATE, CLIENT, WHAT, AMOUNT = 16, 13, 38, 11
 STRIPE_ID = 27
+NARROWEST = 20
 WIDTH = DATE + CLIENT + WHAT + AMOUNT + STRIPE_ID + 5
 Json = Mapping[str, Any]
 
@@ -43,10 +47,13 @@ class Story:
 
     def __init__(self, out: TextIO | None = None) -> None:
         self.console = Console(file=out or sys.stdout, highlight=False, markup=False, emoji=False)
+        self.width = min(WIDTH, self.console.width) if self.console.is_terminal else WIDTH
+        self._is_narrow = self.width < WIDTH
+        self._what = max(self.width - (DATE + CLIENT + AMOUNT + 3), NARROWEST) if self._is_narrow else WHAT
         self._month = (0, 0)
 
     def heading(self) -> None:
-        self.line(f"{'when':{DATE}} {'client':{CLIENT}} {'what':{WHAT}} {'amount':>{AMOUNT}}  Stripe id", Colour.FAINT)
+        self.line(f"{'when':{DATE}} {self._columns('client', 'what', 'amount', 'Stripe id')}", Colour.FAINT)
 
     def entry(self, entry: Json) -> None:
         """One thing that happened."""
@@ -61,7 +68,7 @@ class Story:
 
     def paragraph(self, title: str, text: str, colour: Colour | None = None) -> None:
         """A title in the margin, and its text beside it, broken into lines."""
-        for line in textwrap.wrap(text, WIDTH, initial_indent=title, subsequent_indent=" " * len(title)):
+        for line in textwrap.wrap(text, self.width, initial_indent=title, subsequent_indent=" " * len(title)):
             self.line(line, colour)
 
     def line(self, text: str = "", colour: Colour | None = None) -> None:
@@ -75,12 +82,15 @@ class Story:
         if (local.year, local.month) > self._month:
             self._month = (local.year, local.month)
             self.line()
-            self.line(f"── {local:%B %Y} ".ljust(WIDTH, "─"), Colour.STRONG)
-        first, *more = textwrap.wrap(what, WHAT, subsequent_indent="  ")
-        columns = f"{client:{CLIENT}.{CLIENT}} {first:{WHAT}} {amount:>{AMOUNT}}  {stripe_id}"
-        self.line(f"{local_time(at, zone):{DATE}} {columns}", colour)
+            self.line(f"── {local:%B %Y} ".ljust(self.width, "─"), Colour.STRONG)
+        first, *more = textwrap.wrap(what, self._what, subsequent_indent="  ")
+        self.line(f"{local_time(at, zone):{DATE}} {self._columns(client, first, amount, stripe_id)}", colour)
         for rest in more:
             self.line(" " * (DATE + CLIENT + 2) + rest, colour)
+
+    def _columns(self, client: str, what: str, amount: str, stripe_id: str) -> str:
+        shown = f"{client:{CLIENT}.{CLIENT}} {what:{self._what}} {amount:>{AMOUNT}}"
+        return shown if self._is_narrow else f"{shown}  {stripe_id}"
 
 
 def local_time(at: datetime, zone: str) -> str:

@@ -9,8 +9,9 @@ from sandbox.demo.cast import AGENCIES, CLIENTS, Client
 from sandbox.demo.stage import Stage
 from sandbox.story import CLIENT, Colour, Story
 
-_WIDTHS: Final = (8, 14, 14, 14, 14, 14)
-_TITLES: Final = ("invoices", "invoiced", "overage in it", "charged", "paid elsewhere", "outstanding")
+_WIDTHS: Final = (8, 11, 10, 11, 10, 11)
+"""Together with the client's name 80 signs."""
+_TITLES: Final = ("invoices", "invoiced", "of overage", "charged", "elsewhere", "outstanding")
 
 _MARGIN: Final = " " * 12
 _PROMISES: Final = {

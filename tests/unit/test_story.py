@@ -1,6 +1,7 @@
 """What the terminal shows: a line for each fact in its agency's zone, and a forecast as bars."""
 
 import io
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,19 +61,38 @@ def test_long_words_are_broken_and_no_line_is_wider_than_the_columns() -> None:
     assert max(map(len, lines)) <= WIDTH
 
 
-def test_colour_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """One of 80 columns."""
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    terminal = Terminal()
+    monkeypatch.setenv("COLUMNS", "80")
+    return Terminal()
+
+
+def test_colour_is_for_terminals(terminal: Terminal) -> None:
     Story(terminal).entry(entry("2027-03-31T14:30:00Z"))
 
     assert "\x1b[32m" in terminal.getvalue(), "what is paid is green"
     assert "\x1b" not in "".join(told(entry("2027-03-31T14:30:00Z")))
+
+
+def test_a_narrow_terminal_gets_lines_that_fit(terminal: Terminal) -> None:
+    story = Story(terminal)
+    story.heading()
+    story.entry(entry("2027-03-31T14:30:00Z", detail="mastercard 4444 attempt 5 paid: recovered"))
+    story.paragraph("      ", "words " * 30)
+
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in terminal.getvalue().splitlines()]
+    assert max(map(len, lines)) == 80
+    assert lines[3].endswith(" 49.00 USD"), "Stripe's ids are left out"
+    assert lines[4].endswith(" recovered")
 
 
 # The chart
@@ -99,7 +119,7 @@ def test_a_forecast_is_a_bar_for_each_invoice_with_what_comes_of_it() -> None:
         forecasted("invoice", 9, "inv_3", 10),
         forecasted("attempt", 9, "inv_3", 10, "declined"),
     ]
-    lines = chart(bills_of(entries), TOKYO)
+    lines = chart(bills_of(entries), TOKYO, WIDTH)
 
     assert [text.count("█") for text, _ in lines] == [20, 40, 1, 0]
     assert [paid for _, paid in lines] == [True, True, False, False]
@@ -110,5 +130,14 @@ def test_a_forecast_is_a_bar_for_each_invoice_with_what_comes_of_it() -> None:
     assert lines[3][0].endswith(" 12600 JPY of 12610 JPY paid")
 
 
+def test_a_chart_fits_a_narrow_terminal_whatever_comes_of_its_bills() -> None:
+    tried = [forecasted("attempt", day, "inv_1", result="declined") for day in range(2, 6)]
+    bill = forecasted("invoice", 2, "inv_1", 12345678)
+    lines = chart(bills_of([bill, *tried, forecasted("attempt", 20, "inv_1", result="paid")]), TOKYO, 80)
+
+    assert lines[0][0].endswith(" declined 4 times, paid Jan 20 2028")
+    assert max(len(text) for text, _ in lines) <= 80
+
+
 def test_no_invoice_is_no_chart() -> None:
-    assert chart(bills_of([]), TOKYO) == []
+    assert chart(bills_of([]), TOKYO, WIDTH) == []
