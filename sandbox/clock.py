@@ -90,7 +90,7 @@ class TimeMachine:
                 elif not late and target <= now:
                     return Journey(started_at, now, steps, moved)
                 elif not late:
-                    await asyncio.sleep(POLL_SECONDS)
+                    await self._pass_by(stop)
                     continue
                 await asyncio.gather(*(self._runs.hop(run, stop) for run in late))
                 steps, moved = steps + 1, moved + len(late)
@@ -102,10 +102,14 @@ class TimeMachine:
             began_at = loop.time()
             while True:
                 _, queues = await self._rest(timeout_seconds)
-                soon = queues.next_at is not None and queues.next_at - self.now() <= HOPPABLE
-                if not soon or loop.time() - began_at > PATIENCE_SECONDS:
+                soon = queues.next_at
+                if soon is None or soon - self.now() > HOPPABLE or loop.time() - began_at > PATIENCE_SECONDS:
                     return
-                await asyncio.sleep(POLL_SECONDS)
+                await self._pass_by(soon)
+
+    async def _pass_by(self, instant: datetime) -> None:
+        """Let the moment until then pass by itself."""
+        await asyncio.sleep(max((instant - self.now()).total_seconds(), POLL_SECONDS))
 
     def _next_stop(self, runs: list[Run], queues: Queues, now: datetime, target: datetime) -> datetime:
         dues = [due for due in (queues.next_at, *(run.next_at for run in runs)) if due]
