@@ -87,7 +87,7 @@ def _expected(client: Client) -> Sums:
 async def told_that_all_holds(control: Caller, story: Story) -> bool:
     """Print every invariant with its figures; whether all of them hold."""
     report = await control.get("/check")
-    story.line("\nWhat must always be true, looked for in our books, at Stripe and in the workflows\n", Colour.STRONG)
+    story.line("\nWhat must always be true, in our books, at Stripe and in the workflows\n", Colour.STRONG)
     for found in report["invariants"]:
         word, colour = ("holds", Colour.GOOD) if found["ok"] else ("FAILS", Colour.BAD)
         story.line(f"{found['id']:4} {word}  {_PROMISES[found['id']]}", colour)

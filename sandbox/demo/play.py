@@ -1,15 +1,15 @@
 """`python -m sandbox demo`: a year of two agencies and six clients, told as it happens, and checked at its end."""
 
 import asyncio
+import shlex
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from sandbox.caller import Caller
 from sandbox.demo.calls import read_calls
-from sandbox.demo.cast import CLIENTS
+from sandbox.demo.cast import CEDAR, HANA, HARBOR, KUMO
 from sandbox.demo.closing import tell_totals, tell_what_it_took, tell_what_was_in_vain, told_that_all_holds
 from sandbox.demo.progress import Progress
 from sandbox.demo.stage import set_up
@@ -20,10 +20,10 @@ from sandbox.story import Colour, Story
 from sandbox.up import addresses, serving_control, stop_signal
 
 _TO_TRY: Final = (
-    "timeline --client {harbor}",
-    "schedule --client {cedar}",
-    "forecast --client {kumo} --months 12 --minutes 300",
-    "forecast --client {hana} --months 6 --minutes 560 --card fails_on:{day:%Y-%m-%d}",
+    f"timeline --client {HARBOR.external_id}",
+    f"schedule --client {CEDAR.external_id}",
+    f"forecast --client {KUMO.external_id} --months 12 --minutes 300",
+    f"forecast --client {HANA.external_id} --months 6 --minutes 560 --card fails_on:{{day:%Y-%m-%d}}",
 )
 
 
@@ -45,7 +45,7 @@ async def demo(data: Path, port: int, *, stay: bool) -> int:
             story.line("\nEverything stays up. Ctrl-C stops it.\n")
             story.line("\n".join(addresses(sandbox)))
             story.line("\nFrom another terminal:\n")
-            story.line("\n".join(await _to_try(sandbox, data)))
+            story.line("\n".join(_to_try(sandbox.machine.now(), data)))
             await stop.wait()
     return 0 if ok else 1
 
@@ -63,13 +63,10 @@ async def _play(sandbox: Sandbox, story: Story) -> bool:
         return ok and not stage.in_vain
 
 
-async def _to_try(sandbox: Sandbox, data: Path) -> list[str]:
+def _to_try(now: datetime, data: Path) -> list[str]:
     """Commands that show what is in the sandbox now, as they can be typed."""
     python = Path(sys.executable)
     here = python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python
-    given = "" if data == Path(".sandbox") else f" --data {data}"
-    async with Caller(sandbox.url("control")) as control:
-        ids = {client["external_id"]: client["id"] for client in (await control.get("/clients"))["data"]}
-    words = {client.external_id.partition("-")[0]: ids[client.external_id] for client in CLIENTS}
-    day = sandbox.machine.now() + timedelta(days=60)
-    return [f"  {here} -m sandbox {command.format(day=day, **words)}{given}" for command in _TO_TRY]
+    given = "" if data == Path(".sandbox") else f" --data {shlex.quote(str(data))}"
+    day = now + timedelta(days=60)
+    return [f"  {here} -m sandbox {command.format(day=day)}{given}" for command in _TO_TRY]

@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shlex
 from collections import Counter
 from datetime import UTC, datetime
 from functools import cache
@@ -15,7 +16,8 @@ import pytest
 from billing.money import parse_rate
 from billing.periods import boundary
 from billing.usage import Outcome, billed_seconds, overage
-from sandbox.demo import closing
+from sandbox.__main__ import _parser
+from sandbox.demo import closing, play
 from sandbox.demo.calls import FILE, Call, read_calls, write_calls
 from sandbox.demo.cast import CEDAR, CLIENTS, DAY, HANA, HARBOR, HOUR, KUMO, MONTHS, NAMI, SUMMIT, Client, beginnings
 from sandbox.demo.year import YEAR, calls
@@ -149,3 +151,11 @@ def test_the_year_begins_on_a_31st_in_new_york_and_on_the_1st_after_it_in_tokyo(
 def test_each_invariant_is_told_in_words() -> None:
     guarantees = (Path(__file__).parents[2] / "docs" / "guarantees.md").read_text(encoding="utf-8")
     assert list(closing._PROMISES) == re.findall(r"^### (I\d+)\. ", guarantees, flags=re.M)
+
+
+def test_what_the_demo_offers_to_try_can_be_typed() -> None:
+    offered = [shlex.split(line) for line in play._to_try(datetime(2028, 1, 1, tzinfo=UTC), Path("a folder"))]
+    given = [_parser().parse_args(words[3:]) for words in offered]
+    assert {words.command for words in given} == {"timeline", "schedule", "forecast"}
+    assert {words.data for words in given} == {Path("a folder")}
+    assert {words.client for words in given} <= {client.external_id for client in CLIENTS}
