@@ -8,14 +8,15 @@ import temporalio.worker
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
-from billing.payments import PaymentTrouble
+from billing.payments import OutcomeUnknown
 
 SHORT = timedelta(milliseconds=100)
 
 
 class ShortenPauses(temporalio.client.Interceptor, temporalio.worker.Interceptor):
-    """The second try comes at once where Stripe answered: in the sandbox what it answers does not change within two
-    seconds. Where nobody answered the pause stays, because a killed process needs it to come up again.
+    """The second try comes at once where Stripe answered that it failed: in the sandbox no such fault passes within two
+    seconds. Where nobody answered the pause stays, because a killed process needs it to come up again; where Stripe
+    asked for time it is given.
 
     Given to a client, it works in that client's workers, too.
     """
@@ -30,7 +31,7 @@ class _Shortening(ActivityInboundInterceptor):
             return await super().execute_activity(input)
         except ApplicationError as error:
             trouble = error.__cause__
-            if error.next_retry_delay and isinstance(trouble, PaymentTrouble) and trouble.request:
+            if error.next_retry_delay and isinstance(trouble, OutcomeUnknown) and trouble.request:
                 raise _sooner(error) from trouble
             raise
 

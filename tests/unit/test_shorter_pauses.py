@@ -1,4 +1,4 @@
-"""In the sandbox a step's second try comes at once where Stripe answered, and after the usual pause else."""
+"""In the sandbox a step's second try comes at once after a failure of Stripe's, and after the usual pause else."""
 
 from datetime import timedelta
 from typing import Any, cast
@@ -25,7 +25,7 @@ class _Step:
     ("trouble", "pause"),
     [
         (OutcomeUnknown("error 500", request="req_1"), SHORT),
-        (TryLater("rate limited", retry_after=timedelta(seconds=1), request="req_1"), SHORT),
+        (TryLater("rate limited", retry_after=timedelta(seconds=1), request="req_1"), QUICK),
         (OutcomeUnknown("connection refused"), QUICK),
         (OutcomeUnknown("error 500", stored=True, request="req_1"), None),
     ],
