@@ -1,9 +1,11 @@
 """Everything that the sandbox runs: which processes, with which settings, in which order."""
 
+import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 from temporalio.api.enums.v1 import TaskQueueType
@@ -91,25 +93,38 @@ async def _start(
     await emulator.send_events_to(
         url(kept, "api"), platform_secret=kept.secrets.webhook, connect_secret=kept.secrets.connect_webhook
     )
-    await supervisor.start(lambda: _worker(home, kept, client, worker))
-    await supervisor.start(lambda: _api(home, kept))
+    await _side_by_side(
+        supervisor.start(lambda: _worker(home, kept, client, worker)), supervisor.start(lambda: _api(home, kept))
+    )
     machine = TimeMachine(home, Runs(client), Watch(pool, emulator).look)
     return Sandbox(home, kept, settings, supervisor, pool, client, emulator, machine)
 
 
 async def _start_servers(home: Home, kept: Kept, supervisor: Supervisor) -> None:
     """The servers that production would have elsewhere, and the database's schema."""
-    ports = kept.ports
-    await prepare(home.postgres)
-    await supervisor.start(lambda: postgres_program(home.postgres, ports["postgres"], home.logs / "postgres.log"))
-    await _create_database(ports["postgres"])
-    await supervisor.start(
-        lambda: temporal.temporal_program(
-            home.temporal, ports["temporal"], home.logs / "temporal.log", ui_port=ports["temporal_ui"]
-        )
+    ports, key, clock = kept.ports, kept.secrets.stripe_api_key, home.clock_file
+    await _side_by_side(
+        _start_postgres(home, ports["postgres"], supervisor),
+        supervisor.start(
+            lambda: temporal.temporal_program(
+                home.temporal, ports["temporal"], home.logs / "temporal.log", ui_port=ports["temporal_ui"]
+            )
+        ),
+        supervisor.start(lambda: emulator_program(home.stripe, ports["stripe"], key, clock, home.logs / "stripe.log")),
     )
-    key, clock = kept.secrets.stripe_api_key, home.clock_file
-    await supervisor.start(lambda: emulator_program(home.stripe, ports["stripe"], key, clock, home.logs / "stripe.log"))
+
+
+async def _side_by_side(*starts: Coroutine[Any, Any, None]) -> None:
+    """Return when all have come to an end, also when one fails: what was started after that nobody would stop."""
+    for ended in await asyncio.gather(*starts, return_exceptions=True):
+        if ended:
+            raise ended
+
+
+async def _start_postgres(home: Home, port: int, supervisor: Supervisor) -> None:
+    await prepare(home.postgres)
+    await supervisor.start(lambda: postgres_program(home.postgres, port, home.logs / "postgres.log"))
+    await _create_database(port)
 
 
 async def _create_database(port: int) -> None:
