@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio.service import RPCError
 
 from sandbox.home import Home
-from sandbox.runs import Run, Runs
+from sandbox.runs import DUE, Run, Runs
 
 ONE_STEP = timedelta(seconds=60)
 """Due times as close as this are one step: a workflow that is a little late loses nothing."""
@@ -24,6 +24,10 @@ POLL_SECONDS = 0.02
 LONGEST_POLL_SECONDS = 0.25
 PATIENCE_SECONDS = 3.0
 """An event that is held comes again and again; what it waits for may need more time than we let pass here."""
+OVERDUE_SECONDS = 10.0
+"""How long a run may be due before it is moved once more: a timer whose time was skipped was seen never to end, once,
+after Temporal had been killed."""
+NUDGE = timedelta(milliseconds=50)
 PROLONGED = 0.1
 """By what share of itself a wait may last longer than it must: looking costs what is waited for its time, too."""
 
@@ -120,7 +124,7 @@ class TimeMachine:
     async def _rest(self, timeout_seconds: float) -> tuple[list[Run], Queues]:
         """Two looks in a row that find everything idle and nothing changed: between them, all was at rest."""
         loop = asyncio.get_running_loop()
-        began_at = loop.time()
+        began_at = nudged_at = loop.time()
         before: object = None
         while True:
             runs, queues, waited_for = await self._look()
@@ -131,6 +135,10 @@ class TimeMachine:
             if waited_seconds > timeout_seconds:
                 raise NotAtRest(waited_for or ["it never stays at rest"])
             before = None if waited_for else seen
+            overdue = [run for run in runs if run.busy == DUE]
+            if overdue and loop.time() - nudged_at > OVERDUE_SECONDS:
+                await asyncio.gather(*(self._runs.hop(run, run.clock + NUDGE) for run in overdue))
+                nudged_at = loop.time()
             if waited_for:
                 await asyncio.sleep(pause_after(waited_seconds))
 

@@ -22,6 +22,7 @@ from temporalio.service import RPCError
 
 RUNNING = 'ExecutionStatus = "Running"'
 STATUS_QUERY = "status"
+DUE = "is due"
 QUERY_TIMEOUT = timedelta(seconds=3)
 AT_ONCE = 16
 START_SKIPS = 3
@@ -129,7 +130,7 @@ class Runs:
                 return replace(run, busy=f"does not answer: {error.message}")
             self._next[key] = (run.events, next_at)
         is_due = next_at is not None and next_at <= run.clock
-        return replace(run, next_at=next_at, busy="is due" if is_due else None)
+        return replace(run, next_at=next_at, busy=DUE if is_due else None)
 
     async def _ask(self, handle: WorkflowHandle[Any, Any]) -> datetime | None:
         due: Due = await handle.query(STATUS_QUERY, result_type=Due, rpc_timeout=QUERY_TIMEOUT)
