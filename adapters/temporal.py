@@ -17,7 +17,8 @@ from temporalio.api.workflowservice.v1 import (
     DescribeTaskQueueResponse,
 )
 from temporalio.client import Client, Interceptor, RPCTimeoutOrCancelledError
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.contrib.pydantic import PydanticPayloadConverter
+from temporalio.converter import CompositePayloadConverter, DataConverter
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -36,7 +37,19 @@ _AWAY: Final = frozenset(
     }
 )
 
+# Every workflow run makes a payload converter of its own. What one learns of a type takes it 10 ms: all share that.
+_CONVERTERS: Final = tuple(PydanticPayloadConverter().converters.values())
+
 T = TypeVar("T")
+
+
+class _PayloadConverter(CompositePayloadConverter):
+    def __init__(self) -> None:
+        super().__init__(*_CONVERTERS)
+
+
+DATA_CONVERTER: Final = DataConverter(payload_converter_class=_PayloadConverter)
+"""Our wire format: JSON, written and read by pydantic."""
 
 
 class TemporalAway(Exception):
@@ -55,7 +68,7 @@ async def connect(
     config = ClientConfig.load_client_connect_config()
     config["target_host"] = address or config.get("target_host", _LOCAL)
     connecting = Client.connect(
-        **config, data_converter=pydantic_data_converter, lazy=lazy, interceptors=[ObserveCalls(), *interceptors]
+        **config, data_converter=DATA_CONVERTER, lazy=lazy, interceptors=[ObserveCalls(), *interceptors]
     )
     return await within(_CONNECT_SECONDS, connecting)
 

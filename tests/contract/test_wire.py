@@ -9,17 +9,17 @@ from enum import Enum
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities import messages as activity_messages
 from activities.messages import Outcome, Record, Work
+from adapters.temporal import DATA_CONVERTER
 from billing import facts, state, steps
 from billing.facts import Fact
 from billing.state import State
 from billing.steps import Step
 from workflows import messages as workflow_messages
 
-CONVERTER = pydantic_data_converter.payload_converter
+CONVERTER = DATA_CONVERTER.payload_converter
 AT = datetime(2026, 2, 28, 14, 30, 0, 123456, tzinfo=UTC)
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from support.recording import a_life_without_workers, a_worker
 from support.servers import Eventually
 from temporalio.api.enums.v1 import EventType
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 from activities.messages import BILLING_QUEUE, STRIPE_QUEUE
+from adapters.temporal import DATA_CONVERTER
 from worker.queues import workflow_runner
 from workflows.messages import StatusView
 from workflows.subscription import SubscriptionWorkflow
@@ -45,6 +45,6 @@ async def test_who_asks_while_no_worker_is_there_does_not_put_off_what_falls_due
     replayer = Replayer(
         workflows=[SubscriptionWorkflow],
         workflow_runner=workflow_runner(),
-        data_converter=pydantic_data_converter,
+        data_converter=DATA_CONVERTER,
     )
     await replayer.replay_workflow(history)

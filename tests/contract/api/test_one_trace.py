@@ -11,10 +11,10 @@ from support.collector import Collector, Span, collecting, traced
 from support.http import Json, Site
 from support.servers import Eventually
 from support.tenant import FAILS, Tenant
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 from adapters.logging import JsonFormatter
+from adapters.temporal import DATA_CONVERTER
 from worker.observing import ObserveWork
 from worker.queues import workflow_runner
 from workflows.messages import subscription_workflow_id
@@ -128,7 +128,7 @@ async def _assert_replays(site: Site, client: str) -> None:
     replayer = Replayer(
         workflows=[SubscriptionWorkflow],
         workflow_runner=workflow_runner(),
-        data_converter=pydantic_data_converter,
+        data_converter=DATA_CONVERTER,
         interceptors=[ObserveWork()],
     )
     await replayer.replay_workflow(history)
