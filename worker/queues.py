@@ -1,6 +1,7 @@
 """The two task queues of this process: workflows and database activities, and what calls Stripe (architecture)."""
 
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 from temporalio.api.enums.v1 import TaskQueueType
@@ -35,12 +36,18 @@ def workflow_runner() -> SandboxedWorkflowRunner:
     return SandboxedWorkflowRunner(restrictions=restrictions)
 
 
-def workers(client: Client, settings: Settings, activities: Activities) -> tuple[Worker, Worker]:
-    """The worker of each queue, not yet running."""
+def workers(
+    client: Client,
+    settings: Settings,
+    activities: Activities,
+    *,
+    workflows: Sequence[type] = (SubscriptionWorkflow,),
+) -> tuple[Worker, Worker]:
+    """The worker of each queue, not yet running. Benchmarks run a workflow of their own with the same settings."""
     billing = Worker(
         client,
         task_queue=BILLING_QUEUE,
-        workflows=[SubscriptionWorkflow],
+        workflows=workflows,
         activities=activities.billing,
         workflow_runner=workflow_runner(),
         interceptors=[ObserveWork(), HeartbeatInterceptor()],
