@@ -1,0 +1,120 @@
+"""Fresh servers for a benchmark: PostgreSQL as durable as in production, Temporal, and processes of ours on them."""
+
+import itertools
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import psutil  # type: ignore[import-untyped]
+from temporalio.client import Client
+
+from adapters.postgres.migrate import migrate
+from adapters.postgres.pool import Pool, open_pool
+from adapters.settings import Settings
+from adapters.temporal import connect
+from sandbox.caller import READY_SECONDS, http_client
+from sandbox.child import Child, Program, running
+from sandbox.emulator import Emulator, emulator_program
+from sandbox.home import Home, Kept
+from sandbox.postgres import running_postgres
+from sandbox.stack import environment, url
+from sandbox.temporal import address, temporal_program
+
+POOL_SIZE: Final = 8
+WORKING: Final = '"message": "working"'
+"""What a worker logs when it works on both queues."""
+DEADLOCK: Final = "TMPRL1101"
+"""How Temporal's own warning of a blocked workflow task begins: "Potential deadlock"."""
+_OF_THE_SANDBOX: Final = ("SANDBOX_CLOCK_FILE", "WORKER_STICKY_TIMEOUT_SECONDS", "WORKER_GRACEFUL_SHUTDOWN_SECONDS")
+"""Left as they are in production: the wall's clock, and Temporal's 10 s."""
+_NUMBERS: Final = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class House:
+    """Running servers, and how processes of ours are run on them."""
+
+    home: Home
+    kept: Kept
+    env: Mapping[str, str]
+    settings: Settings
+    pool: Pool
+    temporal: Client
+    server: Child
+    """Temporal's process."""
+    emulator: Emulator | None = field(default=None)
+
+    @asynccontextmanager
+    async def worker(self, *module: str) -> AsyncIterator[Child]:
+        """`python -m …` works on both queues inside the block."""
+        log = self.home.logs / f"worker-{next(_NUMBERS)}.log"
+
+        async def ready() -> bool:
+            return WORKING in log.read_text()
+
+        async with running(Program("worker", (sys.executable, "-m", *module), log, ready, self.env)) as child:
+            yield child
+
+    @asynccontextmanager
+    async def api(self) -> AsyncIterator[str]:
+        """The API process answers inside the block; yields its address."""
+        base = url(self.kept, "api")
+
+        async def ready() -> bool:
+            async with http_client(base, READY_SECONDS) as http:
+                return (await http.get("/readyz")).is_success
+
+        program = Program("api", (sys.executable, "-m", "api"), self.home.logs / "api.log", ready, self.env)
+        async with running(program):
+            yield base
+
+
+@asynccontextmanager
+async def house(*, stripe: bool = False) -> AsyncIterator[House]:
+    """Fresh servers inside the block; with the Stripe emulator if `stripe`."""
+    with tempfile.TemporaryDirectory(prefix="retainer-bench-") as folder:
+        home = Home(Path(folder))
+        kept = home.open()
+        home.assign_ports(kept, 0)
+        async with AsyncExitStack() as stack:
+            dsn = await stack.enter_async_context(running_postgres(home.postgres, kept.ports["postgres"]))
+            await migrate(dsn)
+            server = await stack.enter_async_context(
+                running(temporal_program(home.temporal, kept.ports["temporal"], home.logs / "temporal.log"))
+            )
+            emulator = await _emulator(stack, home, kept) if stripe else None
+            env = {name: value for name, value in environment(home, kept).items() if name not in _OF_THE_SANDBOX}
+            env["DATABASE_URL"] = dsn
+            settings = Settings.model_validate({name.lower(): value for name, value in env.items()})
+            pool = await stack.enter_async_context(open_pool(dsn, POOL_SIZE))
+            client = await connect(address(kept.ports["temporal"]))
+            yield House(home, kept, env, settings, pool, client, server, emulator)
+
+
+async def _emulator(stack: AsyncExitStack, home: Home, kept: Kept) -> Emulator:
+    key, port = kept.secrets.stripe_api_key, kept.ports["stripe"]
+    program = emulator_program(home.stripe, port, key, home.clock_file, home.logs / "stripe.log")
+    await stack.enter_async_context(running(program))
+    emulator = Emulator(url(kept, "stripe"), key)
+    stack.push_async_callback(emulator.close)
+    return emulator
+
+
+def cpu_seconds(child: Child) -> float:
+    """What a process and its children have used of the CPUs since they began."""
+    times = [process.cpu_times() for process in _tree(child)]
+    return float(sum(used.user + used.system for used in times))
+
+
+def resident_bytes(child: Child) -> int:
+    """The memory that a process and its children hold now."""
+    return int(sum(process.memory_info().rss for process in _tree(child)))
+
+
+def _tree(child: Child) -> list[psutil.Process]:
+    process = psutil.Process(child.pid)
+    return [process, *process.children(recursive=True)]
