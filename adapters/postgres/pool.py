@@ -42,6 +42,7 @@ async def open_pool(dsn: str, size: int = 10, *, command_seconds: float = _COMMA
         min_size=0,
         max_size=size,
         init=prepare,
+        reset=_nothing_to_reset,
         timeout=_CONNECT_SECONDS,
         command_timeout=command_seconds,
         server_settings={
@@ -57,6 +58,11 @@ async def prepare(connection: asyncpg.Connection) -> None:
     """Teach a new connection that json is not text."""
     for kind in ("json", "jsonb"):
         await connection.set_type_codec(kind, schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
+
+
+async def _nothing_to_reset(connection: asyncpg.Connection) -> None:
+    """Given back, a connection is rolled back and no more: nothing of ours outlives its transaction. Asking the server
+    to forget settings, locks and listeners all the same would be a second round trip for every first."""
 
 
 @asynccontextmanager
