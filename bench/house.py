@@ -88,7 +88,8 @@ async def house(*, stripe: bool = False) -> AsyncIterator[House]:
             )
             emulator = await _emulator(stack, home, kept) if stripe else None
             env = {name: value for name, value in environment(home, kept).items() if name not in _OF_THE_SANDBOX}
-            env["DATABASE_URL"] = dsn
+            # Compiled as where it is deployed: each workflow run loads the workflow's module anew.
+            env |= {"DATABASE_URL": dsn, "PYTHONDONTWRITEBYTECODE": ""}
             settings = Settings.model_validate({name.lower(): value for name, value in env.items()})
             pool = await stack.enter_async_context(open_pool(dsn, POOL_SIZE))
             client = await connect(address(kept.ports["temporal"]))
