@@ -18,7 +18,7 @@ from bench.periods import Closed, Open, bare_workflows, check_books, close, subs
 from bench.provider import furnish_accounts, furnish_holders
 
 ROUNDS: Final = 3
-COUNT: Final = 150
+COUNT: Final = 100
 AGENCIES: Final = 25
 EMULATED: Final = "emulated"
 KINDS: Final = (worker.BARE, worker.PRODUCT, worker.DEFAULTS)
@@ -46,8 +46,7 @@ async def measured(rounds: int = ROUNDS, count: int = COUNT) -> list[Figure]:
 
 async def _with_the_emulator(servers: House, agencies: Sequence[Agency], count: int) -> Closed:
     """The whole product: production's worker, Stripe asked over HTTP, and its webhooks taken in by the API."""
-    holders = await furnish_holders(servers, [agencies[number % len(agencies)].account for number in range(count)])
-    opening = partial(subscriptions, servers, agencies, holders=holders)
+    opening = partial(subscriptions, servers, agencies, furnish=partial(furnish_holders, servers))
     secrets = servers.kept.secrets
     async with servers.api() as base, servers.worker("worker") as process:
         assert servers.emulator is not None

@@ -34,6 +34,13 @@ _OF_THE_SANDBOX: Final = ("SANDBOX_CLOCK_FILE", "WORKER_STICKY_TIMEOUT_SECONDS",
 _NUMBERS: Final = itertools.count(1)
 
 
+@dataclass
+class Pace:
+    """How fast these servers get workflows idle, in seconds for each: measured anew each time."""
+
+    idle_after_seconds: float = 0.05
+
+
 @dataclass(frozen=True)
 class House:
     """Running servers, and how processes of ours are run on them."""
@@ -46,7 +53,8 @@ class House:
     temporal: Client
     server: Child
     """Temporal's process."""
-    emulator: Emulator | None = field(default=None)
+    emulator: Emulator | None = None
+    pace: Pace = field(default_factory=Pace)
 
     @asynccontextmanager
     async def worker(self, *module: str) -> AsyncIterator[Child]:

@@ -22,14 +22,16 @@ AT_ONCE: Final = 16
 POLL_SECONDS: Final = 0.1
 LONGEST_SECONDS: Final = 300.0
 LEAD_SECONDS: Final = 4.0
-LEAD_EACH_SECONDS: Final = 0.04
-"""How long before the closing the subscriptions are started: long enough for each to be idle by then."""
+MARGIN: Final = 1.5
+"""Workflows are started so long before they fall due, and this much longer than those before them took to be idle."""
 PATIENCE: Final = (1, 2, 4)
 """On a machine that has other things to do the lead was too short: once more with a longer one."""
 
 T = TypeVar("T")
 Open = Callable[[str, datetime], Awaitable[list[str]]]
 """Opens workflows that fall due at an instant under ids that begin with a word; answers the ids."""
+Furnish = Callable[[Sequence[str]], Awaitable[Sequence[Holder]]]
+"""A holder in each of these accounts, in their order."""
 
 
 class TooSlow(Exception):
@@ -50,10 +52,12 @@ class Closed:
         return self.count / self.seconds
 
 
-def subscriptions(house: House, agencies: Sequence[Agency], count: int, holders: Sequence[Holder] = ()) -> Open:
-    """Opens so many subscriptions, spread over the agencies; `holders` are in the order of the agencies, too."""
+def subscriptions(house: House, agencies: Sequence[Agency], count: int, furnish: Furnish | None = None) -> Open:
+    """Opens so many subscriptions, each of the next agency in turn; their holders are made up, unless furnished."""
 
     async def open_all(word: str, due: datetime) -> list[str]:
+        accounts = [agencies[number % len(agencies)].account for number in range(count)]
+        holders = await furnish(accounts) if furnish else ()
         states: list[State] = []
         for number, agency in enumerate(agencies):
             mine = range(number, count, len(agencies))
@@ -106,10 +110,14 @@ async def _start(house: House, state: State, at: datetime) -> str:
 async def idle(house: House, word: str, count: int, opening: Callable[[int], Open]) -> tuple[datetime, list[str]]:
     """Have so many workflows wait for one instant; answers it and their ids. Raises TooSlow."""
     for patience in PATIENCE:
-        due = datetime.now(UTC) + patience * timedelta(seconds=LEAD_SECONDS + count * LEAD_EACH_SECONDS)
+        begun = datetime.now(UTC)
+        lead = LEAD_SECONDS + MARGIN * patience * count * house.pace.idle_after_seconds
+        due = begun + timedelta(seconds=lead)
         ids = await opening(count)(f"{word}{patience}", due)
         await each(ids, lambda id: until_idle(house, id))
-        if datetime.now(UTC) < due:
+        now = datetime.now(UTC)
+        house.pace.idle_after_seconds = (now - begun).total_seconds() / count
+        if now < due:
             return due, ids
         await until_closed(house, ids)
     raise TooSlow(f"{count} workflows were not idle in time")

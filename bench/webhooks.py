@@ -30,6 +30,8 @@ COUNT: Final = 200
 AGENCIES: Final = 10
 TIMEOUT_SECONDS: Final = 10.0
 APPLIED_SECONDS: Final = 30.0
+Customer = tuple[str, str]
+"""The account, and the id that the customer has there."""
 _CHANNEL: Final = "bench_applied"
 _REPORT: Final = f"""
     CREATE FUNCTION bench_applied() RETURNS trigger LANGUAGE plpgsql AS
@@ -45,13 +47,18 @@ async def measured(count: int = COUNT) -> list[Figure]:
     async with house(stripe=True) as servers:
         accounts = await furnish_accounts(servers, AGENCIES)
         agencies = await furnish_agencies(servers.pool, accounts, now - timedelta(days=100))
-        of_accounts = [accounts[number % AGENCIES] for number in range(count)]
-        # The books know an older card than Stripe: the reading of the news brings the one that counts.
-        holders = [Holder(known.customer, CARD) for known in await furnish_holders(servers, of_accounts)]
+        customers: list[Customer] = []
+
+        async def furnish(of_accounts: Sequence[str]) -> Sequence[Holder]:
+            # The books know an older card than Stripe: the reading of the news brings the one that counts.
+            holders = [Holder(known.customer, CARD) for known in await furnish_holders(servers, of_accounts)]
+            customers.extend(zip(of_accounts, (holder.customer for holder in holders), strict=True))
+            return holders
+
         async with servers.worker("worker"), servers.api() as base:
-            opened = await subscriptions(servers, agencies, count, holders)("w", now + timedelta(days=20))
+            opened = await subscriptions(servers, agencies, count, furnish)("w", now + timedelta(days=20))
             await each(opened, lambda id: until_idle(servers, id))
-            answered, applied = await _deliver(servers, base, of_accounts, holders)
+            answered, applied = await _deliver(servers, base, customers)
     made_of = f"{count} events at {RATE:g}/s: median {{:.1f}} ms"
     return [
         _figure("webhook to 2xx, p99", answered, 15, made_of),
@@ -64,21 +71,19 @@ def _figure(name: str, seconds: Sequence[float], at_most: float, made_of: str) -
     return Figure(name, 1000 * percentile(seconds, 99), "ms", at_most=at_most, detail=detail)
 
 
-async def _deliver(
-    house: House, base: str, accounts: Sequence[str], holders: Sequence[Holder]
-) -> tuple[list[float], list[float]]:
+async def _deliver(house: House, base: str, customers: Sequence[Customer]) -> tuple[list[float], list[float]]:
     """Seconds from when each event was due to its 2xx, and to its effect."""
     secret = house.kept.secrets.connect_webhook
-    clients = [f"cli_w-{number}" for number in range(len(holders))]
+    clients = [f"cli_w-{number}" for number in range(len(customers))]
     async with _applied(house, clients) as arrivals, http_client(base, TIMEOUT_SECONDS) as http:
 
         async def send(number: int) -> None:
-            await _post(http, secret, _event(f"evt_{number}", accounts[number], holders[number].customer))
+            await _post(http, secret, _event(f"evt_{number}", *customers[number]))
 
-        await open_loop(RATE, len(holders), lambda number: _warm_up(http, secret, number))
+        await open_loop(RATE, len(customers), lambda number: _warm_up(http, secret, number))
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        answered = await open_loop(RATE, len(holders), send)
+        answered = await open_loop(RATE, len(customers), send)
         await asyncio.wait_for(asyncio.gather(*arrivals), APPLIED_SECONDS)
     return answered, [done.result() - (begun + number / RATE) for number, done in enumerate(arrivals)]
 
