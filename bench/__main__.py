@@ -1,4 +1,7 @@
-"""`python -m bench [NAME …] [--json]` (what `make bench` runs): measures, and prints one table of all figures."""
+"""`python -m bench [NAME …] [--json]` (what `make bench` runs): measures, and prints one table of all figures.
+
+Its exit status: 0 every bound is met, 1 one is not, 2 something could not be measured.
+"""
 
 import argparse
 import asyncio
@@ -11,7 +14,7 @@ from typing import Final
 
 from adapters.process import end
 from bench import closing, histories, ingest, population, portal, restart, webhooks
-from bench.figures import Figure, as_json, table
+from bench.figures import Figure, as_json, status, table, verdict
 
 BENCHMARKS: Final[dict[str, Callable[[], Awaitable[list[Figure]]]]] = {
     "closing": closing.measured,
@@ -25,23 +28,33 @@ BENCHMARKS: Final[dict[str, Callable[[], Awaitable[list[Figure]]]]] = {
 
 
 async def main(names: Sequence[str], *, json: bool) -> int:
-    """Run these in turn; one that cannot be measured does not keep the others from it. The exit status."""
+    """Measure and print; the exit status."""
     task = asyncio.current_task()
     assert task is not None
-    # Told to stop we stop our servers, too.
+    # Told to stop we stop our servers, too, and print what is measured by then.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    figures, unmeasured = await measured(names)
+    print(as_json(figures) if json else table(figures))
+    print(f"\n{verdict(figures, unmeasured)}", file=sys.stderr if json else sys.stdout)
+    return status(figures, unmeasured)
+
+
+async def measured(names: Sequence[str]) -> tuple[list[Figure], dict[str, str]]:
+    """What these found, one after the other, and why any found nothing: that does not keep the others from it."""
     figures: list[Figure] = []
-    failed = 0
-    for name in names:
+    unmeasured: dict[str, str] = {}
+    for number, name in enumerate(names):
         begun = time.monotonic()
         try:
             figures += await BENCHMARKS[name]()
-        except Exception:
-            failed = 1
+        except asyncio.CancelledError:
+            unmeasured |= dict.fromkeys(names[number:], "stopped")
+            break
+        except Exception as error:
+            unmeasured[name] = f"{type(error).__name__}: {error}"
             traceback.print_exc()
         print(f"{name}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
-    print(as_json(figures) if json else table(figures))
-    return failed
+    return figures, unmeasured
 
 
 def arguments() -> argparse.Namespace:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,6 +51,23 @@ def table(figures: Sequence[Figure]) -> str:
     ]
     below = ["", *(f"  {figure.detail}" if figure.detail else "" for figure in figures)]
     return "\n".join(line for pair in zip(lines, below, strict=True) for line in pair if line)
+
+
+def verdict(figures: Sequence[Figure], unmeasured: Mapping[str, str]) -> str:
+    """In words below the table: how many bounds are met, which are not, and which benchmarks failed, with why."""
+    bound = [figure for figure in figures if figure.met is not None]
+    missed = [figure for figure in bound if not figure.met]
+    lines = [f"{len(bound) - len(missed)} of {len(bound)} bounds are met."]
+    lines += [f"Not met: {figure.name}: {figure.measured}, not {figure.bound}" for figure in missed]
+    lines += [f"Not measured: {name}: {why}" for name, why in unmeasured.items()]
+    return "\n".join(lines)
+
+
+def status(figures: Sequence[Figure], unmeasured: Mapping[str, str]) -> int:
+    """For the shell: 0 all is measured and every bound met, 1 a bound is not, 2 something could not be measured."""
+    if unmeasured:
+        return 2
+    return int(any(figure.met is False for figure in figures))
 
 
 def as_json(figures: Sequence[Figure]) -> str:

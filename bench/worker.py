@@ -25,6 +25,7 @@ from worker.compose import Activities, Parts, activities_of, real_parts
 from worker.delivery import Delivery
 from worker.events import Events
 from worker.heartbeat import HeartbeatInterceptor
+from worker.observing import ObserveWork
 from worker.queues import workers, workflow_runner
 from worker.starts import Starts
 from workflows.subscription import SubscriptionWorkflow
@@ -69,10 +70,13 @@ def _default_workers(client: Client, activities: Activities) -> tuple[Worker, Wo
         workflows=[SubscriptionWorkflow],
         activities=activities.billing,
         workflow_runner=workflow_runner(),
-        interceptors=[HeartbeatInterceptor()],
+        interceptors=[ObserveWork(), HeartbeatInterceptor()],
     )
     stripe = Worker(
-        client, task_queue=STRIPE_QUEUE, activities=activities.stripe, interceptors=[HeartbeatInterceptor()]
+        client,
+        task_queue=STRIPE_QUEUE,
+        activities=activities.stripe,
+        interceptors=[ObserveWork(), HeartbeatInterceptor()],
     )
     return billing, stripe
 

@@ -1,7 +1,9 @@
 """The parts of the benchmarks that measure nothing: percentiles, the table, and what is counted in a history."""
 
+import asyncio
 import json
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -10,8 +12,9 @@ from support import histories
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import ActivityTaskStartedEventAttributes, HistoryEvent
 
+from bench import __main__ as program
 from bench.events import billable_actions, events
-from bench.figures import Figure, as_json, percentile, table
+from bench.figures import Figure, as_json, percentile, status, table, verdict
 from bench.load import open_loop
 
 RECORDED: Final = Path(__file__).parents[1] / "replay" / "histories"
@@ -60,6 +63,57 @@ def test_the_table_aligns_what_was_measured_with_its_bound() -> None:
         "portal, p99     31.2 ms  ≤ 30 ms  NOT MET",
         "memory        1,234 MiB           reported",
     ]
+
+
+def test_below_the_table_stands_which_bounds_are_missed_and_what_was_not_measured() -> None:
+    figures = [Figure("close ÷ bare", 0.7, at_least=0.8), Figure("errors", 0, at_most=0), Figure("memory", 9.0)]
+    assert verdict(figures, {"portal": "NotStarted: api is not ready"}).splitlines() == [
+        "1 of 2 bounds are met.",
+        "Not met: close ÷ bare: 0.70, not ≥ 0.80",
+        "Not measured: portal: NotStarted: api is not ready",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("figures", "unmeasured", "expected"),
+    [
+        ([Figure("errors", 0, at_most=0), Figure("memory", 9.0)], {}, 0),
+        ([Figure("errors", 0, at_most=0), Figure("wait", 31.0, at_most=30)], {}, 1),
+        ([Figure("wait", 31.0, at_most=30)], {"portal": "stopped"}, 2),
+    ],
+)
+def test_the_exit_status_tells_bounds_that_are_missed_from_what_was_not_measured(
+    figures: list[Figure], unmeasured: dict[str, str], expected: int
+) -> None:
+    assert status(figures, unmeasured) == expected
+
+
+async def measures() -> list[Figure]:
+    return [Figure("errors", 0, at_most=0)]
+
+
+async def fails() -> list[Figure]:
+    raise RuntimeError("no servers")
+
+
+async def is_stopped() -> list[Figure]:
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize(
+    ("trouble", "why"),
+    [
+        (fails, {"other": "RuntimeError: no servers"}),
+        (is_stopped, {"other": "stopped", "last": "stopped"}),
+    ],
+)
+async def test_what_cannot_be_measured_costs_nobody_elses_figures(
+    monkeypatch: pytest.MonkeyPatch, trouble: Callable[[], Awaitable[list[Figure]]], why: dict[str, str]
+) -> None:
+    monkeypatch.setattr(program, "BENCHMARKS", {"one": measures, "other": trouble, "last": measures})
+    figures, unmeasured = await program.measured(["one", "other", "last"])
+    assert unmeasured == why
+    assert len(figures) == 3 - len(why)
 
 
 def test_programs_get_the_figures_as_they_were_measured() -> None:
