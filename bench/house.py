@@ -113,17 +113,17 @@ async def _emulator(stack: AsyncExitStack, home: Home, kept: Kept) -> Emulator:
     return emulator
 
 
-def cpu_seconds(child: Child) -> float:
+def cpu_seconds(pid: int) -> float:
     """What a process and its children have used of the CPUs since they began."""
-    times = [process.cpu_times() for process in _tree(child)]
+    times = [process.cpu_times() for process in _tree(pid)]
     return float(sum(used.user + used.system for used in times))
 
 
-def resident_bytes(child: Child) -> int:
+def resident_bytes(pid: int) -> int:
     """The memory that a process and its children hold now."""
-    return int(sum(process.memory_info().rss for process in _tree(child)))
+    return int(sum(process.memory_info().rss for process in _tree(pid)))
 
 
-def _tree(child: Child) -> list[psutil.Process]:
-    process = psutil.Process(child.pid)
+def _tree(pid: int) -> list[psutil.Process]:
+    process = psutil.Process(pid)
     return [process, *process.children(recursive=True)]

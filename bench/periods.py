@@ -1,6 +1,7 @@
 """Many subscriptions whose periods close at one instant, from their idle timers until each has turned its page."""
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -40,16 +41,22 @@ class TooSlow(Exception):
 
 @dataclass(frozen=True)
 class Closed:
-    """How a closing went. CPU is what worker and server used meanwhile."""
+    """How a closing went, and what was used of the CPUs meanwhile: by worker, server, and the whole benchmark."""
 
     count: int
     seconds: float
-    worker_cpu_seconds: float = 0.0
-    server_cpu_seconds: float = 0.0
+    worker_cpu_seconds: float
+    server_cpu_seconds: float
+    cpu_seconds: float
 
     @property
     def rate(self) -> float:
         return self.count / self.seconds
+
+    @property
+    def cpus(self) -> float:
+        """How many CPUs were at work, on average: all that there are, and nothing can be faster without being less."""
+        return self.cpu_seconds / self.seconds
 
 
 def subscriptions(house: House, agencies: Sequence[Agency], count: int, furnish: Furnish | None = None) -> Open:
@@ -131,11 +138,13 @@ async def close(house: House, worker: Child, word: str, count: int, opening: Cal
 async def close_idle(house: House, worker: Child, due: datetime, ids: Sequence[str]) -> Closed:
     """The same for workflows that wait for that instant already."""
     await until(due)
-    before = cpu_seconds(worker), cpu_seconds(house.server)
+    processes = worker.pid, house.server.pid, os.getpid()
+    before = [cpu_seconds(pid) for pid in processes]
     begun = time.perf_counter()
     await until_closed(house, ids)
     seconds = time.perf_counter() - begun
-    return Closed(len(ids), seconds, cpu_seconds(worker) - before[0], cpu_seconds(house.server) - before[1])
+    used = [cpu_seconds(pid) - of_before for pid, of_before in zip(processes, before, strict=True)]
+    return Closed(len(ids), seconds, *used)
 
 
 async def until(instant: datetime) -> None:

@@ -26,7 +26,7 @@ async def measured(few: int = FEW, many: int = MANY) -> list[Figure]:
         async with servers.worker("bench.worker", PRODUCT) as worker:
             before = await close(servers, worker, "before", few, opening)
             waiting = await idle(servers, "many", many, opening)
-            memory = resident_bytes(worker)
+            memory = resident_bytes(worker.pid)
             closed = await close_idle(servers, worker, *waiting)
             after = await close(servers, worker, "after", few, opening)
         await check_books(servers)

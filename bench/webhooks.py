@@ -28,8 +28,9 @@ from sandbox.caller import http_client
 RATE: Final = 10.0
 COUNT: Final = 200
 AGENCIES: Final = 10
-TIMEOUT_SECONDS: Final = 10.0
-APPLIED_SECONDS: Final = 30.0
+TIMEOUT_SECONDS: Final = 60.0
+"""Who is slow has a high figure, not none."""
+APPLIED_SECONDS: Final = 60.0
 Customer = tuple[str, str]
 """The account, and the id that the customer has there."""
 _CHANNEL: Final = "bench_applied"
