@@ -28,11 +28,9 @@ from activities.messages import (
     Record,
     Work,
 )
-from billing import debt
 from billing.agenda import begin, next_step, planned
-from billing.facts import CancelRequested, CancelUndone, Fact, NewsArrived, Requested, RequestRefused, StepFailed
-from billing.requests import cancel_refusal, refusal, undo_refusal
-from billing.state import RULES, Answer, Asked, Origin, State
+from billing.facts import Fact, NewsArrived, StepFailed
+from billing.state import RULES, Origin, State
 from billing.steps import (
     ChargeInvoice,
     ClosePeriod,
@@ -46,23 +44,18 @@ from billing.steps import (
     Wait,
 )
 from billing.subscription import apply
+from workflows.commands import Commands
 from workflows.messages import (
     AGENCY_ATTRIBUTE,
     FACTS_ARRIVED,
     PERIOD_END_ATTRIBUTE,
     STATUS_ATTRIBUTE,
     SUBSCRIPTION,
-    Cancel,
     Ended,
-    PayNow,
-    Reply,
-    Retry,
     Schedule,
     ScheduleItem,
     Start,
     StatusView,
-    UndoCancel,
-    Void,
     opened_by,
 )
 
@@ -85,13 +78,11 @@ _SCHEDULE_TO_CLOSE: Final = timedelta(seconds=45)
 _HEARTBEAT: Final = timedelta(seconds=5)
 _QUICK_TRIES: Final = RetryPolicy(maximum_attempts=2)
 _UNTIL_WRITTEN: Final = RetryPolicy(maximum_interval=timedelta(seconds=30))
-_VOID_PATIENCE: Final = timedelta(seconds=15)
-"""How long a void waits for an attempt in flight (billing-rules 6)."""
 _LONG_HISTORY: Final = 2_000
 
 
 @workflow.defn(name=SUBSCRIPTION)
-class SubscriptionWorkflow:
+class SubscriptionWorkflow(Commands):
     """The life of one subscription, from its start to the day on which nothing of it is owed or due."""
 
     @workflow.init
@@ -132,52 +123,6 @@ class SubscriptionWorkflow:
     def facts_arrived(self) -> None:
         """The inbox has rows about this subscription. What they say is read, never carried by the signal."""
         self._learn(NewsArrived(self.now()))
-
-    @workflow.update
-    async def cancel(self, command: Cancel) -> Reply:
-        return await self._command(
-            CancelRequested(self.now(), command.at == "now", command.forgive, command.by, _request()), command.by
-        )
-
-    @cancel.validator
-    def _may_cancel(self, command: Cancel) -> None:
-        self._refuse(cancel_refusal(self.state, self.now(), now=command.at == "now"))
-
-    @workflow.update
-    async def undo_cancel(self, command: UndoCancel) -> Reply:
-        return await self._command(CancelUndone(self.now(), command.by, _request()), command.by)
-
-    @undo_cancel.validator
-    def _may_undo_cancel(self, command: UndoCancel) -> None:
-        self._refuse(undo_refusal(self.state, self.now()))
-
-    @workflow.update
-    async def pay_now(self, command: PayNow) -> Reply:
-        return await self._ask(Asked(_request(), "pay_now", self.now(), command.invoice, command.by))
-
-    @pay_now.validator
-    def _may_pay_now(self, command: PayNow) -> None:
-        attempt = self.state.attempt
-        if attempt is None or attempt.invoice != command.invoice:
-            self._refuse(refusal(self.state, self.now(), command.invoice, on_session=True))
-
-    @workflow.update
-    async def retry(self, command: Retry) -> Reply:
-        return await self._ask(Asked(_request(), "retry", self.now(), by=command.by))
-
-    @retry.validator
-    def _may_retry(self, command: Retry) -> None:
-        if self.state.attempt is None and not self.state.parked:
-            self._refuse(refusal(self.state, self.now(), None, on_session=False))
-
-    @workflow.update
-    async def void(self, command: Void) -> Reply:
-        asked = Asked(_request(), "void", self.now(), command.invoice, command.by, command.reason)
-        return await self._ask(asked, patience=_VOID_PATIENCE if self.state.attempt else None)
-
-    @void.validator
-    def _may_void(self, command: Void) -> None:
-        self._refuse(None if debt.owed(self.state, command.invoice) else "invoice_not_open")
 
     @workflow.query
     def status(self) -> StatusView:
@@ -247,27 +192,9 @@ class SubscriptionWorkflow:
     def _learn(self, fact: Fact) -> None:
         self.state = apply(self.state, fact)
 
-    # How a command is answered
+    # How the books learn of it
 
-    async def _command(self, fact: CancelRequested | CancelUndone, by: str) -> Reply:
-        """A command that takes effect at once: answered when it is in the books, whatever step is in flight."""
-        answer = self._answer(fact.request)
-        if answer is None:
-            await self._note(fact, by)
-        return Reply(answer or Answer(fact.request, "done"), self.state)
-
-    async def _ask(self, asked: Asked, patience: timedelta | None = None) -> Reply:
-        """A request that needs a step: answered when the step is done, or joined to one in flight."""
-        if self._answer(asked.id) is None:
-            await self._note(Requested(self.now(), asked), asked.by)
-        try:
-            await workflow.wait_condition(lambda: self._answer(asked.id) is not None, timeout=patience)
-        except TimeoutError:
-            await self._note(RequestRefused(self.now(), asked.id, "payment_in_progress"), asked.by)
-        answer = self._answer(asked.id)
-        return Reply(answer or Answer(asked.id, "processing"), self.state)
-
-    async def _note(self, fact: Fact, by: str) -> None:
+    async def note(self, fact: Fact, by: str) -> None:
         found = self.state
         self._learn(fact)
         await self._record(Record(found, (fact,), by))
@@ -290,16 +217,6 @@ class SubscriptionWorkflow:
     def _booked(self, outcome: Outcome) -> None:
         self.written = max(self.written, outcome.version)
         self.apart |= outcome.version > self.state.version
-
-    def _answer(self, request: str) -> Answer | None:
-        return next((a for a in self.state.answers if a.id == request), None)
-
-    def _refuse(self, code: str | None) -> None:
-        """Refuse an update before it is in history, unless it is one that was answered before."""
-        if code is None or self._answer(_request()):
-            return
-        possible = debt.possible_again(self.state, self.now()) if code == "card_limit" else None
-        raise ApplicationError(possible.isoformat() if possible else code, type=code, non_retryable=True)
 
     # How a run ends
 
@@ -351,11 +268,6 @@ def search_attributes(s: State) -> TypedSearchAttributes:
     if s.period:
         found_by.append(SearchAttributePair(PERIOD_END, s.period.end))
     return TypedSearchAttributes(found_by)
-
-
-def _request() -> str:
-    info = workflow.current_update_info()
-    return info.id if info else ""
 
 
 def _failure(step: Step, error: ActivityError, now: datetime) -> StepFailed:

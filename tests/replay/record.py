@@ -16,7 +16,7 @@ HERE: Final = Path(__file__).parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
 
 from support import histories  # noqa: E402
-from support.fingerprints import INTERPRETER, fingerprint  # noqa: E402
+from support.fingerprints import fingerprint, interpreter  # noqa: E402
 from support.paths import PATHS  # noqa: E402
 from support.recording import a_life  # noqa: E402
 from support.scenarios import KNOWN_RULES, SCENARIOS  # noqa: E402
@@ -52,7 +52,7 @@ async def record_histories(again: bool) -> None:
 def record_fingerprint(again: bool) -> None:
     path = HERE / "interpreter.fingerprint.txt"
     if again or not path.exists():
-        path.write_text(fingerprint(INTERPRETER.read_text()))
+        path.write_text(fingerprint(interpreter()))
         print(f"recorded {path.name}")
 
 

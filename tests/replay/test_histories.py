@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 from support import histories
-from support.fingerprints import INTERPRETER
 from support.paths import PATHS
 from support.recording import a_life
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
+import workflows.subscription
 from adapters.temporal import DATA_CONVERTER
 from worker.queues import workflow_runner
 from workflows.subscription import SubscriptionWorkflow
@@ -126,7 +126,7 @@ async def test_a_command_that_is_left_unanswered_is_an_error(tmp_path: Path, mon
 
 def changed(before: str, after: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> type:
     """The interpreter with one change: a module of its own, which the workflow's sandbox can import too."""
-    source, name = INTERPRETER.read_text(), f"changed_{folder.name}"
+    source, name = Path(workflows.subscription.__file__).read_text(), f"changed_{folder.name}"
     assert source.count(before) == 1, before
     (folder / f"{name}.py").write_text(source.replace(before, after))
     monkeypatch.syspath_prepend(folder)

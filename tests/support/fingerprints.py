@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import workflows.commands
 import workflows.subscription
 
-INTERPRETER: Final = Path(workflows.subscription.__file__)
+_INTERPRETER: Final = tuple(Path(module.__file__) for module in (workflows.subscription, workflows.commands))
 _COMMANDS: Final = {
     "execute_activity",
     "wait_condition",
@@ -16,6 +17,11 @@ _COMMANDS: Final = {
     "patched",
     "sleep",
 }
+
+
+def interpreter() -> str:
+    """The source of everything that issues commands, as one text."""
+    return "\n".join(path.read_text() for path in _INTERPRETER)
 
 
 def fingerprint(source: str) -> str:

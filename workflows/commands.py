@@ -1,0 +1,117 @@
+"""What people order of a running subscription: each command an update, refused before it is in history, or answered.
+
+A command is a fact that a person brings about. What it may do and what it changes is decided by the rules (billing);
+here it is taken, written to the books beside whatever step is in flight, and answered. As in the interpreter, guard
+every change of the order of commands with `workflow.patched` (docs/changing-workflows.md).
+"""
+
+from abc import ABC, abstractmethod
+from datetime import datetime, timedelta
+from typing import Final
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from billing import debt
+from billing.facts import CancelRequested, CancelUndone, Fact, Requested, RequestRefused
+from billing.requests import cancel_refusal, refusal, undo_refusal
+from billing.state import Answer, Asked, State
+from workflows.messages import Cancel, PayNow, Reply, Retry, UndoCancel, Void
+
+_PATIENCE: Final = timedelta(seconds=15)
+"""How long what must not cross a payment waits for an attempt in flight (billing-rules 6)."""
+
+
+class Commands(ABC):
+    """The updates of a subscription's workflow, and how they are answered."""
+
+    state: State
+
+    @abstractmethod
+    def now(self) -> datetime:
+        """The workflow's business time."""
+
+    @abstractmethod
+    async def note(self, fact: Fact, by: str) -> None:
+        """Learn `fact`, and return when it is in the books."""
+
+    @workflow.update
+    async def cancel(self, command: Cancel) -> Reply:
+        return await self._command(
+            CancelRequested(self.now(), command.at == "now", command.forgive, command.by, _request()), command.by
+        )
+
+    @cancel.validator
+    def _may_cancel(self, command: Cancel) -> None:
+        self._refuse(cancel_refusal(self.state, self.now(), now=command.at == "now"))
+
+    @workflow.update
+    async def undo_cancel(self, command: UndoCancel) -> Reply:
+        return await self._command(CancelUndone(self.now(), command.by, _request()), command.by)
+
+    @undo_cancel.validator
+    def _may_undo_cancel(self, command: UndoCancel) -> None:
+        self._refuse(undo_refusal(self.state, self.now()))
+
+    @workflow.update
+    async def pay_now(self, command: PayNow) -> Reply:
+        return await self._ask(Asked(_request(), "pay_now", self.now(), command.invoice, command.by))
+
+    @pay_now.validator
+    def _may_pay_now(self, command: PayNow) -> None:
+        attempt = self.state.attempt
+        if attempt is None or attempt.invoice != command.invoice:
+            self._refuse(refusal(self.state, self.now(), command.invoice, on_session=True))
+
+    @workflow.update
+    async def retry(self, command: Retry) -> Reply:
+        return await self._ask(Asked(_request(), "retry", self.now(), by=command.by))
+
+    @retry.validator
+    def _may_retry(self, command: Retry) -> None:
+        if self.state.attempt is None and not self.state.parked:
+            self._refuse(refusal(self.state, self.now(), None, on_session=False))
+
+    @workflow.update
+    async def void(self, command: Void) -> Reply:
+        asked = Asked(_request(), "void", self.now(), command.invoice, command.by, command.reason)
+        return await self._ask(asked, patience=_PATIENCE if self.state.attempt else None)
+
+    @void.validator
+    def _may_void(self, command: Void) -> None:
+        self._refuse(None if debt.owed(self.state, command.invoice) else "invoice_not_open")
+
+    # How a command is answered
+
+    async def _command(self, fact: CancelRequested | CancelUndone, by: str) -> Reply:
+        """A command that takes effect at once: answered when it is in the books, whatever step is in flight."""
+        answer = self._answer(fact.request)
+        if answer is None:
+            await self.note(fact, by)
+        return Reply(answer or Answer(fact.request, "done"), self.state)
+
+    async def _ask(self, asked: Asked, patience: timedelta | None = None) -> Reply:
+        """A request that needs a step: answered when the step is done, or joined to one in flight."""
+        if self._answer(asked.id) is None:
+            await self.note(Requested(self.now(), asked), asked.by)
+        try:
+            await workflow.wait_condition(lambda: self._answer(asked.id) is not None, timeout=patience)
+        except TimeoutError:
+            await self.note(RequestRefused(self.now(), asked.id, "payment_in_progress"), asked.by)
+        answer = self._answer(asked.id)
+        return Reply(answer or Answer(asked.id, "processing"), self.state)
+
+    def _answer(self, request: str) -> Answer | None:
+        return next((a for a in self.state.answers if a.id == request), None)
+
+    def _refuse(self, code: str | None) -> None:
+        """Refuse an update before it is in history, unless it is one that was answered before."""
+        if code is None or self._answer(_request()):
+            return
+        possible = debt.possible_again(self.state, self.now()) if code == "card_limit" else None
+        raise ApplicationError(possible.isoformat() if possible else code, type=code, non_retryable=True)
+
+
+def _request() -> str:
+    info = workflow.current_update_info()
+    return info.id if info else ""
