@@ -23,6 +23,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "no_payment_method": "No card is on file.",
     "no_pending_cancel": "There is no cancellation to undo.",
     "nothing_to_collect": "Nothing is open.",
+    "plan_archived": "The plan is archived.",
     "payment_in_progress": "A payment is being made. Ask again when it is settled.",
     "request_in_progress": "The first request under this key is still being answered.",
     "stripe_not_ready": "The agency's Stripe account is not ready to charge.",

@@ -66,7 +66,12 @@ def page(
     """The page of `rows`, of which one more than `limit` was asked for: that one says that there are more."""
     shown = rows[:limit]
     more = len(rows) > limit
-    return Page(data=[show(row) for row in shown], next_cursor=_encode(position(shown[-1]), scope) if more else None)
+    return cut([show(row) for row in shown], position(shown[-1]) if more else None, scope)
+
+
+def cut(data: list[T], behind: tuple[datetime | str, str] | None, scope: str) -> Page[T]:
+    """A page that was cut elsewhere; the next one begins `behind` this position, none: it is the last."""
+    return Page(data=data, next_cursor=_encode(behind, scope) if behind else None)
 
 
 def _encode(position: tuple[datetime | str, str], scope: str) -> str:

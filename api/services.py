@@ -16,6 +16,7 @@ from adapters.settings import Settings
 from adapters.stripe.connection import connect
 from adapters.stripe.directory import StripeDirectory
 from adapters.stripe.payments import StripePayments
+from adapters.stripe.prices import StripePrices
 from adapters.telemetry.scrape import Scrape
 from api.tokens import Tokens
 
@@ -34,6 +35,7 @@ class Services:
     database: Pool
     directory: StripeDirectory
     payments: StripePayments
+    prices: StripePrices
     temporal: Client
     scrape: Scrape
 
@@ -56,6 +58,7 @@ async def open_services(settings: Settings, interceptors: Sequence[Interceptor] 
             database=database,
             directory=StripeDirectory(connection),
             payments=StripePayments(connection),
+            prices=StripePrices(connection),
             temporal=await temporal.connect(lazy=True, interceptors=interceptors),
             scrape=Scrape(database, clock),
         )

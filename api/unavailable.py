@@ -17,10 +17,6 @@ _ENDPOINT: Final = "/v1/agency/webhook-endpoints"
 
 PATHS: Final[tuple[tuple[str, str, str], ...]] = (
     ("POST", "/v1/agency/stripe/oauth-links", "Connect an existing Stripe account"),
-    ("GET", "/v1/agency/stripe/prices", "Prices that could be imported"),
-    ("POST", "/v1/agency/plans/import", "Make a plan of a Stripe price"),
-    ("POST", "/v1/agency/plans/{plan_id}/versions", "Make a new version of a plan"),
-    ("POST", "/v1/agency/plans/{plan_id}/archive", "Archive a plan"),
     ("POST", f"{_CLIENT}/card-requests", "Mail the client a link to enter a card"),
     ("POST", f"{_CLIENT}/invoices", "Make a custom invoice"),
     ("POST", f"{_SUBSCRIPTION}/plan-changes", "Change the plan"),

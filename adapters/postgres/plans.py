@@ -1,9 +1,11 @@
 """Plans: each version's terms stand once they are written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal
+
+import asyncpg
 
 from adapters.postgres.pool import Connection, Pool
 from billing.money import format_rate
@@ -28,6 +30,7 @@ class Plan:
     call_increment_seconds: Literal[1, 6, 60]
     created_at: datetime
     account_id: str | None = None
+    archived_at: datetime | None = None
 
     @property
     def terms(self) -> Terms:
@@ -46,12 +49,30 @@ class Plan:
 
 _NEWEST: Final = """
     SELECT p.id, v.version, v.name, v.tier, v.currency, v.price, v.included_minutes, v.overage_rate,
-           v.call_increment_seconds, p.created_at, v.account_id
+           v.call_increment_seconds, p.created_at, v.account_id, p.archived_at
     FROM plans p JOIN LATERAL (
         SELECT * FROM plan_versions WHERE plan_id = p.id ORDER BY version DESC LIMIT 1
     ) v ON true
     WHERE p.agency_id = $1
 """
+
+
+@dataclass(frozen=True)
+class Priced:
+    """Where a version's product and price are at Stripe; `imported`: they were there before the plan."""
+
+    version: int
+    product: str
+    price: str
+    imported: bool
+
+
+class PriceTaken(Exception):
+    """The price is a plan's already."""
+
+
+class PlanArchived(Exception):
+    """The plan takes no new version."""
 
 
 async def insert_plan(connection: Connection, agency: str, plan: Plan) -> None:
@@ -62,11 +83,51 @@ async def insert_plan(connection: Connection, agency: str, plan: Plan) -> None:
         agency,
         plan.created_at,
     )
+    await _insert_version(connection, agency, plan, plan.created_at, request=None)
+
+
+async def insert_imported(connection: Connection, agency: str, plan: Plan, product: str, price: str) -> None:
+    """Enter a plan whose product and price the account has already. Raises PriceTaken."""
+    await insert_plan(connection, agency, plan)
+    try:
+        await connection.execute(
+            """
+            UPDATE plan_versions SET account_id = $3, product_id = $4, price_id = $5, imported = true
+            WHERE plan_id = $1 AND version = $2
+            """,
+            plan.id,
+            plan.version,
+            plan.account_id,
+            product,
+            price,
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise PriceTaken from error
+
+
+async def add_version(connection: Connection, agency: str, plan: Plan, request: str, at: datetime) -> Plan:
+    """Make these terms the plan's next version, once for each `request`; as it is numbered. Raises PlanArchived."""
+    if await connection.fetchval("SELECT archived_at FROM plans WHERE id = $1 FOR UPDATE", plan.id):
+        raise PlanArchived
+    made = await connection.fetchval(
+        "SELECT version FROM plan_versions WHERE plan_id = $1 AND request = $2", plan.id, request
+    )
+    if made is not None:
+        return replace(plan, version=made)
+    newest = await connection.fetchval("SELECT max(version) FROM plan_versions WHERE plan_id = $1", plan.id)
+    plan = replace(plan, version=newest + 1)
+    await _insert_version(connection, agency, plan, at, request=request)
+    return plan
+
+
+async def _insert_version(
+    connection: Connection, agency: str, plan: Plan, at: datetime, *, request: str | None
+) -> None:
     await connection.execute(
         """
         INSERT INTO plan_versions (plan_id, version, agency_id, name, tier, currency, price, included_minutes,
-                                   overage_rate, call_increment_seconds, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (plan_id, version) DO NOTHING
+                                   overage_rate, call_increment_seconds, created_at, request)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (plan_id, version) DO NOTHING
         """,
         plan.id,
         plan.version,
@@ -78,8 +139,41 @@ async def insert_plan(connection: Connection, agency: str, plan: Plan) -> None:
         plan.included_minutes,
         plan.overage_rate,
         plan.call_increment_seconds,
-        plan.created_at,
+        at,
+        request,
     )
+
+
+async def archive(connection: Connection, plan: str, at: datetime) -> None:
+    """From now on nobody is assigned the plan: whoever just is (`still_offered`) is waited for."""
+    await connection.execute("UPDATE plans SET archived_at = coalesce(archived_at, $2) WHERE id = $1", plan, at)
+
+
+async def still_offered(connection: Connection, plan: str) -> bool:
+    """Whether the plan is not archived; it stays so until the transaction ends."""
+    archived_at = await connection.fetchval("SELECT archived_at FROM plans WHERE id = $1 FOR SHARE", plan)
+    return archived_at is None
+
+
+async def priced_versions(pool: Pool, plan: str, account: str) -> list[Priced]:
+    """The versions whose product and price are in this account."""
+    rows = await pool.fetch(
+        """
+        SELECT version, product_id AS product, price_id AS price, imported FROM plan_versions
+        WHERE plan_id = $1 AND account_id = $2 AND price_id IS NOT NULL ORDER BY version
+        """,
+        plan,
+        account,
+    )
+    return [Priced(**row) for row in rows]
+
+
+async def imported_prices(pool: Pool, agency: str, account: str) -> frozenset[str]:
+    """The account's prices that are plans already."""
+    rows = await pool.fetch(
+        "SELECT price_id FROM plan_versions WHERE agency_id = $1 AND account_id = $2 AND imported", agency, account
+    )
+    return frozenset(row["price_id"] for row in rows)
 
 
 async def plan(source: Connection | Pool, agency: str, plan: str) -> Plan | None:

@@ -39,8 +39,10 @@ _NAMES: Final[Mapping[str, str]] = {
     "post invoices/*/void": "invoices.void_invoice",
     "get prices": "prices.list",
     "post prices": "prices.create",
+    "get prices/*": "prices.retrieve",
     "get products": "products.list",
     "post products": "products.create",
+    "post products/*": "products.update",
     "get setup_intents/*": "setup_intents.retrieve",
     "get webhook_endpoints": "webhook_endpoints.list",
 }

@@ -75,3 +75,7 @@ def plan_product(plan: str, version: int) -> str:
 
 def plan_price(plan: str, version: int) -> str:
     return f"plan:{plan}:v{version}:price"
+
+
+def plan_archive(plan: str, version: int) -> str:
+    return f"plan:{plan}:v{version}:archive"

@@ -11,6 +11,7 @@ from api.agency import (
     invoices,
     notifications,
     plans,
+    prices,
     settings,
     stripe,
     subscriptions,
@@ -19,6 +20,7 @@ from api.agency import (
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     stripe.router,
+    prices.router,
     plans.router,
     clients.router,
     subscriptions.router,

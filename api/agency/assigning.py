@@ -67,8 +67,8 @@ async def assign(
 ) -> tuple[Subscription, bool]:
     """The client's subscription to the plan, and whether it is new; the same again changes nothing.
 
-    Raises Conflict `already_subscribed`, `stripe_not_ready` or `client_archived`, Forbidden `billing_not_available`,
-    InvalidFields.
+    Raises Conflict `already_subscribed`, `stripe_not_ready`, `client_archived` or `plan_archived`, Forbidden
+    `billing_not_available`, InvalidFields.
     """
     _refuse_unavailable(body)
     client, plan = await own_client(services, caller, client_id), await _plan(services, caller, body.plan_id)
@@ -134,6 +134,8 @@ async def _may_sell(
     """The connected account, once everything holds that must hold for a new subscription."""
     if client.archived_at:
         raise conflict("client_archived")
+    if plan.archived_at:
+        raise conflict("plan_archived")
     if body.starts_at and not now - START_BACK <= body.starts_at <= now + START_AHEAD:
         raise InvalidFields(("starts_at", "is more than 31 days back or 366 days ahead"))
     if agency.tier not in agencies.SELLING_TIERS:
@@ -188,6 +190,8 @@ def _start(
 async def _enter(services: Services, caller: Caller, start: Start, asked: dict[str, Any], now: datetime) -> None:
     """Row and start in one transaction: delivery brings the start to Temporal, also when that is away now."""
     async with transaction(services.database) as connection:
+        if not await plans.still_offered(connection, start.terms.plan):
+            raise conflict("plan_archived")
         # From here on a card that is saved is the subscription's news; until here it was the client's alone.
         card = await clients.locked_card(connection, start.client)
         earlier = await projection.earlier_states(connection, start.client, start.account)

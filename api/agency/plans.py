@@ -7,19 +7,20 @@ from typing import Annotated, Any, Final, Literal, Self
 from fastapi import Query, Request
 from pydantic import Field, model_validator
 
-from adapters.postgres import plans, trail
-from adapters.postgres.plans import Plan
+from adapters.postgres import agencies, plans, trail
+from adapters.postgres.plans import Plan, PlanArchived
 from adapters.postgres.pool import transaction
 from api import fields
+from api.conflicts import conflict
 from api.fields import Answer, Increment, Name, ShortText, Whole
 from api.guard import Calling
 from api.idempotency import seed
 from api.ids import made_id
 from api.money import Money, MoneyIn, Rate, RateIn, money, rate
-from api.openapi import example, refusals
+from api.openapi import conflicts, example, refusals
 from api.pagination import Page, PageQuery, page
 from api.problems import InvalidFields
-from api.services import Used
+from api.services import Services, Used
 from api.tenant import agency_router, own_agency, own_plan
 
 router = agency_router("Plans", "/plans")
@@ -55,9 +56,11 @@ class PlanIn(fields.Request, json_schema_extra=example(**_PLAN)):
 
 class PlanOut(
     Answer,
-    json_schema_extra=example(id="pln_3f5m7kq2n4b6c8d0e2f4", version=1, **_PLAN, created_at="2026-11-23T15:00:00Z"),
+    json_schema_extra=example(
+        id="pln_3f5m7kq2n4b6c8d0e2f4", version=1, **_PLAN, created_at="2026-11-23T15:00:00Z", archived_at=None
+    ),
 ):
-    """A plan in its newest version."""
+    """A plan in its newest version. Once it is archived nobody is assigned it any more."""
 
     id: str
     version: int
@@ -69,27 +72,16 @@ class PlanOut(
     call_increment_seconds: Literal[1, 6, 60]
     trial_days: int
     created_at: datetime
+    archived_at: datetime | None
 
 
 @router.post("", summary="Create a plan", status_code=201, responses=refusals(422, "not_available"))
 async def create(body: PlanIn, services: Used, caller: Calling, request: Request) -> PlanOut:
     """Product and price appear in the agency's Stripe account when the plan is first assigned."""
-    if body.trial_days:
-        raise InvalidFields(("trial_days", "trials are not available in this version"), code="not_available")
+    _refuse_trial(body)
     await own_agency(services, caller)
     now = services.clock.now()
-    plan = Plan(
-        id=made_id("pln", seed(request)),
-        version=1,
-        name=body.name,
-        tier=body.tier,
-        currency=body.price.currency,
-        price=body.price.amount,
-        included_minutes=body.included_minutes,
-        overage_rate=Decimal(body.overage_rate.amount_decimal),
-        call_increment_seconds=body.call_increment_seconds,
-        created_at=now,
-    )
+    plan = _plan(made_id("pln", seed(request)), body, now)
     async with transaction(services.database) as connection:
         await plans.insert_plan(connection, caller.agency, plan)
         await trail.write(
@@ -104,6 +96,64 @@ async def create(body: PlanIn, services: Used, caller: Calling, request: Request
     return plan_out(await own_plan(services, caller, plan.id))
 
 
+@router.post(
+    "/{plan_id}/versions",
+    summary="Make a new version of a plan",
+    status_code=201,
+    responses=conflicts("plan_archived") | refusals(422, "not_available"),
+)
+async def add_version(plan_id: str, body: PlanIn, services: Used, caller: Calling, request: Request) -> PlanOut:
+    """The plan's terms from now on, whole. Subscriptions that run keep those that they were assigned: a plan change
+    moves them."""
+    _refuse_trial(body)
+    plan, now = await own_plan(services, caller, plan_id), services.clock.now()
+    terms = _plan(plan.id, body, plan.created_at)
+    try:
+        async with transaction(services.database) as connection:
+            made = await plans.add_version(connection, caller.agency, terms, seed(request), now)
+            await trail.write(
+                connection,
+                caller.agency,
+                at=now,
+                who=caller.name,
+                what="plan_version_created",
+                detail={"plan": plan.id, "version": made.version},
+                dedupe_key=f"{plan.id}:v{made.version}:created",
+            )
+    except PlanArchived:
+        raise conflict("plan_archived") from None
+    return plan_out(await own_plan(services, caller, plan.id))
+
+
+@router.post("/{plan_id}/archive", summary="Archive a plan")
+async def archive(plan_id: str, services: Used, caller: Calling) -> PlanOut:
+    """Nobody is assigned it any more; subscriptions to it go on. What we made of it at Stripe is archived there too."""
+    plan, now = await own_plan(services, caller, plan_id), services.clock.now()
+    # Before our own row: when Stripe is away nothing has changed, and the same request again repairs the rest.
+    await _archive_at_stripe(services, caller.agency, plan)
+    async with transaction(services.database) as connection:
+        await plans.archive(connection, plan.id, now)
+        await trail.write(
+            connection,
+            caller.agency,
+            at=now,
+            who=caller.name,
+            what="plan_archived",
+            detail={"plan": plan.id},
+            dedupe_key=f"{plan.id}:archived",
+        )
+    return plan_out(await own_plan(services, caller, plan.id))
+
+
+async def _archive_at_stripe(services: Services, agency: str, plan: Plan) -> None:
+    account = await agencies.account(services.database, agency)
+    if account is None or account.account_id is None or account.state == "disconnected":
+        return
+    for priced in await plans.priced_versions(services.database, plan.id, account.account_id):
+        if not priced.imported:
+            await services.prices.archive(account.account_id, plan.id, priced.version, priced.product)
+
+
 @router.get("", summary="Plans, newest first")
 async def list_plans(query: Annotated[PageQuery, Query()], services: Used, caller: Calling) -> Page[PlanOut]:
     scope = f"plans:{caller.agency}"
@@ -114,6 +164,26 @@ async def list_plans(query: Annotated[PageQuery, Query()], services: Used, calle
 @router.get("/{plan_id}", summary="A plan")
 async def read(plan_id: str, services: Used, caller: Calling) -> PlanOut:
     return plan_out(await own_plan(services, caller, plan_id))
+
+
+def _refuse_trial(body: PlanIn) -> None:
+    if body.trial_days:
+        raise InvalidFields(("trial_days", "trials are not available in this version"), code="not_available")
+
+
+def _plan(id: str, body: PlanIn, created_at: datetime) -> Plan:
+    return Plan(
+        id=id,
+        version=1,
+        name=body.name,
+        tier=body.tier,
+        currency=body.price.currency,
+        price=body.price.amount,
+        included_minutes=body.included_minutes,
+        overage_rate=Decimal(body.overage_rate.amount_decimal),
+        call_increment_seconds=body.call_increment_seconds,
+        created_at=created_at,
+    )
 
 
 def plan_out(plan: Plan) -> PlanOut:
@@ -128,4 +198,5 @@ def plan_out(plan: Plan) -> PlanOut:
         call_increment_seconds=plan.call_increment_seconds,
         trial_days=0,
         created_at=plan.created_at,
+        archived_at=plan.archived_at,
     )

@@ -18,6 +18,8 @@ PROMISED: Final[dict[str, dict[int, set[str]]]] = {
         422: {"currency_not_supported", "not_available"},
     },
     "POST /v1/agency/invoices/{invoice_id}/void": {409: {"invoice_paid", "payment_in_progress"}},
+    "POST /v1/agency/plans/{plan_id}/versions": {409: {"plan_archived"}},
+    "POST /v1/agency/plans/import": {409: {"stripe_not_ready"}, 422: {"invalid_fields"}},
     "POST /v1/agency/stripe/onboarding-links": {422: {"country_not_supported"}},
     "POST /v1/portal/billing/invoices/{invoice_id}/payments": {
         409: {"new_card_required", "card_limit", "invoice_not_open", "no_payment_method", "agency_frozen"},

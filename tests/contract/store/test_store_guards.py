@@ -34,6 +34,7 @@ DRAFT = copy(
     "invoices", ZOE_P1, id="inv_new", source="9", provider_id=None, status="draft", issued_at=None, settled_at=None
 )
 OF_DRAFT = copy("invoice_lines", "invoice_id = 'inv_zoe_p1'", invoice_id="inv_new")
+PLAN = "agency_id = 'agc_one' AND version = 1"
 PERIOD = "subscription_id = 'sub_zoe' AND number ="
 
 UNIQUE = (
@@ -91,6 +92,13 @@ UNIQUE = (
     ),
     Guard("clients_agency_id_external_id_key", TWO_CLIENTS_OF_ONE_NAME),
     Guard("plan_versions_pkey", copy("plan_versions", "true")),
+    *(
+        Guard(name, copy("plan_versions", PLAN, version=2, **same) + copy("plan_versions", PLAN, version=3, **same))
+        for name, same in (
+            ("plan_versions_plan_id_request_key", {"request": "r"}),
+            ("plan_versions_imported_once", {"account_id": "acct", "price_id": "price", "imported": True}),
+        )
+    ),
 )
 
 CHECKS = (
