@@ -42,8 +42,6 @@ PATHS: Final[tuple[tuple[str, str, str], ...]] = (
     ("POST", f"{_ENDPOINT}/{{endpoint_id}}/deliveries/{{delivery_id}}/resend", "Send a delivery again"),
     ("POST", f"{_ENDPOINT}/{{endpoint_id}}/rotate-secret", "Rotate an endpoint's secret"),
     ("GET", "/v1/agency/findings", "What reconciliation found"),
-    ("GET", "/v1/agency/summary", "Figures per currency"),
-    ("GET", "/v1/agency/export/invoices.csv", "All invoices as CSV"),
 )
 
 

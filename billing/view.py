@@ -9,7 +9,7 @@ from typing import Final
 from billing import debt
 from billing.agenda import agenda
 from billing.periods import boundary
-from billing.service import closing
+from billing.service import closing, too_many_unpaid
 from billing.state import Card, Obstacle, Period, State, Status
 
 EXPIRY_NOTICE: Final = timedelta(days=10)
@@ -81,6 +81,14 @@ def next_invoice(s: State, overage: int) -> tuple[datetime, int] | None:
     if item is None:
         return None
     return item.at, (item.amount or 0) + (0 if item.step else overage)
+
+
+def renewal(s: State, now: datetime) -> tuple[datetime, int] | None:
+    """When the next period opens and its price in minor units; none when none will, as far as it is decided."""
+    period = current_period(s, now)
+    if period is None or too_many_unpaid(s) or (s.ending is not None and s.ending.at <= period.end):
+        return None
+    return period.end, s.terms.price
 
 
 def banner(s: State, status: Status, now: datetime) -> Banner | None:

@@ -56,17 +56,21 @@ class Statement:
 
 # An invoice of the debt counts as failed from its first failed attempt on. One that was issued while another only
 # counted as failed was issued while the first of them had failed itself: nothing has to be followed further.
-_STATEMENTS: Final = """
+DEBT_FAILED: Final = """
+    i.status = 'open' AND i.kind <> 'custom' AND EXISTS (
+        SELECT 1 FROM invoices o JOIN payment_attempts a ON a.invoice_id = o.id
+        WHERE o.subscription_id = i.subscription_id AND o.id <> i.id AND o.kind <> 'custom'
+        AND o.status = 'open' AND a.result IN ('declined', 'action_required') AND a.settled_at <= i.issued_at
+    )
+"""
+"""Whether the invoice `i` was issued while another of its debt had failed, and that one still is open."""
+_STATEMENTS: Final = f"""
     SELECT i.id, i.client_id, i.subscription_id, i.kind, i.source, i.number, i.status, i.failed, i.currency,
            i.created_at, i.issued_at, i.settled_at, i.total, coalesce(i.amount_due, i.total) AS amount_due,
            coalesce(i.amount_paid, 0) AS amount_paid,
            coalesce(i.starting_balance, 0) - coalesce(i.ending_balance, i.starting_balance, 0) AS balance_applied,
            i.paid_out_of_band, i.closed_period, i.account_id, i.provider_id, i.hosted_url, i.pdf_url,
-           i.status = 'open' AND i.kind <> 'custom' AND EXISTS (
-               SELECT 1 FROM invoices o JOIN payment_attempts a ON a.invoice_id = o.id
-               WHERE o.subscription_id = i.subscription_id AND o.id <> i.id AND o.kind <> 'custom'
-               AND o.status = 'open' AND a.result IN ('declined', 'action_required') AND a.settled_at <= i.issued_at
-           ) AS debt_failed
+           {DEBT_FAILED} AS debt_failed
     FROM invoices i WHERE i.agency_id = $1
 """
 _NEWEST_FIRST: Final = "ORDER BY i.created_at DESC, i.id DESC"

@@ -8,6 +8,7 @@ from api.agency import (
     audit,
     clients,
     commands,
+    export,
     invoices,
     notifications,
     plans,
@@ -15,6 +16,7 @@ from api.agency import (
     settings,
     stripe,
     subscriptions,
+    summary,
     usage,
 )
 
@@ -27,6 +29,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     commands.router,
     invoices.router,
     usage.router,
+    summary.router,
+    export.router,
     notifications.router,
     settings.router,
     audit.router,

@@ -10,7 +10,7 @@ from support.world import DAY, HOUR, MINUTE, OVER, T0, World, a_world, card
 from billing import facts
 from billing.plans import Dunning, FinalAction
 from billing.state import Forgive, Status
-from billing.view import Banner, BannerKind, expires_at, next_invoice, view
+from billing.view import Banner, BannerKind, expires_at, next_invoice, renewal, view
 
 MARCH = 31 * DAY
 BOTH = ("update_payment_method", "pay_now")
@@ -85,6 +85,16 @@ def test_the_next_invoice_is_price_and_the_overage_so_far() -> None:
 
 def test_an_invoice_that_is_due_holds_nothing_of_the_open_period() -> None:
     assert next_invoice(a_world().state, 250) == (T0, 4900)
+
+
+def test_a_renewal_is_the_next_boundary_that_opens_a_period_and_its_price() -> None:
+    world = a_world().run(days=1)
+    assert renewal(world.state, T0 + DAY) == (T0 + MARCH, 4900)
+    # In the grace after a boundary the old period is not closed yet, and the next renewal is a month on.
+    assert renewal(world.state, T0 + MARCH) == (T0 + 61 * DAY, 4900)
+    world.cancel()
+    assert renewal(world.state, T0 + DAY) is None
+    assert renewal(a_world(starts_at=None, with_card=False).state, T0) is None
 
 
 def test_there_is_no_next_invoice_when_all_is_forgiven() -> None:
