@@ -120,7 +120,8 @@ def _entries(before: State, fact: facts.Fact, after: State) -> Iterator[Entry]:
         case _:
             pass
     for notice in notices(before, fact, after):
-        yield Entry(notice.at, "message", f"{notice.title} ({notice.audience})", notice.invoice)
+        if notice.read_by_people:
+            yield Entry(notice.at, "message", f"{notice.title} ({notice.audience})", notice.invoice)
     if after.status is not before.status:
         yield Entry(fact.at, "status", after.status.value)
 

@@ -1,6 +1,6 @@
 """Who is told what: the messages that follow from a fact (billing-rules 9). One message per fact and audience."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,6 +11,14 @@ from billing.money import show
 from billing.state import Obstacle, State, Status
 
 Audience = Literal["client", "agency"]
+
+
+class Channel(StrEnum):
+    """How a message reaches people. In the app is where the agency reads it; the portal's banner is billing.view's."""
+
+    IN_APP = "in-app"
+    MAIL = "mail"
+    WEBHOOK = "webhook"
 
 
 class NoticeKind(StrEnum):
@@ -25,6 +33,17 @@ class NoticeKind(StrEnum):
     CANCELLED = "cancelled"
     RECOVERED = "recovered"
     INVOICE_PARKED = "invoice_parked"
+    CARD_REQUESTED = "card_requested"
+    CARD_EXPIRING = "card_expiring"
+    TRIAL_ENDING = "trial_ending"
+    USAGE_ALERT = "usage_alert"
+    CAP_REACHED = "cap_reached"
+    REFUNDED = "refunded"
+    REFUND_FAILED = "refund_failed"
+    DISPUTED = "disputed"
+    ACCOUNT_FROZEN = "account_frozen"
+    ACCOUNT_RESTORED = "account_restored"
+    ENDPOINT_DISABLED = "endpoint_disabled"
 
 
 _TITLES: Final = {
@@ -39,7 +58,49 @@ _TITLES: Final = {
     NoticeKind.CANCELLED: "Unpaid: subscription cancelled",
     NoticeKind.RECOVERED: "Paid: all is well again",
     NoticeKind.INVOICE_PARKED: "An invoice is held for review",
+    NoticeKind.CARD_REQUESTED: "A card is asked for",
+    NoticeKind.CARD_EXPIRING: "The card expires before the next charge",
+    NoticeKind.TRIAL_ENDING: "The trial ends soon",
+    NoticeKind.USAGE_ALERT: "Included minutes are running out",
+    NoticeKind.CAP_REACHED: "The spend cap is reached",
+    NoticeKind.REFUNDED: "Payment refunded",
+    NoticeKind.REFUND_FAILED: "A refund failed",
+    NoticeKind.DISPUTED: "A payment is disputed",
+    NoticeKind.ACCOUNT_FROZEN: "The Stripe account can't charge: billing is frozen",
+    NoticeKind.ACCOUNT_RESTORED: "The Stripe account can charge again",
+    NoticeKind.ENDPOINT_DISABLED: "A webhook endpoint was switched off",
 }
+
+_MAIL: Final = frozenset({Channel.MAIL})
+_IN_APP: Final = frozenset({Channel.IN_APP})
+_WEBHOOK: Final = frozenset({Channel.WEBHOOK})
+_EVERY: Final = _IN_APP | _MAIL | _WEBHOOK
+
+CHANNELS: Final[Mapping[NoticeKind, Mapping[Audience, frozenset[Channel]]]] = {
+    NoticeKind.INVOICE_ISSUED: {"client": _MAIL, "agency": _WEBHOOK},
+    NoticeKind.INVOICE_PAID: {"client": _MAIL, "agency": _WEBHOOK},
+    NoticeKind.CARD_NEEDED: {"client": _MAIL, "agency": _IN_APP},
+    NoticeKind.CARD_REQUESTED: {"client": _MAIL},
+    NoticeKind.CARD_EXPIRING: {"client": _MAIL},
+    NoticeKind.TRIAL_ENDING: {"client": _MAIL, "agency": _IN_APP},
+    NoticeKind.PAYMENT_FAILED: {"client": _MAIL, "agency": _EVERY},
+    NoticeKind.ACTION_REQUIRED: {"client": _MAIL, "agency": _IN_APP},
+    NoticeKind.ATTEMPT_SKIPPED: {"client": _MAIL, "agency": _IN_APP},
+    NoticeKind.PAST_DUE: {"client": _MAIL, "agency": _EVERY},
+    NoticeKind.PAUSED: {"client": _MAIL, "agency": _EVERY},
+    NoticeKind.CANCELLED: {"client": _MAIL, "agency": _EVERY},
+    NoticeKind.RECOVERED: {"client": _MAIL, "agency": _IN_APP | _WEBHOOK},
+    NoticeKind.USAGE_ALERT: {"client": _MAIL, "agency": _IN_APP | _WEBHOOK},
+    NoticeKind.CAP_REACHED: {"client": _MAIL, "agency": _IN_APP | _WEBHOOK},
+    NoticeKind.REFUNDED: {"agency": _EVERY},
+    NoticeKind.REFUND_FAILED: {"agency": _EVERY},
+    NoticeKind.DISPUTED: {"agency": _EVERY},
+    NoticeKind.ACCOUNT_FROZEN: {"agency": _IN_APP | _MAIL},
+    NoticeKind.ACCOUNT_RESTORED: {"agency": _IN_APP | _MAIL},
+    NoticeKind.INVOICE_PARKED: {"agency": _IN_APP | _MAIL},
+    NoticeKind.ENDPOINT_DISABLED: {"agency": _IN_APP | _MAIL},
+}
+"""Who is told of what, and how: the table of billing-rules 9. Who is not named there is told nothing."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +118,15 @@ class Notice:
     def title(self) -> str:
         return _TITLES[self.kind]
 
+    @property
+    def channels(self) -> frozenset[Channel]:
+        return CHANNELS[self.kind].get(self.audience, frozenset())
+
+    @property
+    def read_by_people(self) -> bool:
+        """Whether it is more than a webhook to a program."""
+        return self.channels != _WEBHOOK
+
 
 def notices(before: State, fact: facts.Fact, after: State) -> tuple[Notice, ...]:
     """What people are told of `fact`; nothing when it changed nothing, as a repeat does."""
@@ -69,23 +139,22 @@ def _told(before: State, fact: facts.Fact, after: State) -> Iterator[Notice]:
     currency = before.terms.currency
     match fact:
         case facts.InvoiceIssued(invoice=invoice, at=at, amount_due=amount) if amount > 0:
-            yield Notice(NoticeKind.INVOICE_ISSUED, "client", f"issued:{invoice}", at, show(amount, currency), invoice)
+            yield from _each(NoticeKind.INVOICE_ISSUED, f"issued:{invoice}", at, show(amount, currency), invoice)
         case facts.PaymentSucceeded(invoice=invoice, at=at) | facts.PaidElsewhere(invoice=invoice, at=at):
             owed = debt.owed(before, invoice)
             if owed:
-                detail = show(owed.amount, currency)
-                yield Notice(NoticeKind.INVOICE_PAID, "client", f"paid:{invoice}", at, detail, invoice)
+                yield from _each(NoticeKind.INVOICE_PAID, f"paid:{invoice}", at, show(owed.amount, currency), invoice)
             yield from _recovered(before, after, at)
         case facts.PaymentDeclined():
             yield from _declined(before, fact, after)
         case facts.Reminded():
             yield from _reminded(fact, after)
         case facts.InvoiceParked(invoice=invoice, at=at, cause=cause):
-            yield Notice(NoticeKind.INVOICE_PARKED, "agency", f"parked:{invoice}:{at.isoformat()}", at, cause, invoice)
+            yield from _each(NoticeKind.INVOICE_PARKED, f"parked:{invoice}:{at.isoformat()}", at, cause, invoice)
         case facts.FinalActionTaken(at=at) if after.status is not before.status:
-            yield from _both(_FINAL[after.status], f"final:{at.isoformat()}", at, _owed_text(after))
+            yield from _each(_FINAL[after.status], f"final:{at.isoformat()}", at, _owed_text(after))
         case facts.PeriodClosed(at=at, number=number) if after.status is Status.PAUSED is not before.status:
-            yield from _both(NoticeKind.PAUSED, f"unpaid:{number}", at, _owed_text(after))
+            yield from _each(NoticeKind.PAUSED, f"unpaid:{number}", at, _owed_text(after))
         case _:
             return
 
@@ -110,24 +179,25 @@ def _declined(before: State, fact: facts.PaymentDeclined, after: State) -> Itera
     must_act = fact.decline == "customer_must_act"
     kind = NoticeKind.ACTION_REQUIRED if must_act else NoticeKind.PAYMENT_FAILED
     detail = f"{fact.reason} {_next_date(after)}"
-    yield from _both(kind, f"failed:{fact.invoice}:{fact.number}", fact.at, detail, fact.invoice)
+    yield from _each(kind, f"failed:{fact.invoice}:{fact.number}", fact.at, detail, fact.invoice)
 
 
 def _reminded(fact: facts.Reminded, after: State) -> Iterator[Notice]:
     used = after.ladder.used if after.ladder else 0
     detail = f"{_owed_text(after)}. {_next_date(after)}"
-    yield from _both(_REMINDED[fact.obstacle], f"reminded:{fact.invoice}:{used}", fact.at, detail, fact.invoice)
+    yield from _each(_REMINDED[fact.obstacle], f"reminded:{fact.invoice}:{used}", fact.at, detail, fact.invoice)
 
 
 def _recovered(before: State, after: State, at: datetime) -> Iterator[Notice]:
     if before.ladder and after.ladder is None:
         key = f"recovered:{before.ladder.started_at.isoformat()}"
-        yield from _both(NoticeKind.RECOVERED, key, at, "Nothing is owed any more")
+        yield from _each(NoticeKind.RECOVERED, key, at, "Nothing is owed any more")
 
 
-def _both(kind: NoticeKind, key: str, at: datetime, detail: str, invoice: str | None = None) -> Iterator[Notice]:
-    yield Notice(kind, "client", key, at, detail, invoice)
-    yield Notice(kind, "agency", key, at, detail, invoice)
+def _each(kind: NoticeKind, key: str, at: datetime, detail: str, invoice: str | None = None) -> Iterator[Notice]:
+    """To everybody whom the table names."""
+    for audience in CHANNELS[kind]:
+        yield Notice(kind, audience, key, at, detail, invoice)
 
 
 def _next_date(s: State) -> str:

@@ -1,4 +1,4 @@
-"""Messages to an agency as it reads them in the app. They are written with the facts that they tell (trail.py)."""
+"""Messages to an agency as it reads them in the app. They are written with the facts that they tell (messages.py)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,11 +9,11 @@ from adapters.postgres.pool import Connection, Pool
 
 @dataclass(frozen=True)
 class Notification:
-    """One message to the agency; no `read_at`: it is unread."""
+    """One message to the agency; no `client_id`: it is about the agency itself; no `read_at`: it is unread."""
 
     id: str
     kind: str
-    client_id: str
+    client_id: str | None
     invoice_id: str | None
     at: datetime
     title: str
@@ -22,7 +22,7 @@ class Notification:
 
 
 _COLUMNS: Final = ", ".join(Notification.__dataclass_fields__)
-_TO_THE_AGENCY: Final = "agency_id = $1 AND audience = 'agency'"
+_TO_THE_AGENCY: Final = "agency_id = $1 AND in_app"
 
 
 async def notifications(

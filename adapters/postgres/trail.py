@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from base64 import b32encode
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from adapters.postgres import messages
 from adapters.postgres.codec import Json, encode_fact
 from adapters.postgres.pool import Connection, Pool
 from billing.facts import (
@@ -44,7 +44,6 @@ _ONCE: Final = (
 )
 """What happens to a period, an invoice or an attempt but once. A step that is taken again, and Stripe's event about it,
 bring it at another instant."""
-_ID_LENGTH: Final = 20
 
 
 @dataclass(frozen=True)
@@ -141,29 +140,5 @@ async def tell(connection: Connection, state: State, notices: Sequence[Notice]) 
     """Write the messages, each once for its audience (billing-rules 9)."""
     for notice in notices:
         # Two subscriptions of one agency may come to the same final action at the same instant.
-        key = f"{state.id}:{notice.key}"
-        await connection.execute(
-            """
-            INSERT INTO notifications (id, agency_id, client_id, subscription_id, audience, kind, title, detail,
-                                       invoice_id, dedupe_key, at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-            ON CONFLICT (agency_id, audience, dedupe_key) DO NOTHING
-            """,
-            _notification_id(state.agency, notice.audience, key),
-            state.agency,
-            state.client,
-            state.id,
-            notice.audience,
-            notice.kind.value,
-            notice.title,
-            notice.detail,
-            notice.invoice,
-            key,
-            notice.at,
-        )
-
-
-def _notification_id(*identity: str) -> str:
-    """The id follows from what the message is about, so that a repeat would make the same one."""
-    digest = hashlib.sha256("\n".join(identity).encode()).digest()
-    return f"ntf_{b32encode(digest).decode().lower()[:_ID_LENGTH]}"
+        named = replace(notice, key=f"{state.id}:{notice.key}")
+        await messages.write(connection, state.agency, named, client=state.client, subscription=state.id)

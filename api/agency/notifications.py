@@ -31,11 +31,11 @@ class NotificationOut(
         read=False,
     ),
 ):
-    """One fact that the agency is told of, once."""
+    """One fact that the agency is told of, once. Without `client_id` it is about the agency itself."""
 
     id: str
     kind: str
-    client_id: str
+    client_id: str | None
     invoice_id: str | None
     at: datetime
     title: str

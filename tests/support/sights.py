@@ -191,9 +191,10 @@ class Sights:
         return reason
 
     async def told(self, client: Client, audience: str = "agency") -> dict[str, int]:
-        """The messages about the client: how many of each kind."""
+        """The messages about the client that people read: how many of each kind."""
         rows = await self.sandbox.pool.fetch(
-            "SELECT kind, count(*) FROM notifications WHERE client_id = $1 AND audience = $2 GROUP BY kind",
+            "SELECT kind, count(*) FROM notifications WHERE client_id = $1 AND audience = $2 "
+            "AND (in_app OR audience = 'client') GROUP BY kind",
             client.id,
             audience,
         )

@@ -150,7 +150,8 @@ class World:
             assert after == before or after.version > before.version
             self.story += _lines(before, fact, after)
             for notice in notices(before, fact, after):
-                self.story.append((notice.at, "message", notice.invoice, None, None))
+                if notice.read_by_people:
+                    self.story.append((notice.at, "message", notice.invoice, None, None))
                 known = {(told.audience, told.key) for told in self.told}
                 assert (notice.audience, notice.key) not in known, f"told twice: {notice}"
                 self.told.append(notice)
@@ -318,7 +319,7 @@ class World:
         return [(e.offset, e.key) for e in self.log if e.step in kinds]
 
     def messages(self, audience: str = "client") -> list[str]:
-        return [notice.kind.value for notice in self.told if notice.audience == audience]
+        return [n.kind.value for n in self.told if n.audience == audience and n.read_by_people]
 
     def amounts(self) -> dict[str, int]:
         """What was ever issued, by short name."""

@@ -238,11 +238,11 @@ def test_a_payment_that_is_processing_is_an_attempt_in_flight() -> None:
 @pytest.mark.parametrize("how", ["pay_elsewhere", "void_elsewhere"])
 def test_a_decline_after_paid_or_void_tells_nobody_and_starts_nothing(how: str) -> None:
     world = a_world("processing").run()
-    told = len(world.told)
+    told = len(world.messages())
     getattr(world, how)("p1")
     world.learn(world._answer_to(world.invoice("p1"), 1, "soft")).run(days=20)
 
-    assert [n.kind.value for n in world.told[told:]] == (["invoice_paid"] if how == "pay_elsewhere" else [])
+    assert world.messages()[told:] == (["invoice_paid"] if how == "pay_elsewhere" else [])
     assert world.state.ladder is None
     assert len(world.charges()) == 1
 

@@ -43,8 +43,14 @@ ALLOWED = {
     ),
     "one call id of two agencies": copy("calls", "call_id = 'z1'", call_id="a1"),
     "one event id of two accounts": copy("inbox", "true", id=99, account="acct_two"),
-    "one message for two audiences": copy(
-        "notifications", "kind = 'invoice_issued'", id="ntf_again", audience="agency"
+    "one key of two agencies' messages": copy(
+        "notifications",
+        "audience = 'client'",
+        id="ntf_again",
+        agency_id="agc_two",
+        client_id=None,
+        subscription_id=None,
+        invoice_id=None,
     ),
     "paid and void from open, and paid from written off": (
         "UPDATE invoices SET status = 'uncollectible', settled_at = issued_at WHERE id = 'inv_anna_p3';"

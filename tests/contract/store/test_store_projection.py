@@ -144,7 +144,7 @@ async def test_a_fact_that_is_recorded_again_changes_tells_and_writes_nothing(ho
     paid = PaidElsewhere(START + DAY, owing.debt[0].id)
     once = await house.record(owing, paid)
     told, written = await _told(house), await _audit(house)
-    assert told[-3:] == [("client", "invoice_paid"), ("agency", "recovered"), ("client", "recovered")]
+    assert told[-4:] == [(who, what) for what in ("invoice_paid", "recovered") for who in ("agency", "client")]
     assert await house.record(owing, paid) == once
     assert await house.record(once, paid, paid) == once
     assert (await _told(house), await _audit(house)) == (told, written)

@@ -179,8 +179,8 @@ async def test_what_waits_as_it_should_is_not_stuck(house: House) -> None:
     await _subscribed(house)
     await house.subscribed("carl", starts_at=None)
     await house.pool.execute(
-        "INSERT INTO notifications (id, agency_id, client_id, audience, kind, title, detail, dedupe_key, at) "
-        "VALUES ('ntf_1', $1, 'cli_bert', 'agency', 'past_due', 'Past due', '', 'past_due', $2)",
+        "INSERT INTO notifications (id, agency_id, client_id, audience, kind, title, detail, dedupe_key, at, in_app) "
+        "VALUES ('ntf_1', $1, 'cli_bert', 'agency', 'past_due', 'Past due', '', 'past_due', $2, true)",
         AGENCY,
         START - 90 * DAY,
     )
