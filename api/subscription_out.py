@@ -64,6 +64,7 @@ class SubscriptionOut(
         ladder=None,
         pending_change=None,
         cancel_at=None,
+        pause_at=None,
         ended_at=None,
         paused_reason=None,
         collection="automatic",
@@ -85,8 +86,9 @@ class SubscriptionOut(
     ladder: LadderOut | None
     pending_change: None
     cancel_at: datetime | None
+    pause_at: datetime | None
     ended_at: datetime | None
-    paused_reason: str | None
+    paused_reason: Literal["unpaid", "agency"] | None
     collection: Literal["automatic"]
     open_invoices: int
     amount_due: Money
@@ -108,8 +110,9 @@ def subscription_out(live: Live) -> SubscriptionOut:
         ladder=_ladder_out(state.ladder),
         pending_change=None,
         cancel_at=shown.cancel_at,
+        pause_at=shown.pause_at,
         ended_at=state.ended_at,
-        paused_reason=state.paused_reason,
+        paused_reason=shown.paused_reason,
         collection="automatic",
         open_invoices=len(state.debt),
         amount_due=money(sum(invoice.amount for invoice in state.debt), state.terms.currency),

@@ -141,18 +141,26 @@ def _closing(s: State) -> Iterator[Item]:
     end, last = due
     step = ClosePeriod(s.period.number, s.period.start, end, last)
     unpaid = not last and too_many_unpaid(s)
+    action = "cancel" if s.ending and s.ending.into is Status.CANCELLED else "pause"
     if last and s.status in (Status.ACTIVE, Status.PAST_DUE):
-        yield Item(end, Rank.CLOSE, None, "cancel", "billing-rules 7", "the subscription ends with its period")
+        yield Item(end, Rank.CLOSE, None, action, "billing-rules 7", _ENDS[action])
     if unpaid:
-        action, detail = "cancel" if s.ending else "pause", "too many unpaid periods: no new one opens"
-        yield Item(end, Rank.CLOSE, None, action, "billing-rules 6", detail)
-    at, detail = end + s.grace, f"overage of period {s.period.number}"
+        yield Item(end, Rank.CLOSE, None, action, "billing-rules 6", "too many unpaid periods: no new one opens")
+    # Who asks to resume does not wait for the usage grace: later calls are late ones, at the same terms.
+    resumed = any(asked.what == "resume" for asked in s.asked)
+    at, detail = end if resumed else end + s.grace, f"overage of period {s.period.number}"
     yield Item(at, Rank.CLOSE, step, "close_period", "billing-rules 4", f"period {s.period.number} closes")
     if not (last or unpaid):
         detail = f"price of period {s.period.number + 1} and {detail}"
         yield Item(at, Rank.CLOSE, None, "issue_invoice", "billing-rules 5", detail, s.terms.price)
     elif s.ending is None or s.ending.forgive is not Forgive.ALL:
         yield Item(at, Rank.CLOSE, None, "issue_invoice", "billing-rules 5", detail)
+
+
+_ENDS = {
+    "cancel": "the subscription ends with its period",
+    "pause": "the subscription pauses with its period",
+}
 
 
 def _issuing(s: State) -> Iterator[Item]:

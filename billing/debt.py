@@ -123,7 +123,8 @@ def give_owner(s: State) -> State:
     So it is after an attempt that turned out never to have been made, when nothing else can be tried, and after a
     person's word on a parked invoice.
     """
-    served = s.status is Status.ACTIVE or (s.status is Status.CANCELLED and s.ending and s.ending.attempt)
+    ended = s.status in (Status.CANCELLED, Status.PAUSED)
+    served = s.status is Status.ACTIVE or (ended and s.ending is not None and s.ending.attempt)
     if s.ladder or s.attempt or s.sweep or not served or any(i.due for i in s.debt):
         return s
     oldest = next(iter(collectable(s)), None)

@@ -241,6 +241,24 @@ class CancelUndone:
 
 
 @dataclass(frozen=True)
+class PauseRequested:
+    """The agency pauses at the end of the period that holds `at`."""
+
+    at: datetime
+    by: str
+    request: str = ""
+    kind: Literal["PauseRequested"] = "PauseRequested"
+
+
+@dataclass(frozen=True)
+class PauseUndone:
+    at: datetime
+    by: str
+    request: str = ""
+    kind: Literal["PauseUndone"] = "PauseUndone"
+
+
+@dataclass(frozen=True)
 class StepFailed:
     """The step's infrastructure failed: it is tried again later. `retry_after` is what Stripe asked for."""
 
@@ -275,5 +293,7 @@ Fact = (
     | RequestRefused
     | CancelRequested
     | CancelUndone
+    | PauseRequested
+    | PauseUndone
     | StepFailed
 )

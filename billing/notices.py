@@ -153,10 +153,14 @@ def _told(before: State, fact: facts.Fact, after: State) -> Iterator[Notice]:
             yield from _each(NoticeKind.INVOICE_PARKED, f"parked:{invoice}:{at.isoformat()}", at, cause, invoice)
         case facts.FinalActionTaken(at=at) if after.status is not before.status:
             yield from _each(_FINAL[after.status], f"final:{at.isoformat()}", at, _owed_text(after))
-        case facts.PeriodClosed(at=at, number=number) if after.status is Status.PAUSED is not before.status:
+        case facts.PeriodClosed(at=at, number=number) if _paused_unpaid(after) and not _paused_unpaid(before):
             yield from _each(NoticeKind.PAUSED, f"unpaid:{number}", at, _owed_text(after))
         case _:
             return
+
+
+def _paused_unpaid(s: State) -> bool:
+    return s.status is Status.PAUSED and s.paused_reason == "unpaid"
 
 
 _FINAL: Final = {

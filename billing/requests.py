@@ -31,7 +31,7 @@ def refusal(s: State, at: datetime, invoice: str | None, *, on_session: bool) ->
 
 def cancel_refusal(s: State, at: datetime, *, now: bool) -> str | None:
     """Why the subscription can't be cancelled at `at`; one at period end can become one now until then."""
-    agreed = s.ending is not None and s.status is not Status.PAUSED
+    agreed = s.ending is not None and s.ending.into is Status.CANCELLED and s.status is not Status.PAUSED
     if s.status is Status.CANCELLED or (agreed and s.ending and s.ending.at <= at):
         return "already_cancelled"
     return "cancel_pending" if agreed and not now else None
@@ -44,6 +44,8 @@ def undo_refusal(s: State, at: datetime) -> str | None:
 
 def refuse_impossible(s: State, at: datetime) -> State:
     for asked in s.asked:
+        if asked.what == "resume":
+            continue
         if asked.what == "void":
             code = None if debt.owed(s, asked.invoice) else "invoice_not_open"
         else:

@@ -20,7 +20,7 @@ def invoice_id(subscription: str, kind: InvoiceKind, number: int) -> str:
 
 
 def open_period(s: State, start: datetime, *, free: bool = False) -> State:
-    """A first period from a new anchor: at the start, when the card is saved, or when an unpaid pause is over."""
+    """A first period from a new anchor: at the start, when the card is saved, or when a pause is over."""
     period = Period(s.periods + 1, 0, start, boundary(start, s.zone, 1))
     issue = Issue(
         invoice_id(s.id, InvoiceKind.PERIOD, period.number),
@@ -72,7 +72,7 @@ def period_closed(s: State, fact: PeriodClosed) -> State:
     if last and s.ending and end <= fact.end:
         return _end_service(s, closed, s.ending, fact.at)
     if too_many_unpaid(s):
-        # As at a final action: with a cancellation agreed for later, there is nothing left to resume.
+        # As at a final action: what is agreed for later happens now.
         ending = s.ending or Ending(fact.end, Status.PAUSED, fact.at, "rules")
         return _end_service(s, closed, replace(ending, at=fact.end, attempt=False), fact.at)
     period = Period(old.number + 1, old.index + 1, fact.end, _boundary(s, old.index + 2))
@@ -102,7 +102,7 @@ def _end_service(s: State, closed: Closed, ending: Ending, at: datetime) -> Stat
     return replace(
         s,
         status=ending.into,
-        paused_reason="unpaid" if ending.into is Status.PAUSED else None,
+        paused_reason=ending.reason if ending.into is Status.PAUSED else None,
         ended_at=ending.at,
         ending=ending,
         period=None,
@@ -129,12 +129,14 @@ def final_action_taken(s: State, fact: FinalActionTaken) -> State:
         return _cancel_paused(s, Ending(fact.at, Status.CANCELLED, fact.at, "rules"))
     if fact.action is FinalAction.PAST_DUE:
         return replace(s, status=Status.PAST_DUE)
-    # A cancellation that was agreed for the period's end happens now: there is nothing left to resume.
-    cancel = fact.action is FinalAction.CANCEL or s.ending is not None
+    # What was agreed for the period's end happens now: a cancelled one is never resumed, and one that the agency
+    # paused not by being paid.
+    cancel = fact.action is FinalAction.CANCEL or (s.ending is not None and s.ending.into is Status.CANCELLED)
     into: Literal[Status.CANCELLED, Status.PAUSED] = Status.CANCELLED if cancel else Status.PAUSED
-    ending = Ending(fact.at, into, fact.at, "rules", now=True, attempt=False)
-    reason = None if cancel else "unpaid"
-    return _cut_short(replace(s, status=into, paused_reason=reason, ended_at=fact.at, ending=ending), fact.at)
+    reason = s.ending.reason if s.ending else "unpaid"
+    ending = Ending(fact.at, into, fact.at, "rules", now=True, attempt=False, reason=reason)
+    paused = None if cancel else reason
+    return _cut_short(replace(s, status=into, paused_reason=paused, ended_at=fact.at, ending=ending), fact.at)
 
 
 def cancel_requested(s: State, fact: CancelRequested) -> State:
@@ -146,15 +148,22 @@ def cancel_requested(s: State, fact: CancelRequested) -> State:
         return _cancel_paused(s, ending)
     if s.period is None or s.period.start > at:
         return _cancel_unopened(s, ending)
-    if s.ending and (s.ending.at <= at or not fact.now):
+    if s.ending and s.ending.into is Status.PAUSED and s.ending.at <= at:
+        return _cancel_paused(replace(s, ended_at=s.ending.at), ending)
+    if s.ending and s.ending.into is Status.CANCELLED and (s.ending.at <= at or not fact.now):
         return s  # agreed already, and perhaps in effect: only a cancellation ahead can become one now
     if not fact.now:
-        return replace(s, ending=replace(ending, at=_end_of_period_at(s, s.period, at)))
+        return replace(s, ending=replace(ending, at=end_of_period_at(s, s.period, at)))
     return _cut_short(_forgiven(replace(s, status=Status.CANCELLED, ended_at=at, ending=ending), ending), at)
 
 
 def undoable(s: State, at: datetime) -> bool:
     """Whether a cancellation at the period's end is agreed and still ahead: until then it can be undone."""
+    return s.ending is not None and s.ending.into is Status.CANCELLED and ahead(s, at)
+
+
+def ahead(s: State, at: datetime) -> bool:
+    """Whether an end of service is agreed that has not come at `at`."""
     return s.status in (Status.ACTIVE, Status.PAST_DUE) and s.ending is not None and at < s.ending.at
 
 
@@ -186,11 +195,12 @@ def _cancel_unopened(s: State, ending: Ending) -> State:
 
 def _cancel_paused(s: State, ending: Ending) -> State:
     """Cancelled while paused: service stays ended when it was paused, and so does what is billed for it."""
-    ending = replace(ending, at=s.ended_at or ending.at, now=True, attempt=False)
+    attempt = s.ending is not None and s.ending.attempt
+    ending = replace(ending, at=s.ended_at or ending.at, now=True, attempt=attempt)
     return _forgiven(replace(s, status=Status.CANCELLED, paused_reason=None, ending=ending), ending)
 
 
-def _end_of_period_at(s: State, period: Period, at: datetime) -> datetime:
+def end_of_period_at(s: State, period: Period, at: datetime) -> datetime:
     """The end of the period that holds `at`, whether or not the ones before it are closed yet."""
     index, end = period.index, period.end
     while end <= at:

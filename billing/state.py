@@ -170,7 +170,7 @@ class Asked:
     """A request of a person that needs a step: it stays until it is answered."""
 
     id: str
-    what: Literal["pay_now", "retry", "void"]
+    what: Literal["pay_now", "retry", "void", "resume"]
     at: datetime
     invoice: str | None = None
     by: str = ""
@@ -192,19 +192,25 @@ class Answer:
     """Of an answer `processing`: the invoice whose payment settles it."""
 
 
+PausedReason = Literal["unpaid", "agency"]
+
+
 @dataclass(frozen=True)
 class Ending:
-    """The end of service that is agreed: a cancellation at `at`, or what a final action or the unpaid rule does."""
+    """The end of service that is agreed: a cancellation or a pause at `at`, or what a final action or the unpaid rule
+    does."""
 
     at: datetime
     into: Literal[Status.CANCELLED, Status.PAUSED]
     accepted_at: datetime
     by: str
     now: bool = False
-    """Ends the period that is open at `at`; otherwise `at` is a boundary, and the cancellation can be undone."""
+    """Ends the period that is open at `at`; otherwise `at` is a boundary, and what is agreed can be undone."""
     forgive: Forgive = Forgive.NONE
     attempt: bool = True
     """Whether the last invoice is tried: not after a final action."""
+    reason: PausedReason = "unpaid"
+    """Of a pause: whose word ends it, the client's money or the agency's."""
 
 
 @dataclass(frozen=True)
@@ -247,7 +253,7 @@ class State:
     """The oldest period that is not closed; with a start ahead, the one that will open then."""
     periods: int = 0
     """How many periods have been numbered so far."""
-    paused_reason: str | None = None
+    paused_reason: PausedReason | None = None
     ended_at: datetime | None = None
     """When service stopped: the instant of cancellation or pause."""
     to_issue: tuple[Issue, ...] = ()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
-from billing import debt, facts, requests, service
+from billing import debt, facts, pausing, requests, service
 from billing.agenda import live_keys
 from billing.plans import Terms
 from billing.state import Answer, AnswerResult, Attempt, Backoff, Card, OpenInvoice, Parked, State, Status, Try
@@ -117,6 +117,10 @@ def _moved(s: State, fact: facts.Fact) -> State:  # noqa: C901  one case per fac
             return s if requests.answered(s, request) else requests.remember(service.cancel_requested(s, fact), request)
         case facts.CancelUndone(request=request):
             return s if requests.answered(s, request) else requests.remember(service.cancel_undone(s, fact), request)
+        case facts.PauseRequested(request=request):
+            return s if requests.answered(s, request) else requests.remember(pausing.pause_requested(s, fact), request)
+        case facts.PauseUndone(request=request):
+            return s if requests.answered(s, request) else requests.remember(pausing.pause_undone(s, fact), request)
         case facts.StepFailed():
             return _step_failed(s, fact)
     assert_never(fact)
@@ -267,6 +271,7 @@ def _tidy(s: State, at: datetime) -> State:
         if s.fresh_card and (not debt.collectable(s) or debt.obstacle(s, at)):
             s = replace(s, fresh_card=False)
     s = debt.give_owner(s) if s.debt else _debt_paid(s, at)
+    s = pausing.answer_resumes(s, at)
     if not s.backoff:
         return s
     live = live_keys(s)

@@ -10,7 +10,7 @@ from billing import debt
 from billing.agenda import agenda
 from billing.periods import boundary
 from billing.service import closing, too_many_unpaid
-from billing.state import Card, Obstacle, Period, State, Status
+from billing.state import Card, Obstacle, PausedReason, Period, State, Status
 
 EXPIRY_NOTICE: Final = timedelta(days=10)
 """How long before it expires a card that will not see the next charge is announced (billing-rules 9)."""
@@ -42,11 +42,13 @@ class Banner:
 
 @dataclass(frozen=True)
 class View:
-    """`cancel_at` is set while a cancellation is agreed and still ahead."""
+    """`cancel_at` or `pause_at` is set while a cancellation or a pause is agreed and still ahead."""
 
     status: Status
     current_period: Period | None
     cancel_at: datetime | None
+    pause_at: datetime | None
+    paused_reason: PausedReason | None
     banner: Banner | None
 
 
@@ -54,8 +56,15 @@ def view(s: State, now: datetime) -> View:
     """The subscription as it stands at `now`."""
     ended = s.ending is not None and s.ending.at <= now
     status = s.ending.into if s.ending and ended and s.status in (Status.ACTIVE, Status.PAST_DUE) else s.status
-    cancel_at = s.ending.at if s.ending and not ended and s.status is not Status.CANCELLED else None
-    return View(status, current_period(s, now), cancel_at, banner(s, status, now))
+    agreed = s.ending if s.ending and not ended and s.status is not Status.CANCELLED else None
+    return View(
+        status,
+        current_period(s, now),
+        cancel_at=agreed.at if agreed and agreed.into is Status.CANCELLED else None,
+        pause_at=agreed.at if agreed and agreed.into is Status.PAUSED else None,
+        paused_reason=s.ending.reason if s.ending and status is Status.PAUSED else None,
+        banner=banner(s, status, now),
+    )
 
 
 def current_period(s: State, now: datetime) -> Period | None:

@@ -174,6 +174,14 @@ def _cancel_undone(row: Row) -> Told:
     return Told("the cancellation is taken back")
 
 
+def _pause_requested(row: Row) -> Told:
+    return Told("paused, at period end")
+
+
+def _pause_undone(row: Row) -> Told:
+    return Told("the pause is taken back")
+
+
 _TELL: dict[str, Callable[[Row], Told]] = {
     "PeriodClosed": _closed,
     "InvoiceIssued": _issued,
@@ -190,4 +198,6 @@ _TELL: dict[str, Callable[[Row], Told]] = {
     "Requested": _requested,
     "CancelRequested": _cancel_requested,
     "CancelUndone": _cancel_undone,
+    "PauseRequested": _pause_requested,
+    "PauseUndone": _pause_undone,
 }

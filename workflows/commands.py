@@ -13,13 +13,26 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from billing import debt
-from billing.facts import CancelRequested, CancelUndone, Fact, Requested, RequestRefused
+from billing.facts import (
+    CancelRequested,
+    CancelUndone,
+    Fact,
+    PauseRequested,
+    PauseUndone,
+    Requested,
+    RequestRefused,
+)
+from billing.pausing import pause_refusal, resume_refusal, undo_pause_refusal
 from billing.requests import cancel_refusal, refusal, undo_refusal
 from billing.state import Answer, Asked, State
-from workflows.messages import Cancel, PayNow, Reply, Retry, UndoCancel, Void
+from workflows.messages import Cancel, Pause, PayNow, Reply, Resume, Retry, UndoCancel, UndoPause, Void
 
 _PATIENCE: Final = timedelta(seconds=15)
 """How long what must not cross a payment waits for an attempt in flight (billing-rules 6)."""
+
+
+Ordered = CancelRequested | CancelUndone | PauseRequested | PauseUndone
+"""Commands that take effect at once, without a step."""
 
 
 class Commands(ABC):
@@ -54,6 +67,30 @@ class Commands(ABC):
         self._refuse(undo_refusal(self.state, self.now()))
 
     @workflow.update
+    async def pause(self, command: Pause) -> Reply:
+        return await self._command(PauseRequested(self.now(), command.by, _request()), command.by)
+
+    @pause.validator
+    def _may_pause(self, command: Pause) -> None:
+        self._refuse(pause_refusal(self.state, self.now()))
+
+    @workflow.update
+    async def undo_pause(self, command: UndoPause) -> Reply:
+        return await self._command(PauseUndone(self.now(), command.by, _request()), command.by)
+
+    @undo_pause.validator
+    def _may_undo_pause(self, command: UndoPause) -> None:
+        self._refuse(undo_pause_refusal(self.state, self.now()))
+
+    @workflow.update
+    async def resume(self, command: Resume) -> Reply:
+        return await self._ask(Asked(_request(), "resume", self.now(), by=command.by))
+
+    @resume.validator
+    def _may_resume(self, command: Resume) -> None:
+        self._refuse(resume_refusal(self.state, self.now()))
+
+    @workflow.update
     async def pay_now(self, command: PayNow) -> Reply:
         return await self._ask(Asked(_request(), "pay_now", self.now(), command.invoice, command.by))
 
@@ -83,7 +120,7 @@ class Commands(ABC):
 
     # How a command is answered
 
-    async def _command(self, fact: CancelRequested | CancelUndone, by: str) -> Reply:
+    async def _command(self, fact: Ordered, by: str) -> Reply:
         """A command that takes effect at once: answered when it is in the books, whatever step is in flight."""
         answer = self._answer(fact.request)
         if answer is None:

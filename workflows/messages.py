@@ -90,6 +90,26 @@ class UndoCancel:
 
 
 @dataclass(frozen=True)
+class Pause:
+    """At the end of the period."""
+
+    by: str
+    kind: Literal["Pause"] = "Pause"
+
+
+@dataclass(frozen=True)
+class UndoPause:
+    by: str
+    kind: Literal["UndoPause"] = "UndoPause"
+
+
+@dataclass(frozen=True)
+class Resume:
+    by: str
+    kind: Literal["Resume"] = "Resume"
+
+
+@dataclass(frozen=True)
 class PayNow:
     invoice: str
     by: str

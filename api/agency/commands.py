@@ -1,4 +1,4 @@
-"""What an agency orders of a running subscription: cancel, take that back, retry."""
+"""What an agency orders of a running subscription: cancel, pause, take either back, resume, retry."""
 
 from typing import Final, Literal
 
@@ -17,7 +17,7 @@ from api.subscription_out import SubscriptionOut, subscription_out
 from api.tenant import agency_router
 from api.tokens import Caller
 from billing.state import Forgive
-from workflows.messages import Cancel, Retry, UndoCancel
+from workflows.messages import Cancel, Pause, Resume, Retry, UndoCancel, UndoPause
 
 router = agency_router("Subscriptions", "/clients/{client_id}/subscription")
 
@@ -54,6 +54,38 @@ async def cancel(
 )
 async def undo_cancel(client_id: str, services: Used, caller: Calling, request: Request) -> Ordered:
     return await _ordered(services, caller, client_id, UndoCancel(caller.name), request)
+
+
+@router.post(
+    "/pause",
+    summary="Pause at period end",
+    response_model=SubscriptionOut,
+    responses=settling("pause_pending", "already_paused", "cancel_pending", "already_cancelled", "not_started"),
+)
+async def pause(client_id: str, services: Used, caller: Calling, request: Request) -> Ordered:
+    """Can be taken back until then. The closed period's overage is billed as always; what is owed is collected on."""
+    return await _ordered(services, caller, client_id, Pause(caller.name), request)
+
+
+@router.delete(
+    "/pause",
+    summary="Take back a pause",
+    response_model=SubscriptionOut,
+    responses=settling("no_pending_pause"),
+)
+async def undo_pause(client_id: str, services: Used, caller: Calling, request: Request) -> Ordered:
+    return await _ordered(services, caller, client_id, UndoPause(caller.name), request)
+
+
+@router.post(
+    "/resume",
+    summary="Resume",
+    response_model=SubscriptionOut,
+    responses=settling("not_paused", "payment_overdue", "already_cancelled"),
+)
+async def resume(client_id: str, services: Used, caller: Calling, request: Request) -> Ordered:
+    """Opens a new period with a new anchor: now. What is paused unpaid resumes by itself when all is paid."""
+    return await _ordered(services, caller, client_id, Resume(caller.name), request)
 
 
 @router.post(

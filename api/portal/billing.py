@@ -77,7 +77,7 @@ class SubscriptionStatusOut(Answer):
     trial_end: None
     pending_change: None
     cancel_at: datetime | None
-    paused_reason: str | None
+    paused_reason: Literal["unpaid", "agency"] | None
     collection: Literal["automatic"]
 
 
@@ -226,7 +226,7 @@ def _subscription_out(state: State, shown: View) -> SubscriptionStatusOut:
         trial_end=None,
         pending_change=None,
         cancel_at=shown.cancel_at,
-        paused_reason=state.paused_reason,
+        paused_reason=shown.paused_reason,
         collection="automatic",
     )
 

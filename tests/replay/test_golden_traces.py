@@ -135,7 +135,7 @@ def a_cancellation_ends_at_once(patch: pytest.MonkeyPatch) -> None:
     def at_once(s: State, period: Period, at: datetime) -> datetime:
         return at
 
-    patch.setattr(service, "_end_of_period_at", at_once)
+    patch.setattr(service, "end_of_period_at", at_once)
 
 
 FORBIDDEN: list[tuple[Patch, str]] = [

@@ -10,7 +10,7 @@ from billing.plans import Dunning, FinalAction
 from billing.state import Forgive
 from support.recording import Interruption, Life
 from support.world import MINUTE, OVER, a_world, card
-from workflows.messages import Cancel, PayNow, Retry, UndoCancel, Void
+from workflows.messages import Cancel, Pause, PayNow, Resume, Retry, UndoCancel, UndoPause, Void
 from workflows.subscription import SubscriptionWorkflow as Workflow
 
 Path = Callable[[Life], Awaitable[None]]
@@ -204,6 +204,23 @@ async def cancel_at_period_end_undone(life: Life) -> None:
     await life.days(31)
 
 
+async def pause_and_resume(life: Life) -> None:
+    """Paused, taken back, paused; resumed with a new anchor. Paused again, and resumed before the period is closed."""
+    await life.begin()
+    await life.days(1)
+    await life.ask(Workflow.pause, Pause("agency"))
+    await life.ask(Workflow.undo_pause, UndoPause("agency"))
+    await life.ask(Workflow.pause, Pause("agency"))
+    await life.days(40)
+    life.world.paused_after |= {1, 2}
+    await life.ask(Workflow.resume, Resume("agency"))
+    await life.machine.rest()
+    said = await life.ask(Workflow.pause, Pause("agency"))
+    await life.machine.advance(said.state.ending.at + 10 * MINUTE)
+    await life.ask(Workflow.resume, Resume("agency"))
+    await life.days(1)
+
+
 async def stripe_outage(life: Life) -> None:
     """Steps that fail, the backoff's timers, and a cancellation that is not delayed by them."""
     life.world.away_until = life.home.now() + 2 * MINUTE
@@ -290,6 +307,7 @@ PATHS: Final[dict[str, Path]] = {
         cancel_now,
         cancel_now_forgiving_all,
         cancel_at_period_end_undone,
+        pause_and_resume,
         stripe_outage,
         command_beside_a_failing_step,
         news_paid_elsewhere,

@@ -245,6 +245,31 @@ def cancel_now_between_close_and_issue(rules: int) -> World:
     return world.run(days=30)
 
 
+def pause_and_resume(rules: int) -> World:
+    """Paused at the period's end, resumed ten days later with a new anchor."""
+    world = _in_use("pays", rules).pause().run(days=30)
+    world.resume()
+    return world.run(days=32)
+
+
+def pause_undone(rules: int) -> World:
+    """Taken back before the period's end: it goes on as if nothing had been."""
+    return _in_use("pays", rules).pause().run(days=2).undo_pause().run(days=25)
+
+
+def resume_before_the_close(rules: int) -> World:
+    """Resumed between boundary and close: the paused period is closed at once."""
+    world = _in_use("pays", rules).pause().run(until=BOUNDARY + 30 * MINUTE)
+    world.resume()
+    return world.run(days=2)
+
+
+def pause_mid_ladder(rules: int) -> World:
+    """The ladder goes on through the pause, which payment does not end."""
+    world = a_world("soft", dunning=Dunning((30, 5, 7)), rules=rules).run(days=10).pause().run(days=26)
+    return world.save_card("mastercard").run(days=20)
+
+
 def cancel_mid_ladder(rules: int) -> World:
     """The debt remains and the ladder goes on, without a final action; a new card ends it."""
     world = _in_use("soft", rules).cancel(now=True).run(days=30)
@@ -341,6 +366,10 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         cancel_now,
         cancel_now_between_boundary_and_close,
         cancel_now_between_close_and_issue,
+        pause_and_resume,
+        pause_undone,
+        resume_before_the_close,
+        pause_mid_ladder,
         cancel_mid_ladder,
         cancel_now_forgiving_the_open_invoices,
         cancel_now_forgiving_all,

@@ -164,6 +164,18 @@ class Stage(Sights):
         said: Json = await self.agency.delete(f"{client.path}/cancel")
         return said
 
+    async def pause(self, client: Client) -> Json:
+        said: Json = await self.agency.post(f"{client.path}/pause", {})
+        return said
+
+    async def undo_pause(self, client: Client) -> Json:
+        said: Json = await self.agency.delete(f"{client.path}/pause")
+        return said
+
+    async def resume(self, client: Client) -> Json:
+        said: Json = await self.agency.post(f"{client.path}/resume", {})
+        return said
+
     async def on_hosted_page(self, client: Client, short: str, action: str, **typed: str) -> Json:
         """On the invoice's own page at Stripe."""
         body = {"invoice_id": client.invoice(short), "action": action, **typed}

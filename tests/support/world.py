@@ -283,6 +283,15 @@ class World:
     def undo_cancel(self) -> "World":
         return self.learn(facts.CancelUndone(self.now, "agency", f"undo{len(self.history)}"))
 
+    def pause(self) -> "World":
+        return self.learn(facts.PauseRequested(self.now, "agency", f"pause{len(self.history)}"))
+
+    def undo_pause(self) -> "World":
+        return self.learn(facts.PauseUndone(self.now, "agency", f"unpause{len(self.history)}"))
+
+    def resume(self) -> str:
+        return self.ask("resume")
+
     def pay_elsewhere(self, short: str) -> "World":
         self.books.close(self.invoice(short), "paid")
         return self.learn(facts.PaidElsewhere(self.now, self.invoice(short)))

@@ -85,6 +85,11 @@ CANCELS = st.builds(
 )
 
 
+PAUSES = st.sampled_from(["pause", "undo_pause", "resume"]).map(
+    lambda what: lambda world: {"pause": world.pause, "undo_pause": world.undo_pause, "resume": world.resume}[what]()
+)
+
+
 class Subscription(RuleBasedStateMachine):
     world: World
 
@@ -147,6 +152,10 @@ class Subscription(RuleBasedStateMachine):
     def the_agency_undoes_a_cancellation(self) -> None:
         self.world.undo_cancel()
 
+    @rule(happens=PAUSES)
+    def the_agency_pauses_takes_it_back_or_resumes(self, happens: Happening) -> None:
+        happens(self.world)
+
     @rule(happens=ELSEWHERE)
     def something_happens_elsewhere(self, happens: Happening) -> None:
         happens(self.world)
@@ -161,7 +170,7 @@ class Subscription(RuleBasedStateMachine):
 
     # What comes at a bad moment, late, twice, out of order, or from nowhere
 
-    @rule(happens=st.one_of(ELSEWHERE, ASKED, CARDS, CANCELS), span=st.one_of(st.just(timedelta()), SPANS))
+    @rule(happens=st.one_of(ELSEWHERE, ASKED, CARDS, CANCELS, PAUSES), span=st.one_of(st.just(timedelta()), SPANS))
     def something_happens_while_the_next_step_is_in_flight(self, happens: Happening, span: timedelta) -> None:
         def interrupts(world: World) -> None:
             world.take(span)
