@@ -25,22 +25,24 @@ from api.live import handle_of
 from api.openapi import conflicts, example
 from api.problems import TemporarilyUnavailable
 from api.services import Services
+from billing.ladders import extend_refusal
 from billing.pausing import pause_refusal, resume_refusal, undo_pause_refusal
 from billing.requests import cancel_refusal, refusal, undo_refusal
 from billing.state import State
-from workflows.messages import Cancel, Pause, PayNow, Reply, Resume, Retry, UndoCancel, UndoPause, Void
+from workflows.messages import Cancel, Extend, Pause, PayNow, Reply, Resume, Retry, UndoCancel, UndoPause, Void
 from workflows.subscription import SubscriptionWorkflow
 
 ACCEPT_SECONDS: Final = 3.0
 ANSWER_SECONDS: Final = 20.0
 
-Command = Cancel | UndoCancel | Pause | UndoPause | Resume | PayNow | Retry | Void
+Command = Cancel | UndoCancel | Pause | UndoPause | Resume | Extend | PayNow | Retry | Void
 _UPDATES: Final[dict[type[Command], Any]] = {
     Cancel: SubscriptionWorkflow.cancel,
     UndoCancel: SubscriptionWorkflow.undo_cancel,
     Pause: SubscriptionWorkflow.pause,
     UndoPause: SubscriptionWorkflow.undo_pause,
     Resume: SubscriptionWorkflow.resume,
+    Extend: SubscriptionWorkflow.extend,
     PayNow: SubscriptionWorkflow.pay_now,
     Retry: SubscriptionWorkflow.retry,
     Void: SubscriptionWorkflow.void,
@@ -156,6 +158,8 @@ def _refused_when_over(state: State, order: Command) -> Exception:
             code = undo_pause_refusal(state, state.clock) or "no_pending_pause"
         case Resume():
             code = resume_refusal(state, state.clock) or "already_cancelled"
+        case Extend():
+            code = extend_refusal(state, state.clock) or "nothing_to_extend"
         case Retry():
             code = refusal(state, state.clock, None, on_session=False) or "nothing_to_collect"
         case PayNow(invoice=invoice) | Void(invoice=invoice):

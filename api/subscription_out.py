@@ -42,13 +42,14 @@ class TermsOut(Answer):
 
 
 class LadderOut(Answer):
-    """The failed-payment chain. No `next_attempt_at`: it is exhausted."""
+    """The failed-payment chain. No `next_attempt_at`: it is exhausted. `extended`: its next date was moved once."""
 
     started_at: datetime
     gaps_days: list[int]
     final_action: Literal["past_due", "pause", "cancel"]
     used: int
     attempts_left: int
+    extended: bool
     next_attempt_at: datetime | None
 
 
@@ -148,5 +149,6 @@ def _ladder_out(ladder: Ladder | None) -> LadderOut | None:
         final_action=ladder.dunning.final_action.value,
         used=ladder.used,
         attempts_left=ladder.attempts_left,
+        extended=ladder.extended,
         next_attempt_at=ladder.next_at,
     )

@@ -21,7 +21,6 @@ PATHS: Final[tuple[tuple[str, str, str], ...]] = (
     ("POST", f"{_CLIENT}/invoices", "Make a custom invoice"),
     ("POST", f"{_SUBSCRIPTION}/plan-changes", "Change the plan"),
     ("DELETE", f"{_SUBSCRIPTION}/plan-changes/pending", "Take back a plan change"),
-    ("POST", f"{_SUBSCRIPTION}/extend", "Move the next retry"),
     ("POST", f"{_SUBSCRIPTION}/review", "Decide on a parked invoice"),
     ("PATCH", _SUBSCRIPTION, "Change spend cap or collection"),
     ("POST", f"{_INVOICE}/mark-uncollectible", "Write an invoice off"),

@@ -259,6 +259,17 @@ class PauseUndone:
 
 
 @dataclass(frozen=True)
+class LadderExtended:
+    """A promise to pay: the ladder's next date moves by so many days."""
+
+    at: datetime
+    days: int
+    by: str
+    request: str = ""
+    kind: Literal["LadderExtended"] = "LadderExtended"
+
+
+@dataclass(frozen=True)
 class StepFailed:
     """The step's infrastructure failed: it is tried again later. `retry_after` is what Stripe asked for."""
 
@@ -295,5 +306,6 @@ Fact = (
     | CancelUndone
     | PauseRequested
     | PauseUndone
+    | LadderExtended
     | StepFailed
 )

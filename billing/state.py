@@ -151,6 +151,8 @@ class Ladder:
     dunning: Dunning
     used: int = 0
     next_at: datetime | None = None
+    extended: bool = False
+    """Its one promise to pay has been given."""
 
     @property
     def attempts_left(self) -> int:

@@ -182,6 +182,10 @@ def _pause_undone(row: Row) -> Told:
     return Told("the pause is taken back")
 
 
+def _extended(row: Row) -> Told:
+    return Told(f"a promise to pay: the next date moves by {row['fact']['days']} days")
+
+
 _TELL: dict[str, Callable[[Row], Told]] = {
     "PeriodClosed": _closed,
     "InvoiceIssued": _issued,
@@ -200,4 +204,5 @@ _TELL: dict[str, Callable[[Row], Told]] = {
     "CancelUndone": _cancel_undone,
     "PauseRequested": _pause_requested,
     "PauseUndone": _pause_undone,
+    "LadderExtended": _extended,
 }

@@ -17,21 +17,23 @@ from billing.facts import (
     CancelRequested,
     CancelUndone,
     Fact,
+    LadderExtended,
     PauseRequested,
     PauseUndone,
     Requested,
     RequestRefused,
 )
+from billing.ladders import extend_refusal
 from billing.pausing import pause_refusal, resume_refusal, undo_pause_refusal
 from billing.requests import cancel_refusal, refusal, undo_refusal
 from billing.state import Answer, Asked, State
-from workflows.messages import Cancel, Pause, PayNow, Reply, Resume, Retry, UndoCancel, UndoPause, Void
+from workflows.messages import Cancel, Extend, Pause, PayNow, Reply, Resume, Retry, UndoCancel, UndoPause, Void
 
 _PATIENCE: Final = timedelta(seconds=15)
 """How long what must not cross a payment waits for an attempt in flight (billing-rules 6)."""
 
 
-Ordered = CancelRequested | CancelUndone | PauseRequested | PauseUndone
+Ordered = CancelRequested | CancelUndone | PauseRequested | PauseUndone | LadderExtended
 """Commands that take effect at once, without a step."""
 
 
@@ -89,6 +91,14 @@ class Commands(ABC):
     @resume.validator
     def _may_resume(self, command: Resume) -> None:
         self._refuse(resume_refusal(self.state, self.now()))
+
+    @workflow.update
+    async def extend(self, command: Extend) -> Reply:
+        return await self._command(LadderExtended(self.now(), command.days, command.by, _request()), command.by)
+
+    @extend.validator
+    def _may_extend(self, command: Extend) -> None:
+        self._refuse(extend_refusal(self.state, self.now()))
 
     @workflow.update
     async def pay_now(self, command: PayNow) -> Reply:

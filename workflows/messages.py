@@ -110,6 +110,15 @@ class Resume:
 
 
 @dataclass(frozen=True)
+class Extend:
+    """A promise to pay: the ladder's next date moves by so many days."""
+
+    days: int
+    by: str
+    kind: Literal["Extend"] = "Extend"
+
+
+@dataclass(frozen=True)
 class PayNow:
     invoice: str
     by: str

@@ -1,13 +1,15 @@
-"""What an agency orders of a running subscription: cancel, pause, take either back, resume, retry."""
+"""What an agency orders of a running subscription: cancel, pause, take either back, resume, extend, retry."""
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import Request
+from pydantic import Field
 from starlette.responses import Response
 
 from api import fields
 from api.agency.subscriptions import own_subscription
 from api.commands import Command, Processing, command, processing, settling
+from api.fields import Whole
 from api.guard import Calling
 from api.idempotency import update_id
 from api.live import Live
@@ -16,8 +18,9 @@ from api.services import Services, Used
 from api.subscription_out import SubscriptionOut, subscription_out
 from api.tenant import agency_router
 from api.tokens import Caller
+from billing.ladders import LONGEST_EXTENSION_DAYS
 from billing.state import Forgive
-from workflows.messages import Cancel, Pause, Resume, Retry, UndoCancel, UndoPause
+from workflows.messages import Cancel, Extend, Pause, Resume, Retry, UndoCancel, UndoPause
 
 router = agency_router("Subscriptions", "/clients/{client_id}/subscription")
 
@@ -27,6 +30,10 @@ class CancelIn(fields.Request, json_schema_extra=example(at="period_end", forgiv
 
     at: Literal["period_end", "now"] = "period_end"
     forgive: Forgive = Forgive.NONE
+
+
+class ExtendIn(fields.Request, json_schema_extra=example(days=7)):
+    days: Annotated[Whole, Field(ge=1, le=LONGEST_EXTENSION_DAYS)]
 
 
 Ordered = SubscriptionOut | Response
@@ -86,6 +93,17 @@ async def undo_pause(client_id: str, services: Used, caller: Calling, request: R
 async def resume(client_id: str, services: Used, caller: Calling, request: Request) -> Ordered:
     """Opens a new period with a new anchor: now. What is paused unpaid resumes by itself when all is paid."""
     return await _ordered(services, caller, client_id, Resume(caller.name), request)
+
+
+@router.post(
+    "/extend",
+    summary="Move the next retry",
+    response_model=SubscriptionOut,
+    responses=settling("nothing_to_extend", "already_extended", "payment_in_progress"),
+)
+async def extend(client_id: str, body: ExtendIn, services: Used, caller: Calling, request: Request) -> Ordered:
+    """The client promises to pay: the ladder's next date moves, once per ladder, and later gaps run from there."""
+    return await _ordered(services, caller, client_id, Extend(body.days, caller.name), request)
 
 
 @router.post(

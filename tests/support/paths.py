@@ -10,7 +10,7 @@ from billing.plans import Dunning, FinalAction
 from billing.state import Forgive
 from support.recording import Interruption, Life
 from support.world import MINUTE, OVER, a_world, card
-from workflows.messages import Cancel, Pause, PayNow, Resume, Retry, UndoCancel, UndoPause, Void
+from workflows.messages import Cancel, Extend, Pause, PayNow, Resume, Retry, UndoCancel, UndoPause, Void
 from workflows.subscription import SubscriptionWorkflow as Workflow
 
 Path = Callable[[Life], Awaitable[None]]
@@ -221,6 +221,15 @@ async def pause_and_resume(life: Life) -> None:
     await life.days(1)
 
 
+async def a_promise_to_pay(life: Life) -> None:
+    """The next date moves: another timer, and the retry that it was for."""
+    await life.begin(world=a_world("soft"))
+    await life.days(1)
+    await life.ask(Workflow.extend, Extend(4, "agency"))
+    await life.ask_in_vain(Workflow.extend, Extend(4, "agency"))
+    await life.days(7)
+
+
 async def stripe_outage(life: Life) -> None:
     """Steps that fail, the backoff's timers, and a cancellation that is not delayed by them."""
     life.world.away_until = life.home.now() + 2 * MINUTE
@@ -308,6 +317,7 @@ PATHS: Final[dict[str, Path]] = {
         cancel_now_forgiving_all,
         cancel_at_period_end_undone,
         pause_and_resume,
+        a_promise_to_pay,
         stripe_outage,
         command_beside_a_failing_step,
         news_paid_elsewhere,

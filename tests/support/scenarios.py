@@ -214,6 +214,11 @@ def void_of_what_was_paid(rules: int) -> World:
     return world.run(days=2)
 
 
+def a_promise_to_pay(rules: int) -> World:
+    """The second date moves by ten days, and the third runs from there."""
+    return a_world("soft", rules=rules).run(days=4).extend(10).run(days=24)
+
+
 # Cancelling
 
 
@@ -361,6 +366,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         agency_retries,
         void,
         void_of_what_was_paid,
+        a_promise_to_pay,
         cancel_at_period_end,
         cancel_undone,
         cancel_now,

@@ -176,6 +176,10 @@ class Stage(Sights):
         said: Json = await self.agency.post(f"{client.path}/resume", {})
         return said
 
+    async def extend(self, client: Client, days: int) -> Json:
+        said: Json = await self.agency.post(f"{client.path}/extend", {"days": days})
+        return said
+
     async def on_hosted_page(self, client: Client, short: str, action: str, **typed: str) -> Json:
         """On the invoice's own page at Stripe."""
         body = {"invoice_id": client.invoice(short), "action": action, **typed}

@@ -292,6 +292,9 @@ class World:
     def resume(self) -> str:
         return self.ask("resume")
 
+    def extend(self, days: int) -> "World":
+        return self.learn(facts.LadderExtended(self.now, days, "agency", f"extend{len(self.history)}"))
+
     def pay_elsewhere(self, short: str) -> "World":
         self.books.close(self.invoice(short), "paid")
         return self.learn(facts.PaidElsewhere(self.now, self.invoice(short)))

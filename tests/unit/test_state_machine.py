@@ -156,6 +156,10 @@ class Subscription(RuleBasedStateMachine):
     def the_agency_pauses_takes_it_back_or_resumes(self, happens: Happening) -> None:
         happens(self.world)
 
+    @rule(days=st.integers(1, 14))
+    def a_promise_to_pay_is_given(self, days: int) -> None:
+        self.world.extend(days)
+
     @rule(happens=ELSEWHERE)
     def something_happens_elsewhere(self, happens: Happening) -> None:
         happens(self.world)
