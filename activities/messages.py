@@ -20,6 +20,7 @@ VOID_INVOICE = "void_invoice"
 REMIND = "remind"
 TAKE_FINAL_ACTION = "take_final_action"
 RECORD = "record"
+MAKE_REFUND = "make_refund"
 
 
 @dataclass(frozen=True)
@@ -48,3 +49,13 @@ class Record:
     facts: tuple[Fact, ...]
     by: str
     kind: Literal["Record"] = "Record"
+
+
+@dataclass(frozen=True)
+class RefundStart:
+    """A refund to be carried out: input of its workflow, and of the activity that asks Stripe."""
+
+    refund: str
+    agency: str
+    account: str
+    kind: Literal["RefundStart"] = "RefundStart"

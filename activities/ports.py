@@ -9,6 +9,7 @@ from billing.facts import CardUsed, Fact
 from billing.ledger import AttemptRow, InvoiceRow, LateEntries, NewInvoice, News
 from billing.payments import AccountReading, InvoiceOrder, InvoiceReading, PayAnswer
 from billing.plans import Dunning
+from billing.refunds import RefundOrder, RefundReading, RefundRow
 from billing.state import Attempt, Card, Origin, State
 
 
@@ -40,6 +41,40 @@ class Payments(Protocol):
 
     async def adopt_card(self, account: str, customer: str, setup_intent: str) -> Card | None:
         """Make the card of a succeeded setup intent the customer's default, and read it."""
+        ...
+
+
+class Refunds(Protocol):
+    """Money back at the payment provider. Trouble raises billing.payments.PaymentTrouble."""
+
+    async def refund(self, account: str, order: RefundOrder, now: datetime) -> RefundReading:
+        """Give the money back, once: safe to repeat."""
+        ...
+
+    async def find_refund(self, account: str, order: RefundOrder) -> RefundReading | None: ...
+
+    async def read_refund(self, account: str, provider_id: str) -> RefundReading: ...
+
+    async def invoice_of(self, account: str, payment_intent: str) -> str | None:
+        """The provider's id of the invoice that was paid through the intent."""
+        ...
+
+
+class RefundBooks(Protocol):
+    """Refunds in our books; each method is a transaction of its own."""
+
+    async def refund(self, refund: str) -> RefundRow: ...
+
+    async def provider_invoice(self, refund: RefundRow) -> str: ...
+
+    async def begin(self, refund: RefundRow, payment_intent: str, with_fee: bool, at: datetime) -> RefundRow:
+        """Commit what will be sent before it is sent. What stands already stays."""
+        ...
+
+    async def made(self, refund: RefundRow, reading: RefundReading, at: datetime) -> None: ...
+
+    async def refused(self, refund: RefundRow, why: str, at: datetime) -> None:
+        """The provider will never make it."""
         ...
 
 

@@ -27,7 +27,6 @@ PATHS: Final[tuple[tuple[str, str, str], ...]] = (
     ("POST", f"{_INVOICE}/mark-paid", "Mark an invoice paid elsewhere"),
     ("POST", f"{_INVOICE}/send", "Send an invoice"),
     ("POST", f"{_INVOICE}/reissue", "Reissue an invoice"),
-    ("POST", f"{_INVOICE}/refunds", "Refund an invoice"),
     ("POST", f"{_INVOICE}/credit-notes", "Make a credit note"),
     ("POST", "/v1/agency/settings/dunning/preview", "Preview another retry policy"),
     ("POST", "/v1/agency/settings/dunning/apply", "Apply the retry policy to running ladders"),

@@ -84,6 +84,8 @@ class ChargeReading:
     created_at: datetime
     card: str | None = None
     decline: Decline | None = None
+    fee: bool = False
+    """Whether the platform took an application fee of it."""
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,17 @@ from activities.closing import Closing
 from activities.collecting import Reminding, Voiding
 from activities.issuing import Issuing
 from activities.news import NewsReader, Reading
-from activities.ports import Clock, Payments, Store
+from activities.ports import Clock, Payments, Refunds, Store
 from activities.recording import Recording
+from activities.refunding import Refunding
 from adapters.clock import clock_of
 from adapters.postgres.ledger import PostgresStore
 from adapters.postgres.pool import Pool, open_pool
+from adapters.postgres.refunds import PostgresRefunds
 from adapters.settings import Settings
 from adapters.stripe.connection import connect
 from adapters.stripe.payments import StripePayments
+from adapters.stripe.refunding import StripeRefunds
 from adapters.telemetry.facts import count_facts
 
 Activity = Callable[..., Any]
@@ -30,6 +33,7 @@ class Parts:
     pool: Pool
     store: Store
     payments: Payments
+    refunds: Refunds
     clock: Clock
 
 
@@ -47,7 +51,8 @@ async def real_parts(settings: Settings) -> AsyncIterator[Parts]:
     stripe = connect(settings.stripe_api_key.get_secret_value(), settings.stripe_api_base)
     try:
         async with open_pool(settings.database_url.get_secret_value(), settings.database_pool_size) as pool:
-            yield Parts(pool, PostgresStore(pool, count_facts), StripePayments(stripe), clock_of(settings))
+            store = PostgresStore(pool, count_facts)
+            yield Parts(pool, store, StripePayments(stripe), StripeRefunds(stripe), clock_of(settings))
     finally:
         await stripe.close()
 
@@ -68,5 +73,6 @@ def activities_of(parts: Parts) -> Activities:
             Charging(store, payments, clock).charge_invoice,
             Voiding(store, payments, clock).void_invoice,
             Reading(NewsReader(store, payments, clock)).read_news,
+            Refunding(PostgresRefunds(parts.pool), parts.refunds, payments, clock).make_refund,
         ),
     )

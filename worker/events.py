@@ -31,6 +31,7 @@ from billing.ledger import ABOUT_CARDS, InvoiceRow
 from worker.cards import CardKeeper
 from worker.compose import Parts
 from worker.delivery import patience
+from worker.refunds import RefundKeeper
 from workflows.messages import FACTS_ARRIVED, subscription_workflow_id
 
 _BATCH: Final = 50
@@ -40,6 +41,7 @@ _HELD_AT_MOST: Final = timedelta(minutes=1)
 """A step takes at most 45 s; what is still in flight then is for the reading to find out."""
 _ABOUT_ACCOUNTS: Final = ("account.", "capability.")
 _ABOUT_INVOICES: Final = ("invoice.", "invoice_payment.", "credit_note.")
+_ABOUT_REFUNDS: Final = "refund."
 _OURS: Final = "retainer."
 _FAILURES: Final = ("invoice.payment_failed", "invoice.payment_action_required")
 _DISCONNECTED: Final = "account.application.deauthorized"
@@ -57,6 +59,7 @@ class Events:
         self._client = client
         self._reader = NewsReader(parts.store, parts.payments, parts.clock)
         self._cards = CardKeeper(parts.pool, parts.store, parts.payments, parts.clock)
+        self._refunds = RefundKeeper(parts.pool, parts.refunds, parts.clock)
 
     async def carry(self) -> bool:
         """One batch; whether there may be more. Raises TemporalAway and what a lost database raises."""
@@ -100,6 +103,9 @@ class Events:
             return await self._take_over_account(event)
         if kind.startswith(_ABOUT_INVOICES):
             return await self._readers_of_invoice(event)
+        if kind.startswith(_ABOUT_REFUNDS):
+            await self._refunds.keep(event.account, event.object_id)
+            return await self._done(event)
         if kind.startswith((*ABOUT_CARDS, _OURS)):
             return await self._resolve(event)
         return await self._done(event)

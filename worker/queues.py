@@ -18,6 +18,7 @@ from adapters.settings import Settings
 from worker.compose import Activities
 from worker.heartbeat import THROTTLE, HeartbeatInterceptor
 from worker.observing import ObserveWork
+from workflows.refund import RefundWorkflow
 from workflows.subscription import SubscriptionWorkflow
 
 PASSED_THROUGH: Final = ("billing", "activities.messages", "workflows.messages", "pydantic")
@@ -41,7 +42,7 @@ def workers(
     settings: Settings,
     activities: Activities,
     *,
-    workflows: Sequence[type] = (SubscriptionWorkflow,),
+    workflows: Sequence[type] = (SubscriptionWorkflow, RefundWorkflow),
 ) -> tuple[Worker, Worker]:
     """The worker of each queue, not yet running. Benchmarks run a workflow of their own with the same settings."""
     billing = Worker(

@@ -9,6 +9,7 @@ from billing.state import Answer, Card, Forgive, State, Try
 from billing.subscription import opened
 
 SUBSCRIPTION = "Subscription"
+REFUND = "Refund"
 FACTS_ARRIVED = "facts_arrived"
 
 AGENCY_ATTRIBUTE = "RetainerAgency"
@@ -21,6 +22,11 @@ SEARCH_ATTRIBUTES = {AGENCY_ATTRIBUTE: "Keyword", STATUS_ATTRIBUTE: "Keyword", P
 def subscription_workflow_id(subscription: str) -> str:
     """The one workflow of a subscription, for its whole life."""
     return f"subscription-{subscription}"
+
+
+def refund_workflow_id(refund: str) -> str:
+    """The workflow that carries a refund out."""
+    return f"refund-{refund}"
 
 
 @dataclass(frozen=True)
@@ -172,3 +178,12 @@ class ScheduleItem:
 class Schedule:
     items: tuple[ScheduleItem, ...]
     kind: Literal["Schedule"] = "Schedule"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Answer of the query `status` of a small workflow: when it will next do something."""
+
+    next_at: datetime | None
+    why: str
+    kind: Literal["Waiting"] = "Waiting"

@@ -25,20 +25,31 @@ _PAID_AND_OWED: Final = """
     FROM payment_attempts a JOIN invoices i ON i.id = a.invoice_id
     WHERE a.result = 'paid' AND i.status IN ('draft', 'open', 'uncollectible') ORDER BY i.id, a.number
 """
+_REFUNDED_MORE: Final = """
+    SELECT format('%s: %s given back of %s paid, its refunds come to %s', i.id, i.amount_refunded, i.amount_paid,
+                  given.amount)
+    FROM invoices i CROSS JOIN LATERAL (
+        SELECT coalesce(sum(r.amount), 0) AS amount FROM refunds r
+        WHERE r.invoice_id = i.id AND r.status IN ('pending', 'succeeded')
+    ) given
+    WHERE i.amount_refunded <> given.amount OR (given.amount > 0 AND given.amount > coalesce(i.amount_paid, 0))
+    ORDER BY i.id
+"""
 
 
 async def charged_once(connection: Connection) -> Compared:
-    """I1: at most one successful attempt per invoice, and never more paid than due."""
+    """I1: at most one successful attempt per invoice, never more paid than due, nor given back than paid."""
     row = await figures(
         connection,
         """
         SELECT count(*) AS invoices, count(*) FILTER (WHERE (
             SELECT count(*) FROM payment_attempts a WHERE a.invoice_id = i.id AND a.result = 'paid') = 1
-        ) AS once FROM invoices i WHERE i.status <> 'draft'
+        ) AS once, (SELECT count(*) FROM refunds) AS refunds FROM invoices i WHERE i.status <> 'draft'
         """,
     )
-    found = await sentences(connection, _PAID_TWICE, _OVERPAID, _CHARGED_MORE, _PAID_AND_OWED)
-    return Compared("I1", f"{counted(row['invoices'], 'invoice')}, {row['once']} of them paid once by us", found)
+    found = await sentences(connection, _PAID_TWICE, _OVERPAID, _CHARGED_MORE, _PAID_AND_OWED, _REFUNDED_MORE)
+    told = f"{counted(row['invoices'], 'invoice')}, {row['once']} of them paid once by us"
+    return Compared("I1", f"{told}; {counted(row['refunds'], 'refund')}, none beyond what was paid", found)
 
 
 _LINES: Final = """

@@ -16,6 +16,9 @@ LEASE: Final = timedelta(seconds=10)
 START: Final = "start"
 """The kind of a row by which a subscription's workflow is to be started."""
 
+REFUND: Final = "refund"
+"""The kind of a row by which a refund's workflow is to be started."""
+
 
 def start_key(subscription: str) -> str:
     """The dedupe key of a subscription's start: there is one for its whole life."""

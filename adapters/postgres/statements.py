@@ -39,6 +39,7 @@ class Statement:
     total: int
     amount_due: int
     amount_paid: int
+    amount_refunded: int
     balance_applied: int
     paid_out_of_band: bool
     closed_period: int | None
@@ -67,7 +68,7 @@ DEBT_FAILED: Final = """
 _STATEMENTS: Final = f"""
     SELECT i.id, i.client_id, i.subscription_id, i.kind, i.source, i.number, i.status, i.failed, i.currency,
            i.created_at, i.issued_at, i.settled_at, i.total, coalesce(i.amount_due, i.total) AS amount_due,
-           coalesce(i.amount_paid, 0) AS amount_paid,
+           coalesce(i.amount_paid, 0) AS amount_paid, i.amount_refunded,
            coalesce(i.starting_balance, 0) - coalesce(i.ending_balance, i.starting_balance, 0) AS balance_applied,
            i.paid_out_of_band, i.closed_period, i.account_id, i.provider_id, i.hosted_url, i.pdf_url,
            {DEBT_FAILED} AS debt_failed

@@ -45,6 +45,10 @@ def invoice_attempt(invoice: str, number: int) -> str:
     return f"invoice:{invoice}:attempt:{number}"
 
 
+def refund(refund: str) -> str:
+    return f"refund:{refund}"
+
+
 def card_default(setup_intent: str) -> str:
     return f"card:{setup_intent}:default"
 

@@ -12,7 +12,7 @@ API_VERSION: Final = stripe.api_version
 """The one that the pinned SDK carries, whatever the account's default is."""
 EVERY_EVENT: Final = "*"
 NEEDED_EVENTS: Final = frozenset(
-    event for event in EVENTS if not event.startswith(("refund.", "charge.dispute.", "checkout.session.expired"))
+    event for event in EVENTS if not event.startswith(("charge.dispute.", "checkout.session.expired"))
 )
 """What the connected accounts' endpoint has to be sent. The others are taken in, and not acted on yet."""
 _PAGE: Final = 100

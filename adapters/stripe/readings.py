@@ -95,6 +95,7 @@ def charge_reading(charge: stripe.Charge) -> ChargeReading:
         created_at=instant(charge.created),
         card=card.identity if card else None,
         decline=_charge_decline(charge) if charge.status == "failed" else None,
+        fee=charge.application_fee is not None,
     )
 
 

@@ -6,11 +6,13 @@ from typing import Any, Final, Literal
 
 from adapters.postgres.particulars import Attempted, BilledPeriod, Skipped
 from adapters.postgres.statements import Statement
+from api.agency.refund_out import REFUND, RefundOut, refunds_out
 from api.card import CardOut, card_out
 from api.fields import Answer
 from api.invoice_out import LINE, LineOut, lines_out
 from api.money import Money, Rate, money, rate
 from api.openapi import example
+from billing.refunds import RefundRow
 from billing.usage import minutes_text
 
 PATH: Final = "/v1/agency/invoices"
@@ -31,6 +33,7 @@ _INVOICE: Final[dict[str, Any]] = {
     "total": _MONEY,
     "amount_due": _MONEY,
     "amount_paid": _ZERO,
+    "amount_refunded": _ZERO,
     "balance_applied": _ZERO,
     "paid_out_of_band": False,
     "stripe_invoice_id": "in_1Nv0FGQ9RKHgCVdK",
@@ -89,6 +92,7 @@ class InvoiceOut(Answer, json_schema_extra=example(**_INVOICE)):
     total: Money
     amount_due: Money
     amount_paid: Money
+    amount_refunded: Money
     balance_applied: Money
     paid_out_of_band: bool
     stripe_invoice_id: str | None
@@ -151,16 +155,16 @@ class InvoiceDetailOut(
         lines=[LINE],
         attempts=[_ATTEMPT],
         skipped_attempts=[{"at": "2026-11-04T01:00:05Z", "why": "card_limit"}],
-        refunds=[],
+        refunds=[REFUND],
         usage=_USAGE,
     ),
 ):
-    """An invoice with its lines, every attempt, and the usage behind it. `refunds` is empty in this version."""
+    """An invoice with its lines, every attempt, every refund, and the usage behind it."""
 
     lines: list[LineOut]
     attempts: list[AttemptOut]
     skipped_attempts: list[SkippedOut]
-    refunds: list[Any]
+    refunds: list[RefundOut]
     usage: PeriodUsageOut | None
 
 
@@ -173,6 +177,7 @@ def invoice_detail_out(
     pdf_url: str | None,
     attempts: Sequence[Attempted],
     skipped: Sequence[Skipped],
+    refunds: Sequence[RefundRow],
     period: BilledPeriod | None,
 ) -> InvoiceDetailOut:
     return InvoiceDetailOut(
@@ -180,7 +185,7 @@ def invoice_detail_out(
         lines=lines_out(invoice.lines, invoice.currency),
         attempts=[_attempt_out(attempt, invoice.currency) for attempt in attempts],
         skipped_attempts=[SkippedOut(at=step.at, why=step.why) for step in skipped],
-        refunds=[],
+        refunds=refunds_out(refunds),
         usage=_usage_out(period) if period else None,
     )
 
@@ -201,6 +206,7 @@ def _shown(invoice: Statement, pdf_url: str | None) -> dict[str, Any]:
         "total": money(invoice.total, currency),
         "amount_due": money(invoice.amount_due, currency),
         "amount_paid": money(invoice.amount_paid, currency),
+        "amount_refunded": money(invoice.amount_refunded, currency),
         "balance_applied": money(invoice.balance_applied, currency),
         "paid_out_of_band": invoice.paid_out_of_band,
         "stripe_invoice_id": invoice.provider_id,

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from adapters.postgres import agencies, particulars, statements
 from adapters.postgres.pool import Connection, Pool, snapshot
+from adapters.postgres.refunds import refunds_of
 from adapters.postgres.statements import Statement
 from adapters.postgres.subscriptions import subscription
 from api import fields
@@ -73,13 +74,13 @@ async def list_of_client(
 
 @router.get("/invoices/{invoice_id}", summary="An invoice with all that is behind it")
 async def read(invoice_id: str, services: Used, caller: Calling) -> InvoiceDetailOut:
-    return await _detail(services, caller, invoice_id)
+    return await detail(services, caller, invoice_id)
 
 
 @router.get("/invoices/{invoice_id}/pdf", summary="The PDF", response_class=Response, responses=DOCUMENTED)
 async def pdf(invoice_id: str, services: Used, caller: Calling) -> Response:
     """As Stripe makes it. There is none of an invoice of zero, nor of one that is not issued."""
-    return await pdf_answer(services, caller.agency, await _own_invoice(services.database, caller, invoice_id))
+    return await pdf_answer(services, caller.agency, await own_invoice(services.database, caller, invoice_id))
 
 
 @router.post(
@@ -92,34 +93,34 @@ async def void(
     invoice_id: str, services: Used, caller: Calling, request: Request, body: VoidIn = WITHOUT_BODY
 ) -> InvoiceDetailOut | Response:
     """Waits at most 15 s for an attempt in flight: what that pays is refunded, not voided."""
-    invoice = await _own_invoice(services.database, caller, invoice_id)
+    invoice = await own_invoice(services.database, caller, invoice_id)
     target = await subscription(services.database, invoice.subscription_id)
     assert target is not None, "a foreign key holds it"
-    await _refuse_when_gone(services, invoice, caller)
+    if invoice.status is InvoiceStatus.OPEN:
+        await refuse_when_gone(services, invoice, caller)
     try:
         reply = await command(services, target, Void(invoice.id, caller.name, body.reason), update_id(request))
     except Conflict as refused:
         raise await _as_it_stands(services, invoice, caller, refused) from refused
     if isinstance(reply, Processing):
         return processing()
-    return await _detail(services, caller, invoice_id)
+    return await detail(services, caller, invoice_id)
 
 
-async def _refuse_when_gone(services: Services, invoice: Statement, caller: Caller) -> None:
-    """Nothing can be voided in an account that is not the agency's any more."""
+async def refuse_when_gone(services: Services, invoice: Statement, caller: Caller) -> None:
+    """Nothing can be changed in an account that is not the agency's any more."""
     account = await agencies.account(services.database, caller.agency)
-    reachable = account and account.account_id == invoice.account_id and account.state != "disconnected"
-    if invoice.status is InvoiceStatus.OPEN and not reachable:
+    if not (account and account.account_id == invoice.account_id and account.state != "disconnected"):
         raise conflict("agency_frozen")
 
 
 async def _as_it_stands(services: Services, invoice: Statement, caller: Caller, refused: Conflict) -> Conflict:
     """The workflow knows its open invoices only: of one that is not open the books know whether it is paid."""
-    now = await _own_invoice(services.database, caller, invoice.id)
+    now = await own_invoice(services.database, caller, invoice.id)
     return conflict("invoice_paid") if now.status is InvoiceStatus.PAID else refused
 
 
-async def _own_invoice(source: Connection | Pool, caller: Caller, invoice_id: str) -> Statement:
+async def own_invoice(source: Connection | Pool, caller: Caller, invoice_id: str) -> Statement:
     """The agency's invoice. Raises NotFound, also for another tenant's."""
     found = await statements.statement(source, caller.agency, invoice_id)
     if found is None:
@@ -127,15 +128,16 @@ async def _own_invoice(source: Connection | Pool, caller: Caller, invoice_id: st
     return found
 
 
-async def _detail(services: Services, caller: Caller, invoice_id: str) -> InvoiceDetailOut:
+async def detail(services: Services, caller: Caller, invoice_id: str) -> InvoiceDetailOut:
     """All of one instant: what is shown of an invoice agrees with itself while it is being paid."""
     async with snapshot(services.database) as books:
-        invoice = await _own_invoice(books, caller, invoice_id)
+        invoice = await own_invoice(books, caller, invoice_id)
         return invoice_detail_out(
             invoice,
             pdf_link(services, PATH, invoice),
             await particulars.attempts_on(books, caller.agency, invoice.id),
             await particulars.skipped_on(books, caller.agency, invoice.id),
+            await refunds_of(books, caller.agency, invoice.id),
             await particulars.billed_period(books, caller.agency, invoice),
         )
 

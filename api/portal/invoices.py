@@ -154,7 +154,7 @@ def _invoice_out(services: Services, invoice: Statement) -> InvoiceOut:
         total=money(invoice.total, currency),
         balance_applied=money(invoice.balance_applied, currency),
         amount_paid=money(invoice.amount_paid, currency),
-        amount_refunded=money(0, currency),
+        amount_refunded=money(invoice.amount_refunded, currency),
         status=invoice.portal_status,
         collectible=invoice.status is InvoiceStatus.OPEN,
         disputed=False,

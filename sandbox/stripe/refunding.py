@@ -40,6 +40,18 @@ def refund_charge(
     return refund
 
 
+def fail_refund(work: Work, refund: Record, reason: str) -> None:
+    """The client's bank sends the money back: the charge counts as less refunded again."""
+    if refund.body["status"] not in ("pending", "succeeded"):
+        raise InvalidState(f"This refund is already {refund.body['status']}.")
+    charge = work.require("charge", refund.body["charge"])
+    charge.body["amount_refunded"] -= refund.body["amount"]
+    charge.body["refunded"] = False
+    refund.body.update(status="failed", failure_reason=reason)
+    work.emit("refund.failed", refund)
+    work.emit_updated("refund.updated", refund)
+
+
 def _shape(charge: Record, amount: int, reason: str | None, metadata: dict[str, str]) -> Json:
     return {
         "amount": amount,

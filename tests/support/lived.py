@@ -187,6 +187,14 @@ async def _post(house: House) -> None:
         b"%PDF",
         START,
     )
+    await house.pool.execute(
+        "INSERT INTO refunds (id, agency_id, invoice_id, account_id, amount, currency, status, provider_id, "
+        "created_at, first_sent_at, settled_at) "
+        "VALUES ('rfd_1', $1, 'inv_anna_p1', $2, 400, 'usd', 'succeeded', 're_1', $3, $3, $3)",
+        AGENCY,
+        ACCOUNT,
+        END,
+    )
     await receive_event(house, "evt_1", "cus_anna")
     (event,) = await inbox.claim(house.pool, END)
     await inbox.resolve(house.pool, event.id)

@@ -13,7 +13,7 @@ from sandbox.stripe.control.owners import Owners
 from sandbox.stripe.crediting import Settlement, issue_credit_note
 from sandbox.stripe.errors import CardError
 from sandbox.stripe.payment_cards import create_payment_method
-from sandbox.stripe.refunding import refund_charge
+from sandbox.stripe.refunding import fail_refund, refund_charge
 from sandbox.stripe.store import Record
 from sandbox.stripe.types import Json
 from sandbox.stripe.work import Work, shown
@@ -60,6 +60,7 @@ class Invoices:
             route("POST", "/hosted-invoices/{id}", self.act_as_customer),
             route("POST", "/dashboard/{id}", self.act_as_merchant),
             route("POST", "/payments/{id}/settle", self.act_as_bank),
+            route("POST", "/refunds/{id}/fail", self.return_refund),
         ]
 
     async def act_as_customer(self, request: Request) -> Json:
@@ -90,6 +91,18 @@ class Invoices:
             return {"invoice": shown(invoice)}
 
         return self._owners.perform(object_id, settle)
+
+    async def return_refund(self, request: Request) -> Json:
+        """The client's bank cannot book the refund, days after Stripe called it succeeded."""
+        refund_id = request.path_params["id"]
+        reason = field(await read_json(request), "reason", str) or "unknown"
+
+        def fail(work: Work) -> Json:
+            refund = work.require("refund", refund_id, in_path=True)
+            fail_refund(work, refund, reason)
+            return {"refund": shown(refund)}
+
+        return self._owners.perform(refund_id, fail)
 
 
 def _on_hosted_page(work: Work, invoice_id: str, action: CustomerAction, number: str | None) -> Json:

@@ -18,6 +18,7 @@ PROMISED: Final[dict[str, dict[int, set[str]]]] = {
         422: {"currency_not_supported", "not_available"},
     },
     "POST /v1/agency/invoices/{invoice_id}/void": {409: {"invoice_paid", "payment_in_progress"}},
+    "POST /v1/agency/invoices/{invoice_id}/refunds": {409: {"not_paid_on_stripe", "refund_too_large"}},
     "POST /v1/agency/plans/{plan_id}/versions": {409: {"plan_archived"}},
     "POST /v1/agency/plans/import": {409: {"stripe_not_ready"}, 422: {"invalid_fields"}},
     "POST /v1/agency/stripe/onboarding-links": {422: {"country_not_supported"}},

@@ -61,6 +61,11 @@ BROKEN = (
         "inv_zoe_p1: attempt 1 paid it, and it is uncollectible",
     ),
     Broken(
+        "I1",
+        "UPDATE invoices SET amount_refunded = 100 WHERE id = 'inv_zoe_p1'",
+        "inv_zoe_p1: 100 given back of 4900 paid, its refunds come to 0",
+    ),
+    Broken(
         "I2",
         "UPDATE invoice_lines SET amount = 4901 WHERE invoice_id = 'inv_zoe_p1'",
         "inv_zoe_p1: its lines come to 4901, its total is 4900",
@@ -241,7 +246,7 @@ async def test_they_hold_in_books_that_were_lived_in(lived_in: Pool) -> None:
     assert [compared.id for compared in found] == ALL
     assert _red(found) == {}
     assert {compared.id: compared.figures for compared in found} == {
-        "I1": "16 invoices, 9 of them paid once by us",
+        "I1": "16 invoices, 9 of them paid once by us; 1 refund, none beyond what was paid",
         "I2": "16 invoices with 20 lines that sum to their totals, 13 of them paid to the cent; "
         "1 credit, none over-consumed",
         "I3": "14 periods of 5 subscriptions without gap or overlap",
