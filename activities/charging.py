@@ -14,6 +14,7 @@ from temporalio.exceptions import ApplicationError
 from activities.messages import CHARGE_INVOICE, Outcome, Work
 from activities.outcomes import answer_in, attempted, paid_at, settled
 from activities.ports import Clock, Payments, Store
+from activities.standing import look_at_account, take_over
 from activities.troubles import account_not_ready, expect, for_temporal
 from billing.facts import AttemptNotMade, CardRemoved, CardSaved, CardUsed, Fact, InvoiceParked
 from billing.invoices import InvoiceStatus
@@ -36,6 +37,8 @@ class _Finding:
     reading: InvoiceReading | None = None
     card: CardSaved | CardRemoved | None = None
     used: CardUsed | None = None
+    frozen: tuple[Fact, ...] = ()
+    """What is new of the agency's account, for which Stripe never made it."""
     parked: str | None = None
 
 
@@ -59,7 +62,8 @@ class Charging:
     async def _attempt(self, state: State, attempt: Attempt, origin: Origin) -> _Finding:
         # Committed before Stripe is called: whatever dies from here on, the attempt is known to have begun.
         async with self._store.transaction() as books:
-            row = await books.begin_attempt(state.id, attempt, origin, self._clock.now())
+            account = await look_at_account(books, state, self._clock.now())
+            row = await books.begin_attempt(state.id, attempt, origin, self._clock.now(), frozen=account.frozen)
             invoice = await books.invoice(attempt.invoice)
         if invoice is None or invoice.provider_id is None:
             return _Finding(None, parked="it was never issued at Stripe")
@@ -69,12 +73,17 @@ class Charging:
             return _Finding(row.answer, invoice.status)
         if self._is_to_be_read(attempt, row, invoice):
             return await self._read(state, attempt, row, invoice.provider_id)
+        if account.frozen:
+            return await self._look_for(state, attempt, row, invoice.provider_id)
         return await self._pay(state, attempt, row, invoice.provider_id)
 
     async def _not_begun(self, state: State, attempt: Attempt, refused: AttemptRefused) -> _Finding:
-        if refused.why == "account_unusable":
-            raise ApplicationError(str(refused), type="AccountNotReady", non_retryable=True) from refused
         async with self._store.transaction() as books:
+            if refused.why == "account_unusable":
+                account = await look_at_account(books, state, self._clock.now())
+                if not account.facts:
+                    raise ApplicationError(str(refused), type="AccountNotReady", non_retryable=True) from refused
+                return _Finding(None, frozen=account.facts)
             invoice = await books.invoice(refused.invoice)
             if refused.why in ("card_declined_hard", "card_limit"):
                 return _Finding(None, used=await books.card_used(state, attempt.card.identity, attempt.attempted_at))
@@ -98,6 +107,14 @@ class Charging:
         reading = await self._payments.read_invoice(state.account, provider_invoice)
         return _Finding(answer_in(reading, attempt, row.first_sent_at, known), reading.status, reading)
 
+    async def _look_for(self, state: State, attempt: Attempt, row: AttemptRow, provider_invoice: str) -> _Finding:
+        """While the account is frozen an attempt is not sent again. What shows of it is believed; that nothing shows
+        means nothing until the time is over in which it may still arrive."""
+        found = await self._read(state, attempt, row, provider_invoice)
+        if found.answer is None and found.status is InvoiceStatus.OPEN:
+            raise ApplicationError("in flight when the account froze: read again", type="Unsettled", non_retryable=True)
+        return found
+
     async def _judge(
         self, state: State, attempt: Attempt, row: AttemptRow, provider_invoice: str, trouble: Refused | KeyMisused
     ) -> _Finding:
@@ -108,7 +125,10 @@ class Charging:
         if isinstance(trouble, Refused):
             account = await self._payments.read_account(state.account)
             if not account.healthy:
-                raise account_not_ready(account) from trouble
+                frozen = await take_over(self._store, state, account, self._clock.now())
+                if not frozen:
+                    raise account_not_ready(account) from trouble
+                return _Finding(None, found.status, found.reading, frozen=frozen)
             card = await self._payments.read_card(state.account, state.customer)
             now = self._clock.now()
             if card is None:
@@ -135,7 +155,7 @@ class Charging:
 
 def _facts(attempt: Attempt, finding: _Finding, dunning: Dunning, now: datetime) -> tuple[Fact, ...]:
     answer, reading = finding.answer, finding.reading
-    facts: list[Fact] = []
+    facts: list[Fact] = list(finding.frozen)
     # First what settled the invoice otherwise: then a decline beside it starts no ladder and tells nobody.
     if answer is None or answer.result != "paid":
         elsewhere = settled(attempt.invoice, finding.status, (paid_at(reading) if reading else None) or now)

@@ -5,8 +5,9 @@ from temporalio import activity
 from activities.messages import REMIND, TAKE_FINAL_ACTION, VOID_INVOICE, Outcome, Work
 from activities.outcomes import paid_at, settled
 from activities.ports import Clock, Payments, Store
+from activities.standing import look_at_account
 from activities.troubles import expect, for_temporal
-from billing.facts import FinalActionTaken, Reminded, RequestRefused
+from billing.facts import Fact, FinalActionTaken, Reminded, RequestRefused
 from billing.payments import InvoiceReading, Refused
 from billing.state import State
 from billing.steps import Remind, TakeFinalAction, VoidInvoice
@@ -23,7 +24,10 @@ class Voiding:
         """Void the invoice, or learn that it was settled otherwise. A refusal answers the request that asked for it."""
         state, step = work.state, expect(work.step, VoidInvoice)
         async with self._store.transaction() as books:
+            account = await look_at_account(books, state, self._clock.now())
             invoice = await books.invoice(step.invoice)
+        if account.frozen and account.facts:
+            return await self._refuse(state, step, "agency_frozen", account.facts)
         if invoice is None or invoice.provider_id is None:
             return await self._refuse(state, step, "invoice_not_open")
         with for_temporal():
@@ -44,8 +48,9 @@ class Voiding:
             recorded = await books.record(state, facts)
         return Outcome(facts, recorded.version)
 
-    async def _refuse(self, state: State, step: VoidInvoice, code: str) -> Outcome:
-        facts = (RequestRefused(self._clock.now(), step.request, code),) if step.request else ()
+    async def _refuse(self, state: State, step: VoidInvoice, code: str, learned: tuple[Fact, ...] = ()) -> Outcome:
+        refused = (RequestRefused(self._clock.now(), step.request, code),) if step.request else ()
+        facts = (*learned, *refused)
         async with self._store.transaction() as books:
             recorded = await books.record(state, facts)
         return Outcome(facts, recorded.version)

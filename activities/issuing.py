@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.messages import ISSUE_INVOICE, Outcome, Work
 from activities.outcomes import paid_at, settled
 from activities.ports import Clock, Payments, Store
+from activities.standing import Look, look_at_account, take_over
 from activities.troubles import account_not_ready, expect, for_temporal
 from billing.facts import Fact, InvoiceIssued, InvoiceParked
 from billing.invoices import Line, LineKind, late_line, overage_line, price_line, too_large
@@ -28,12 +30,17 @@ class Issuing:
         """Issue one invoice, or park it. Repeatable from any point: a draft in our books stands as it is."""
         state, step = work.state, expect(work.step, IssueInvoice)
         draft = await self._draft(state, step.issue)
+        if isinstance(draft, Look):
+            return await self._learn(state, draft)
         with for_temporal():
             return await self._issue(state, draft)
 
-    async def _draft(self, state: State, issue: Issue) -> InvoiceRow:
+    async def _draft(self, state: State, issue: Issue) -> InvoiceRow | Look:
         now = self._clock.now()
         async with self._store.transaction() as books:
+            account = await look_at_account(books, state, now)
+            if account.frozen:
+                return account
             late = await books.late_entries(state.id)
             lines = tuple(invoice_lines(state, issue, late))
             settles = tuple(entry for entries in late for entry in entries.ids)
@@ -52,9 +59,20 @@ class Issuing:
         except Refused as refusal:
             account = await self._payments.read_account(state.account)
             if not account.healthy:
-                raise account_not_ready(account) from refusal
+                frozen = await take_over(self._store, state, account, self._clock.now())
+                if not frozen:
+                    raise account_not_ready(account) from refusal
+                return await self._learn(state, Look(frozen, frozen=True))
             return await self._park(state, draft.id, str(refusal))
         return await self._issued(state, draft.id, reading)
+
+    async def _learn(self, state: State, account: Look) -> Outcome:
+        """Nothing is issued while the account is frozen: that it is, is what came of the step."""
+        if not account.facts:
+            raise ApplicationError("the account is frozen", type="AccountNotReady", non_retryable=True)
+        async with self._store.transaction() as books:
+            recorded = await books.record(state, account.facts)
+        return Outcome(account.facts, recorded.version)
 
     async def _issued(self, state: State, invoice: str, reading: InvoiceReading) -> Outcome:
         now = self._clock.now()

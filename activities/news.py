@@ -7,18 +7,21 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 
 from temporalio import activity
 
 from activities.messages import READ_NEWS, Outcome, Work
 from activities.outcomes import answer_in, attempted, failures_elsewhere, paid_at, paid_by_charge_of, settled
 from activities.ports import Clock, Ledger, Payments, Store
+from activities.standing import Look, look_at_account, take_over
 from activities.troubles import account_not_ready, expect, for_temporal
 from billing.facts import CardRemoved, CardSaved, Fact, GraceSet, NewsRead
-from billing.ledger import ABOUT_CARDS, CARD_SESSION, SETTINGS_CHANGED, InvoiceRow, News
+from billing.ledger import ABOUT_CARDS, CARD_SESSION, OURS, SETTINGS_CHANGED, InvoiceRow, News
 from billing.payments import InvoiceReading, KeyMisused, PayAnswer, Refused
 from billing.state import Card, State
 from billing.steps import ReadNews
+from billing.subscription import apply
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +60,8 @@ class NewsReader:
         """
         async with self._store.transaction() as books:
             await books.acknowledge(state.id, state.acked, self._clock.now())
-            unread = await books.news(state.id)
+            account = await look_at_account(books, state, self._clock.now())
+            unread = _readable(await books.news(state.id), reduce(apply, account.facts, state))
             invoices = await _known_invoices(books, state.account, unread)
         rows = [news for news in unread if news.invoice is None or news.invoice in invoices]
         of_invoices = [
@@ -68,7 +72,7 @@ class NewsReader:
             and (news := await self._read_invoice(state, invoice, provider_id, _newest(rows, provider_id)))
         ]
         of_cards = await self._read_card(state, [news for news in rows if news.type.startswith(ABOUT_CARDS)])
-        return await self._write(state, rows, of_invoices, of_cards)
+        return await self._write(state, rows, of_invoices, of_cards, account)
 
     async def _read_invoice(
         self, state: State, invoice: InvoiceRow, provider_id: str, at: datetime
@@ -106,6 +110,8 @@ class NewsReader:
         """What Stripe will never show must not hold up the rest of the news; what it may show again is waited for."""
         account = await self._payments.read_account(state.account)
         if not account.connected:
+            # With its freeze in the books, the next reading leaves alone what can't be read.
+            await take_over(self._store, state, account, self._clock.now())
             raise account_not_ready(account) from trouble
         log.error(
             "Stripe does not show what it reported",
@@ -113,10 +119,15 @@ class NewsReader:
         )
 
     async def _write(
-        self, state: State, rows: Sequence[News], of_invoices: Sequence[_InvoiceNews], of_card: _CardNews | None
+        self,
+        state: State,
+        rows: Sequence[News],
+        of_invoices: Sequence[_InvoiceNews],
+        of_card: _CardNews | None,
+        account: Look,
     ) -> Outcome:
         now = self._clock.now()
-        facts: list[Fact] = []
+        facts: list[Fact] = list(account.facts)
         async with self._store.transaction() as books:
             for news in of_invoices:
                 facts += await self._invoice_facts(books, state, news)
@@ -163,6 +174,13 @@ async def _known_invoices(books: Ledger, account: str, unread: Iterable[News]) -
     provider_ids = dict.fromkeys(news.invoice for news in unread if news.invoice)
     rows = {provider_id: await books.invoice_by_provider(account, provider_id) for provider_id in provider_ids}
     return {provider_id: row for provider_id, row in rows.items() if row}
+
+
+def _readable(unread: Sequence[News], state: State) -> Sequence[News]:
+    """Of an account that left, nothing can be read: what it reported waits until it is back."""
+    if any(freeze.cause == "disconnected" for freeze in state.freezes):
+        return [news for news in unread if news.type.startswith(OURS)]
+    return unread
 
 
 def _newest(rows: Iterable[News], provider_id: str) -> datetime:

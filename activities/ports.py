@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from billing.facts import CardUsed, Fact
+from billing.freezing import Standing
 from billing.ledger import AttemptRow, InvoiceRow, LateEntries, NewInvoice, News
 from billing.payments import AccountReading, InvoiceOrder, InvoiceReading, PayAnswer
 from billing.plans import Dunning
@@ -110,9 +111,11 @@ class Ledger(Protocol):
         """An invoice of zero: issued and paid in our books, never at Stripe."""
         ...
 
-    async def begin_attempt(self, subscription: str, attempt: Attempt, origin: Origin, at: datetime) -> AttemptRow:
+    async def begin_attempt(
+        self, subscription: str, attempt: Attempt, origin: Origin, at: datetime, *, frozen: bool = False
+    ) -> AttemptRow:
         """Commit the attempt before Stripe is called. One that is known by its number, or another that is in flight
-        for the invoice, is returned as it is. Raises billing.ledger.AttemptRefused."""
+        for the invoice, is returned as it is. Raises billing.ledger.AttemptRefused, for every new one while frozen."""
         ...
 
     async def card_used(self, state: State, card: str, at: datetime) -> CardUsed:
@@ -136,6 +139,15 @@ class Ledger(Protocol):
 
     async def grace(self, agency: str) -> timedelta:
         """The agency's usage grace (billing-rules 4)."""
+        ...
+
+    async def standing(self, state: State) -> Standing:
+        """How the subscription's account stands: what holds it up now, and what no longer does."""
+        ...
+
+    async def mirror_account(self, reading: AccountReading, at: datetime) -> None:
+        """Take over the account's health, with the freeze or thaw that follows and the wake-up of all whom it
+        concerns."""
         ...
 
     async def set_card(self, client: str, card: Card | None, at: datetime) -> None: ...

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from adapters.postgres import agencies, trail
+from adapters.postgres import agencies, freezes, trail
 from adapters.postgres.agencies import Agency, Tier
 from adapters.postgres.pool import transaction
 from api import fields
@@ -99,9 +99,12 @@ async def change(agency_id: str, body: AgencyChange, services: Used, caller: Cal
     changes = {name: value for name, value in body.given().items() if name != "application_fee_percent"}
     now = services.clock.now()
     async with transaction(services.database) as connection:
-        if await agencies.agency(connection, agency_id) is None:
+        before = await agencies.locked_agency(connection, agency_id)
+        if before is None:
             raise NotFound
         await agencies.change_agency(connection, agency_id, changes, now)
+        if body.tier:
+            await freezes.tier_moved(connection, agency_id, before.tier, body.tier, now)
         await trail.write(connection, agency_id, at=now, who=caller.name, what="agency_changed", detail=changes)
     return await _shown(services, agency_id)
 

@@ -66,7 +66,8 @@ async def _furnish_agency(pool: Pool, agency: str, account: str, at: datetime) -
     reading = AccountReading(
         account, charges_enabled=True, payouts_enabled=True, details_submitted=True, card_payments="active"
     )
-    await accounts.mirror_account(pool, reading, at)
+    async with transaction(pool) as connection:
+        await accounts.mirror_account(connection, reading, at)
     return Agency(agency, account, plan)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 
-from billing import debt
+from billing import debt, freezing
 from billing.plans import FinalAction
 from billing.service import awaits_final_action, closing, too_many_unpaid
 from billing.state import Backoff, Forgive, Ladder, Obstacle, OpenInvoice, Origin, State, Status, Sweep
@@ -57,6 +57,11 @@ def agenda(s: State) -> Iterator[Item]:
     """Everything this subscription will do by itself, as far as it is decided."""
     if s.news:
         yield Item(s.clock, Rank.NEWS, ReadNews(), "read_news", "architecture", "Stripe reported a change")
+    for item in _in_its_order(s):
+        yield replace(item, at=freezing.not_before(s, item.step, item.at)) if item.step else item
+
+
+def _in_its_order(s: State) -> Iterator[Item]:
     yield from _collecting(s)
     yield from _issuing(s)
     yield from _closing(s)
@@ -65,7 +70,8 @@ def agenda(s: State) -> Iterator[Item]:
 def planned(s: State) -> tuple[Item, ...]:
     """The agenda in the order of time. What failed stands at its next try: an outage shows."""
     pauses = {b.key: b for b in s.backoff}
-    return tuple(sorted((_paused(item, pauses) for item in agenda(s)), key=lambda item: (item.at, item.rank)))
+    items = (_told_frozen(s, _paused(item, pauses)) for item in agenda(s))
+    return tuple(sorted((*_freezes(s), *items), key=lambda item: (item.at, item.rank)))
 
 
 def _paused(item: Item, pauses: Mapping[str, Backoff]) -> Item:
@@ -74,6 +80,25 @@ def _paused(item: Item, pauses: Mapping[str, Backoff]) -> Item:
         return item
     times = "once" if pause.failures == 1 else f"{pause.failures} times"
     return replace(item, at=pause.until, detail=f"{item.detail}, tried in vain {times}")
+
+
+def _freezes(s: State) -> Iterator[Item]:
+    since = freezing.frozen_since(s)
+    if since is not None:
+        detail = f"frozen since {since:%Y-%m-%d %H:%M} UTC: waits for {_AWAITED[s.freezes[0].cause]}"
+        yield Item(since, Rank.NEWS, None, "frozen", "billing-rules 8", detail)
+
+
+def _told_frozen(s: State, item: Item) -> Item:
+    waits = item.step and freezing.stops(s, item.step, max(item.at, s.clock))
+    return replace(item, detail=f"{item.detail}, frozen") if waits else item
+
+
+_AWAITED = {
+    "restricted": "the account to be restored",
+    "disconnected": "the account to be connected again",
+    "tier": "the agency's tier",
+}
 
 
 def next_step(s: State, now: datetime) -> Step | Wait | Finish:
@@ -85,6 +110,8 @@ def next_step(s: State, now: datetime) -> Step | Wait | Finish:
         if item.step is None:
             continue
         at = max(item.at, pauses.get(item.step.key, item.at))
+        if freezing.stops(s, item.step, max(at, now)):
+            continue
         if at <= now:
             due.append((item.rank, at, item.step))
         else:
@@ -297,6 +324,8 @@ def _over(s: State) -> bool:
 def _waited_for(s: State) -> str:
     if s.status is Status.AWAITING_CARD:
         return "a card"
+    if s.freezes:
+        return _AWAITED[s.freezes[0].cause]
     if s.parked:
         return "a person's decision on a parked invoice"
     return "the debt to be paid" if s.debt else "news"

@@ -10,7 +10,7 @@ from typing import Literal
 
 from billing.declines import DeclineClass
 from billing.plans import Dunning, FinalAction
-from billing.state import Asked, Card, Forgive, Obstacle
+from billing.state import Asked, Card, Forgive, FreezeCause, Obstacle
 
 
 @dataclass(frozen=True)
@@ -185,6 +185,26 @@ class FinalActionTaken:
 
 
 @dataclass(frozen=True)
+class AccountFrozen:
+    """The agency's account can't charge since `at`, or its tier fell then (billing-rules 8). Told again with another
+    cause, the freeze is the same."""
+
+    at: datetime
+    freeze: int
+    cause: FreezeCause
+    kind: Literal["AccountFrozen"] = "AccountFrozen"
+
+
+@dataclass(frozen=True)
+class AccountThawed:
+    """The freeze ended at `at`."""
+
+    at: datetime
+    freeze: int
+    kind: Literal["AccountThawed"] = "AccountThawed"
+
+
+@dataclass(frozen=True)
 class NewsArrived:
     """The inbox has rows for this subscription."""
 
@@ -296,6 +316,8 @@ Fact = (
     | CardSaved
     | CardRemoved
     | GraceSet
+    | AccountFrozen
+    | AccountThawed
     | Reminded
     | FinalActionTaken
     | NewsArrived

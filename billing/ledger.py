@@ -12,8 +12,12 @@ from billing.state import Period
 CARD_SESSION: Final = "checkout.session."
 ABOUT_CARDS: Final = ("payment_method.", "setup_intent.", CARD_SESSION, "customer.")
 """How the types of Stripe's events begin that may change a card on file."""
+OURS: Final = "retainer."
+"""How the types of our own news begin."""
 SETTINGS_CHANGED: Final = "retainer.settings"
 """Our own kind of news: the agency changed a setting that its running subscriptions follow."""
+ACCOUNT_CHANGED: Final = "retainer.account"
+"""Our own kind of news: the agency's account was frozen or thawed."""
 
 AttemptResult = Literal["paid", "declined", "action_required", "not_made"]
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Literal
 
-from billing import debt, facts
+from billing import debt, facts, freezing
 from billing.money import show
 from billing.state import Obstacle, State, Status
 
@@ -44,6 +44,8 @@ class NoticeKind(StrEnum):
     ACCOUNT_FROZEN = "account_frozen"
     ACCOUNT_RESTORED = "account_restored"
     ENDPOINT_DISABLED = "endpoint_disabled"
+    TIER_LOWERED = "tier_lowered"
+    TIER_RAISED = "tier_raised"
 
 
 _TITLES: Final = {
@@ -69,6 +71,8 @@ _TITLES: Final = {
     NoticeKind.ACCOUNT_FROZEN: "The Stripe account can't charge: billing is frozen",
     NoticeKind.ACCOUNT_RESTORED: "The Stripe account can charge again",
     NoticeKind.ENDPOINT_DISABLED: "A webhook endpoint was switched off",
+    NoticeKind.TIER_LOWERED: "Billing is not in the tier any more",
+    NoticeKind.TIER_RAISED: "Billing is in the tier again",
 }
 
 _MAIL: Final = frozenset({Channel.MAIL})
@@ -97,6 +101,8 @@ CHANNELS: Final[Mapping[NoticeKind, Mapping[Audience, frozenset[Channel]]]] = {
     NoticeKind.DISPUTED: {"agency": _EVERY},
     NoticeKind.ACCOUNT_FROZEN: {"agency": _IN_APP | _MAIL},
     NoticeKind.ACCOUNT_RESTORED: {"agency": _IN_APP | _MAIL},
+    NoticeKind.TIER_LOWERED: {"agency": _IN_APP | _MAIL},
+    NoticeKind.TIER_RAISED: {"agency": _IN_APP | _MAIL},
     NoticeKind.INVOICE_PARKED: {"agency": _IN_APP | _MAIL},
     NoticeKind.ENDPOINT_DISABLED: {"agency": _IN_APP | _MAIL},
 }
@@ -132,7 +138,9 @@ def notices(before: State, fact: facts.Fact, after: State) -> tuple[Notice, ...]
     """What people are told of `fact`; nothing when it changed nothing, as a repeat does."""
     if after == before:
         return ()
-    return tuple(_told(before, fact, after))
+    # While the agency's account can't charge, its clients are not written to (billing-rules 8).
+    frozen = freezing.is_frozen(after, after.clock)
+    return tuple(notice for notice in _told(before, fact, after) if notice.audience != "client" or not frozen)
 
 
 def _told(before: State, fact: facts.Fact, after: State) -> Iterator[Notice]:

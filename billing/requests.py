@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from billing import debt, service
+from billing import debt, freezing, service
 from billing.facts import InvoiceVoided, PaidElsewhere, Requested
 from billing.state import Answer, AnswerResult, Obstacle, State, Status
 
@@ -23,10 +23,28 @@ def refusal(s: State, at: datetime, invoice: str | None, *, on_session: bool) ->
     invoices = {i.id for i in debt.collectable(s)}
     if invoice is not None and invoice not in invoices:
         return "invoice_parked" if debt.owed(s, invoice) else "invoice_not_open"
+    if freezing.is_frozen(s, at):
+        return "agency_frozen"
     if not invoices:
         return "nothing_to_collect"
     blocked = debt.obstacle(s, at, on_session=on_session)
     return _REFUSALS[blocked] if blocked else None
+
+
+def retry_refusal(s: State, at: datetime) -> str | None:
+    """Why nothing can be tried on the agency's word; one joins an attempt in flight, and lets go of what is parked."""
+    if s.attempt:
+        return None
+    if s.parked:
+        return "agency_frozen" if freezing.is_frozen(s, at) else None
+    return refusal(s, at, None, on_session=False)
+
+
+def void_refusal(s: State, at: datetime, invoice: str | None) -> str | None:
+    """Why the invoice can't be voided: it is not open, or the agency's account can't be reached for it."""
+    if debt.owed(s, invoice) is None:
+        return "invoice_not_open"
+    return "agency_frozen" if freezing.is_frozen(s, at) else None
 
 
 def cancel_refusal(s: State, at: datetime, *, now: bool) -> str | None:
@@ -47,7 +65,7 @@ def refuse_impossible(s: State, at: datetime) -> State:
         if asked.what == "resume":
             continue
         if asked.what == "void":
-            code = None if debt.owed(s, asked.invoice) else "invoice_not_open"
+            code = void_refusal(s, at, asked.invoice)
         else:
             code = refusal(s, at, asked.invoice, on_session=asked.what == "pay_now")
         if code:

@@ -132,6 +132,8 @@ class Attempt:
     on_session: bool
     attempted_at: datetime
     processing: bool = False
+    held: timedelta = timedelta()
+    """How long the account was frozen meanwhile: what is counted from this attempt moves by it (billing-rules 8)."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,8 @@ class Asked:
     by: str = ""
     reason: str = ""
 
+
+FreezeCause = Literal["restricted", "disconnected", "tier"]
 
 AnswerResult = Literal["done", "paid", "failed", "action_required", "processing", "refused"]
 
@@ -235,6 +239,15 @@ class Parked:
 
 
 @dataclass(frozen=True)
+class Freeze:
+    """Why nothing is issued or tried, and since when (billing-rules 8). After a fallen tier `since` may lie ahead."""
+
+    id: int
+    cause: FreezeCause
+    since: datetime
+
+
+@dataclass(frozen=True)
 class State:
     """The whole subscription. See `billing.subscription.apply` for how it moves and `billing.agenda` for what comes."""
 
@@ -282,6 +295,12 @@ class State:
     """A grace set after that boundary: it holds from the next one on."""
     news: bool = False
     acked: tuple[int, ...] = ()
+    freezes: tuple[Freeze, ...] = ()
+    """What holds everything up: the account that can't charge, the tier that fell, or both."""
+    lifted: tuple[int, ...] = ()
+    """The last freezes that are over, by their ids: none of them begins again."""
+    resumes_at: datetime | None = None
+    """After a thaw: when what waited is begun."""
     version: int = 0
     """Counts every change: a projection is only ever replaced by a newer one."""
     kind: Literal["State"] = "State"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
-from billing import debt, facts, ladders, pausing, requests, service
+from billing import debt, facts, freezing, ladders, pausing, requests, service
 from billing.agenda import live_keys
 from billing.plans import Terms
 from billing.state import Answer, AnswerResult, Attempt, Backoff, Card, OpenInvoice, Parked, State, Status, Try
@@ -101,6 +101,10 @@ def _moved(s: State, fact: facts.Fact) -> State:  # noqa: C901  one case per fac
             return replace(s, card=None, fresh_card=False)
         case facts.GraceSet():
             return _grace_set(s, fact)
+        case facts.AccountFrozen():
+            return freezing.frozen(s, fact)
+        case facts.AccountThawed():
+            return freezing.thawed(s, fact)
         case facts.Reminded():
             return _reminded(s, fact)
         case facts.FinalActionTaken():
@@ -186,8 +190,9 @@ def _declined(s: State, fact: facts.PaymentDeclined) -> State:
     result: AnswerResult = "action_required" if fact.decline == "customer_must_act" else "failed"
     s = requests.answer_attempted(s, fact.invoice, result, fact.code, fact.reason)
     # A running ladder first: only its dates can have fallen due in this attempt's flight.
-    s = debt.end_sweep(s, fact.at, began=attempt.attempted_at)
-    return debt.start_ladder(s, fact.dunning, attempt.attempted_at) if debt.owed(s, fact.invoice) else s
+    began = attempt.attempted_at + attempt.held
+    s = debt.end_sweep(s, fact.at, began=began)
+    return debt.start_ladder(s, fact.dunning, began) if debt.owed(s, fact.invoice) else s
 
 
 def _card_used(s: State, fact: facts.CardUsed) -> State:
@@ -218,7 +223,9 @@ def _reminded(s: State, fact: facts.Reminded) -> State:
     if invoice and invoice.due and fact.step == 0:
         s = replace(s, debt=tuple(replace(i, due=False) if i is invoice else i for i in s.debt))
         return debt.start_ladder(s, fact.dunning, invoice.issued_at)
-    if ladder and ladder.next_at and fact.step == ladder.used + 1:
+    # Of an invoice that is settled it is an earlier ladder's: by rules 1 it used up a step of this one.
+    ours = invoice is not None or s.rules < 2
+    if ours and ladder and ladder.next_at and fact.step == ladder.used + 1:
         return replace(s, ladder=debt.use_up(ladder, max(ladder.next_at, fact.at)))
     return s
 
@@ -268,6 +275,8 @@ def _tidy(s: State, at: datetime) -> State:
     """Let go of what has lost its object, and draw the conclusions of a debt that is paid."""
     if s.attempt is None:
         s = requests.refuse_impossible(s, at)
+        if freezing.is_frozen(s, at):
+            s = freezing.set_back(s)
         if s.sweep and not debt.can_go_on(s, s.sweep, at):
             s = debt.end_sweep(s, at)
         if s.fresh_card and (not debt.collectable(s) or debt.obstacle(s, at)):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from billing import debt
+from billing import debt, freezing
 from billing.agenda import agenda
 from billing.periods import boundary
 from billing.service import closing, too_many_unpaid
@@ -108,7 +108,7 @@ def banner(s: State, status: Status, now: datetime) -> Banner | None:
     oldest = s.debt[0] if s.debt else None
     next_at = s.ladder.next_at if s.ladder else None
     # The dates of a ladder that cannot charge are reminders: no attempt is promised.
-    tries = s.ladder if next_at and debt.obstacle(s, next_at) is None else None
+    tries = s.ladder if next_at and debt.obstacle(s, next_at) is None and not freezing.is_frozen(s, now) else None
     return Banner(
         kind,
         next((i.reason for i in s.debt if i.reason), None),
@@ -172,5 +172,5 @@ def expires_at(card: Card) -> datetime:
 def _actions(s: State, kind: BannerKind, now: datetime) -> tuple[str, ...]:
     if kind is BannerKind.CHECKING:
         return ()
-    payable = debt.collectable(s) and debt.obstacle(s, now, on_session=True) is None
+    payable = debt.collectable(s) and debt.obstacle(s, now, on_session=True) is None and not freezing.is_frozen(s, now)
     return ("update_payment_method", "pay_now") if payable else ("update_payment_method",)

@@ -63,6 +63,11 @@ class Dashboard(Request):
     action: Literal["void", "paid_out_of_band", "credit_note", "refund", "dispute"]
 
 
+class AccountAct(Request):
+    agency_id: str
+    action: Literal["complete", "restrict", "restore", "disconnect"]
+
+
 class Webhooks(Request):
     mode: Literal["normal", "hold", "shuffle", "duplicate"]
     release: bool | None = None

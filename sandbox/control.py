@@ -129,7 +129,9 @@ def _people(app: FastAPI, people: People) -> None:
     async def dashboard(call: bodies.Dashboard) -> Json:
         return await people.in_dashboard(call)
 
-    _later(app, "POST", "/accounts")
+    @app.post("/accounts")
+    async def account(call: bodies.AccountAct) -> Json:
+        return await people.at_stripe(call)
 
 
 def _trouble(app: FastAPI, sandbox: Sandbox) -> None:

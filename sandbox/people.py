@@ -9,7 +9,7 @@ import asyncpg
 from api.problems import Conflict, NotAvailable, NotFound
 from api.tokens import MANAGE_BILLING, Caller, Role, issue
 from sandbox import caller
-from sandbox.bodies import CardBehaviour, Dashboard, HostedInvoice, TypeCard
+from sandbox.bodies import AccountAct, CardBehaviour, Dashboard, HostedInvoice, TypeCard
 from sandbox.clock import NotAtRest
 from sandbox.stack import Sandbox
 from workflows.messages import StatusView, subscription_workflow_id
@@ -64,6 +64,19 @@ class People:
         provider_id = await self._provider_id(call.invoice_id)
         said = await self._sandbox.emulator.tell(f"dashboard/{provider_id}", {"action": call.action})
         return {"status": said["invoice"]["status"]}
+
+    async def at_stripe(self, call: AccountAct) -> dict[str, object]:
+        """What Stripe, or the agency there, does with the agency's account; answers when the books know it."""
+        account = await self._sandbox.pool.fetchval(
+            "SELECT account_id FROM connected_accounts WHERE agency_id = $1 ORDER BY number DESC LIMIT 1",
+            call.agency_id,
+        )
+        if account is None:
+            raise NotFound("The agency has no Stripe account.")
+        await self._sandbox.emulator.tell(f"accounts/{account}", {"action": call.action})
+        await self._sandbox.machine.rest()
+        state = await self._sandbox.pool.fetchval("SELECT state FROM connected_accounts WHERE account_id = $1", account)
+        return {"account_id": account, "state": state}
 
     async def _client(self, client_id: str) -> asyncpg.Record:
         found = await self._sandbox.pool.fetchrow(

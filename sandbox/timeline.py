@@ -186,6 +186,15 @@ def _extended(row: Row) -> Told:
     return Told(f"a promise to pay: the next date moves by {row['fact']['days']} days")
 
 
+def _frozen(row: Row) -> Told:
+    cause = row["fact"]["cause"]
+    return Told("frozen: the tier fell" if cause == "tier" else f"frozen: the account is {cause}")
+
+
+def _thawed(row: Row) -> Told:
+    return Told("thawed: what waited goes on")
+
+
 _TELL: dict[str, Callable[[Row], Told]] = {
     "PeriodClosed": _closed,
     "InvoiceIssued": _issued,
@@ -199,6 +208,8 @@ _TELL: dict[str, Callable[[Row], Told]] = {
     "CardSaved": _card_saved,
     "FinalActionTaken": _final_action,
     "Reminded": _reminded,
+    "AccountFrozen": _frozen,
+    "AccountThawed": _thawed,
     "Requested": _requested,
     "CancelRequested": _cancel_requested,
     "CancelUndone": _cancel_undone,

@@ -27,7 +27,7 @@ from adapters.telemetry.context import bind
 from adapters.temporal import TemporalAway, within
 from billing.facts import NewsRead
 from billing.invoices import InvoiceStatus, may_become
-from billing.ledger import ABOUT_CARDS, InvoiceRow
+from billing.ledger import ABOUT_CARDS, OURS, InvoiceRow
 from worker.cards import CardKeeper
 from worker.compose import Parts
 from worker.delivery import patience
@@ -42,7 +42,6 @@ _HELD_AT_MOST: Final = timedelta(minutes=1)
 _ABOUT_ACCOUNTS: Final = ("account.", "capability.")
 _ABOUT_INVOICES: Final = ("invoice.", "invoice_payment.", "credit_note.")
 _ABOUT_REFUNDS: Final = "refund."
-_OURS: Final = "retainer."
 _FAILURES: Final = ("invoice.payment_failed", "invoice.payment_action_required")
 _DISCONNECTED: Final = "account.application.deauthorized"
 
@@ -106,7 +105,7 @@ class Events:
         if kind.startswith(_ABOUT_REFUNDS):
             await self._refunds.keep(event.account, event.object_id)
             return await self._done(event)
-        if kind.startswith((*ABOUT_CARDS, _OURS)):
+        if kind.startswith((*ABOUT_CARDS, OURS)):
             return await self._resolve(event)
         return await self._done(event)
 
@@ -147,7 +146,8 @@ class Events:
         # Nothing can be read any more of an account that left: its signed event is believed.
         left = event.type == _DISCONNECTED
         reading = disconnected(event.account) if left else await self._parts.payments.read_account(event.account)
-        await accounts.mirror_account(self._pool, reading, self._clock.now())
+        async with transaction(self._pool) as books:
+            await accounts.mirror_account(books, reading, self._clock.now())
         return await self._done(event)
 
     # How it is brought

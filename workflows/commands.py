@@ -25,7 +25,7 @@ from billing.facts import (
 )
 from billing.ladders import extend_refusal
 from billing.pausing import pause_refusal, resume_refusal, undo_pause_refusal
-from billing.requests import cancel_refusal, refusal, undo_refusal
+from billing.requests import cancel_refusal, refusal, retry_refusal, undo_refusal, void_refusal
 from billing.state import Answer, Asked, State
 from workflows.messages import Cancel, Extend, Pause, PayNow, Reply, Resume, Retry, UndoCancel, UndoPause, Void
 
@@ -116,8 +116,7 @@ class Commands(ABC):
 
     @retry.validator
     def _may_retry(self, command: Retry) -> None:
-        if self.state.attempt is None and not self.state.parked:
-            self._refuse(refusal(self.state, self.now(), None, on_session=False))
+        self._refuse(retry_refusal(self.state, self.now()))
 
     @workflow.update
     async def void(self, command: Void) -> Reply:
@@ -126,7 +125,7 @@ class Commands(ABC):
 
     @void.validator
     def _may_void(self, command: Void) -> None:
-        self._refuse(None if debt.owed(self.state, command.invoice) else "invoice_not_open")
+        self._refuse(void_refusal(self.state, self.now(), command.invoice))
 
     # How a command is answered
 

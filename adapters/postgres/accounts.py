@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from adapters.postgres.pool import Connection, Pool
+from adapters.postgres import freezes
+from adapters.postgres.pool import Connection
 from billing.payments import AccountReading
 from billing.plans import Dunning, FinalAction
 
@@ -32,16 +33,26 @@ def state_of(reading: AccountReading) -> str:
     return "restricted" if reading.details_submitted else "onboarding"
 
 
-async def mirror_account(connection: Connection | Pool, reading: AccountReading, at: datetime) -> str | None:
-    """Take over the account's health as Stripe has it; its agency, or none for an account that is not ours."""
+async def mirror_account(connection: Connection, reading: AccountReading, at: datetime) -> str | None:
+    """Take over the account's health as Stripe has it, with the freeze or thaw that follows (billing-rules 8); its
+    agency, or none for an account that is not ours."""
     agency: str | None = await connection.fetchval(
+        "SELECT agency_id FROM connected_accounts WHERE account_id = $1", reading.account
+    )
+    if agency is None:
+        return None
+    # Whoever assigns a plan holds it too: no subscription begins between a freeze and its wake-up.
+    await connection.execute("SELECT FROM agencies WHERE id = $1 FOR NO KEY UPDATE", agency)
+    state = state_of(reading)
+    was = await connection.fetchval("SELECT state FROM connected_accounts WHERE account_id = $1", reading.account)
+    await connection.execute(
         """
         UPDATE connected_accounts SET state = $2, charges_enabled = $3, payouts_enabled = $4, details_submitted = $5,
                                       card_payments = $6, requirements = $7, updated_at = $8
-        WHERE account_id = $1 RETURNING agency_id
+        WHERE account_id = $1
         """,
         reading.account,
-        state_of(reading),
+        state,
         reading.charges_enabled,
         reading.payouts_enabled,
         reading.details_submitted,
@@ -49,4 +60,5 @@ async def mirror_account(connection: Connection | Pool, reading: AccountReading,
         list(reading.requirements),
         at,
     )
+    await freezes.account_moved(connection, agency, reading.account, was, state, at)
     return agency

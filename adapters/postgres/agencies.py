@@ -116,6 +116,11 @@ async def locked_agency(connection: Connection, agency: str) -> Agency | None:
     return Agency(**_fields(row)) if row else None  # type: ignore[arg-type]
 
 
+async def shared_agency(connection: Connection, agency: str) -> None:
+    """Let nobody change the agency, or freeze it, until the transaction ends."""
+    await connection.execute("SELECT FROM agencies WHERE id = $1 FOR SHARE", agency)
+
+
 async def change_agency(connection: Connection, agency: str, changes: Mapping[str, object], at: datetime) -> None:
     """Set the given columns. Raises ValueError for one that can't be changed."""
     if not changes.keys() <= CHANGEABLE:

@@ -24,12 +24,12 @@ _OF_CLIENT: Final = """
 
 
 async def begin_attempt(
-    connection: Connection, subscription: str, attempt: Attempt, origin: Origin, at: datetime
+    connection: Connection, subscription: str, attempt: Attempt, origin: Origin, at: datetime, *, frozen: bool = False
 ) -> AttemptRow:
     """Enter the attempt. One that is known by its number, or another in flight for the invoice, is returned as it is.
 
-    Raises AttemptRefused when the invoice is not open, the connected account cannot charge, or the card was used up by
-    another subscription of the client: each knows its own attempts only.
+    Raises AttemptRefused when the invoice is not open, the connected account cannot charge or the agency is frozen for
+    another reason, or the card was used up by another subscription of the client: each knows its own attempts only.
     """
     await lock_client_of_invoice(connection, attempt.invoice)
     known = await connection.fetchrow(
@@ -40,7 +40,7 @@ async def begin_attempt(
     )
     if known is not None:
         return _row(known)
-    await _check(connection, attempt.invoice)
+    await _check(connection, attempt.invoice, frozen=frozen)
     await _check_card(connection, attempt)
     entered = await connection.fetchrow(
         """
@@ -88,7 +88,7 @@ async def card_used(connection: Connection, client: str, account: str, card: str
     return CardUsed(at, card, tuple(row["attempted_at"] for row in rows), card in condemned)
 
 
-async def _check(connection: Connection, invoice: str) -> None:
+async def _check(connection: Connection, invoice: str, *, frozen: bool) -> None:
     row = await connection.fetchrow(
         """
         SELECT i.status = 'open' AS open, a.state = 'active' AS usable
@@ -98,7 +98,7 @@ async def _check(connection: Connection, invoice: str) -> None:
     )
     if row is None or not row["open"]:
         raise AttemptRefused(invoice, "invoice_not_open")
-    if not row["usable"]:
+    if frozen or not row["usable"]:
         raise AttemptRefused(invoice, "account_unusable")
 
 

@@ -65,6 +65,8 @@ def _owner(s: State, invoice: str, *, attempted: bool) -> str | None:
         return "a ladder with a next date"
     if s.status in (Status.PAST_DUE, Status.PAUSED, Status.CANCELLED):
         return f"a {s.status.value.replace('_', ' ')} subscription"
+    if s.freezes:
+        return "a frozen subscription"
     # The oldest is tried first, and the rest after it.
     return "a first attempt that is due" if any(i.due for i in s.debt) else None
 

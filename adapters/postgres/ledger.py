@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from adapters.postgres import accounts, attempts, closing, drafting, inbox, invoicing, projection
+from adapters.postgres import accounts, attempts, closing, drafting, freezes, inbox, invoicing, projection
 from adapters.postgres.codec import encode_card
 from adapters.postgres.pool import Connection, Pool, transaction
 from adapters.postgres.projection import Written
 from billing.facts import CardUsed, Fact
+from billing.freezing import Standing
 from billing.ledger import AttemptRow, InvoiceRow, LateEntries, NewInvoice, News
-from billing.payments import InvoiceReading, PayAnswer
+from billing.payments import AccountReading, InvoiceReading, PayAnswer
 from billing.plans import Dunning
 from billing.state import Attempt, Card, Origin, State
 
@@ -52,8 +53,10 @@ class PostgresLedger:
     async def settle_empty(self, invoice: str, at: datetime) -> InvoiceRow:
         return await invoicing.settle_empty(self._connection, invoice, at)
 
-    async def begin_attempt(self, subscription: str, attempt: Attempt, origin: Origin, at: datetime) -> AttemptRow:
-        return await attempts.begin_attempt(self._connection, subscription, attempt, origin, at)
+    async def begin_attempt(
+        self, subscription: str, attempt: Attempt, origin: Origin, at: datetime, *, frozen: bool = False
+    ) -> AttemptRow:
+        return await attempts.begin_attempt(self._connection, subscription, attempt, origin, at, frozen=frozen)
 
     async def card_used(self, state: State, card: str, at: datetime) -> CardUsed:
         return await attempts.card_used(self._connection, state.client, state.account, card, at)
@@ -72,6 +75,12 @@ class PostgresLedger:
 
     async def grace(self, agency: str) -> timedelta:
         return await accounts.grace(self._connection, agency)
+
+    async def standing(self, state: State) -> Standing:
+        return await freezes.standing(self._connection, state)
+
+    async def mirror_account(self, reading: AccountReading, at: datetime) -> None:
+        await accounts.mirror_account(self._connection, reading, at)
 
     async def set_card(self, client: str, card: Card | None, at: datetime) -> None:
         """Mirror the card on file, which Stripe holds."""

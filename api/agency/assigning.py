@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 import asyncpg
 from pydantic import Field, TypeAdapter, model_validator
 
-from adapters.postgres import agencies, attempts, clients, outbox, plans, projection, trail
+from adapters.postgres import agencies, attempts, clients, freezes, outbox, plans, projection, trail
 from adapters.postgres.agencies import Account, Agency
 from adapters.postgres.clients import Client
 from adapters.postgres.outbox import START, start_key
@@ -67,8 +67,8 @@ async def assign(
 ) -> tuple[Subscription, bool]:
     """The client's subscription to the plan, and whether it is new; the same again changes nothing.
 
-    Raises Conflict `already_subscribed`, `stripe_not_ready`, `client_archived` or `plan_archived`, Forbidden
-    `billing_not_available`, InvalidFields.
+    Raises Conflict `already_subscribed`, `stripe_not_ready`, `agency_frozen`, `client_archived` or `plan_archived`,
+    Forbidden `billing_not_available`, InvalidFields.
     """
     _refuse_unavailable(body)
     client, plan = await own_client(services, caller, client_id), await _plan(services, caller, body.plan_id)
@@ -142,7 +142,8 @@ async def _may_sell(
         raise Forbidden("The agency's tier does not include billing.", code="billing_not_available")
     account, account_id = await connected_account(services, agency.id)
     if not (account.healthy or await _healthy_by_now(services, agency, account)):
-        raise conflict("stripe_not_ready")
+        frozen = await freezes.frozen_by(services.database, agency.id, account_id)
+        raise conflict("agency_frozen" if frozen else "stripe_not_ready")
     country = await services.directory.country(agency.country, now)
     if country is None or plan.currency not in country.currencies:
         raise InvalidFields(
@@ -192,6 +193,10 @@ async def _enter(services: Services, caller: Caller, start: Start, asked: dict[s
     async with transaction(services.database) as connection:
         if not await plans.still_offered(connection, start.terms.plan):
             raise conflict("plan_archived")
+        # Held together with whoever freezes the agency: it sees this subscription, or we its freeze.
+        await agencies.shared_agency(connection, start.agency)
+        if await freezes.frozen_by(connection, start.agency, start.account):
+            raise conflict("agency_frozen")
         # From here on a card that is saved is the subscription's news; until here it was the client's alone.
         card = await clients.locked_card(connection, start.client)
         earlier = await projection.earlier_states(connection, start.client, start.account)

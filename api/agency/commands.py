@@ -110,7 +110,14 @@ async def extend(client_id: str, body: ExtendIn, services: Used, caller: Calling
     "/retry",
     summary="Try the open invoices now",
     response_model=SubscriptionOut,
-    responses=settling("nothing_to_collect", "no_payment_method", "new_card_required", "action_required", "card_limit"),
+    responses=settling(
+        "nothing_to_collect",
+        "no_payment_method",
+        "new_card_required",
+        "action_required",
+        "card_limit",
+        "agency_frozen",
+    ),
 )
 async def retry(client_id: str, services: Used, caller: Calling, request: Request) -> Ordered:
     """Also lets go of what was parked: a retry says that a person has looked into it."""

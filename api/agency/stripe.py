@@ -125,7 +125,8 @@ async def refresh(services: Services, account: Account) -> None:
     """Take over the account's health from Stripe. Raises PaymentTrouble."""
     if account.account_id and account.state != "disconnected":
         reading = await services.payments.read_account(account.account_id)
-        await accounts.mirror_account(services.database, reading, services.clock.now())
+        async with transaction(services.database) as connection:
+            await accounts.mirror_account(connection, reading, services.clock.now())
 
 
 def _out(account: Account) -> AccountOut:

@@ -13,6 +13,8 @@ from billing.agenda import next_step
 from billing.declines import Decline
 from billing.facts import CancelRequested, Fact, FinalActionTaken, InvoiceVoided, PaidElsewhere, Reminded, Requested
 from billing.invoices import InvoiceStatus
+from billing.ledger import ACCOUNT_CHANGED
+from billing.payments import AccountReading
 from billing.state import Asked, Card, Forgive, State
 from billing.steps import (
     ChargeInvoice,
@@ -105,6 +107,7 @@ class Life:
 async def live(house: House) -> None:
     """Fill the books, up to END."""
     await house.agency(*OTHER_AGENCY.values())
+    await _the_account_is_restricted_for_a_while(house)
     await _anna_changes_her_card(house)
     await _bert_is_paused_and_comes_back(house)
     await _carl_gets_an_invoice_voided(house)
@@ -217,3 +220,13 @@ async def receive_event(house: House, event: str, customer: str | None, **change
         "received_at": START,
     }
     return await inbox.receive(house.pool, **(given | changes))
+
+
+async def _the_account_is_restricted_for_a_while(house: House) -> None:
+    """Before its first subscription: nobody had to wait."""
+    well = AccountReading(ACCOUNT, True, True, True, "active")
+    for hours, health in enumerate((replace(well, charges_enabled=False), well)):
+        async with house.store.transaction() as books:
+            await books.mirror_account(health, START - DAY + hours * HOUR)
+    for row in await house.fetch("SELECT id FROM inbox WHERE type = $1", ACCOUNT_CHANGED):
+        await inbox.done(house.pool, row["id"], START)

@@ -200,6 +200,11 @@ class Sights:
         )
         return {row["kind"]: row["count"] for row in rows}
 
+    async def told_agency(self) -> list[str]:
+        """The kinds of the messages that are about no client, the first one first."""
+        said = await self.agency.get("/v1/agency/notifications", limit=100)
+        return [one["kind"] for one in reversed(said["data"]) if one["client_id"] is None]
+
     async def at_stripe(self, client: Client, short: str) -> str:
         """Stripe's id of the invoice."""
         provider: str = await self.sandbox.pool.fetchval(

@@ -189,6 +189,18 @@ class Stage(Sights):
     async def in_dashboard(self, client: Client, short: str, action: str) -> None:
         await self.control.post("/dashboard", {"invoice_id": client.invoice(short), "action": action})
 
+    async def set_tier(self, tier: str) -> None:
+        """By the platform."""
+        async with Caller(self.sandbox.url("api"), make_token(self.sandbox, Role.PLATFORM, {})) as platform:
+            await platform.patch(f"/v1/agencies/{self.agency_id}", {"tier": tier})
+        await self.rest()
+
+    async def account(self, action: str) -> Json:
+        """With the agency's account: complete, restrict, restore or disconnect it; answered when all know."""
+        said: Json = await self.control.post("/accounts", {"agency_id": self.agency_id, "action": action})
+        await self.rest()
+        return said
+
     async def call(self, client: Client, minutes: float, at: datetime | None = None) -> str:
         """Report one completed call; its id."""
         call_id = f"call-{next(_numbers)}"

@@ -16,7 +16,7 @@ from billing.declines import DeclineClass
 from billing.notices import Notice, notices
 from billing.plans import Dunning, Terms
 from billing.service import invoice_id
-from billing.state import RULES, Answer, Asked, Card, Forgive, State, Status
+from billing.state import RULES, Answer, Asked, Card, Forgive, FreezeCause, State, Status
 from billing.steps import (
     ChargeInvoice,
     ClosePeriod,
@@ -102,6 +102,8 @@ class World:
     paused_after: set[int] = field(default_factory=set)
     """The periods that a pause followed: only after them there may be a gap."""
     meanwhile: tuple[str, Callable[["World"], object]] | None = None
+    freezes: dict[int, datetime] = field(default_factory=dict)
+    """The open freezes of the account, by their ids: nothing is begun at Stripe while there is one."""
     finished: bool = False
 
     # What the workflow does
@@ -131,6 +133,8 @@ class World:
 
     def do(self, step: Step) -> None:
         check_step(self.state, step)
+        reads = isinstance(step, ReadNews | ClosePeriod) or self.state.attempt is not None
+        assert reads or not self.freezes, f"{step.key} while the account is frozen"
         self.log.append(Entry(self.now - self.start, type(step).__name__, step.key))
         before, self.state = self.state, begin(self.state, step, self.now)
         assert self.state == before or self.state.version > before.version
@@ -316,6 +320,17 @@ class World:
         self.books.by_others += [(card(name).identity, self.now - timedelta(seconds=n)) for n in range(times)]
         self.books.lost_to_others |= {card(name).identity} if lost else set()
         return self
+
+    # What the agency's account does
+
+    def freeze(self, number: int = 1, cause: FreezeCause = "restricted") -> "World":
+        if cause != "tier":
+            self.freezes.setdefault(number, self.now)
+        return self.learn(facts.AccountFrozen(self.now, number, cause))
+
+    def thaw(self, number: int = 1) -> "World":
+        self.freezes.pop(number, None)
+        return self.learn(facts.AccountThawed(self.now, number))
 
     # What a test looks at
 

@@ -19,7 +19,8 @@ from support.world import DAY, HOUR, MINUTE, REASON, T0, World, a_world
 from billing import facts
 from billing.declines import DeclineClass
 from billing.plans import Dunning, FinalAction
-from billing.state import Forgive, Obstacle, Status
+from billing.requests import ANSWERS_KEPT
+from billing.state import Forgive, FreezeCause, Obstacle, Status
 
 Happening = Callable[[World], object]
 
@@ -29,6 +30,7 @@ ANY: list[Behaviour] = ["pays", "soft", "hard", "must_act", "processing", "not_m
 SCRIPTS = st.lists(st.sampled_from([*ANY, "soft", "soft"]), min_size=1, max_size=4).filter(
     lambda script: script[-1] not in ("processing", "not_made", "parks", "lost")
 )
+ASKED_FOR = facts.Requested | facts.CancelRequested | facts.CancelUndone
 WHICH = st.integers(0, 3)
 SPANS = st.sampled_from([MINUTE, 31 * MINUTE, HOUR, 23 * HOUR, DAY, 3 * DAY, 5 * DAY, 7 * DAY, 16 * DAY, 35 * DAY])
 GRACES = st.sampled_from([timedelta(), HOUR, 3 * DAY])
@@ -168,6 +170,17 @@ class Subscription(RuleBasedStateMachine):
     def the_grace_is_set(self, grace: timedelta) -> None:
         self.world.learn(facts.GraceSet(self.world.now, grace))
 
+    @rule(cause=st.sampled_from(["restricted", "disconnected", "tier"]))
+    def the_account_is_frozen(self, cause: FreezeCause) -> None:
+        if not self.world.state.freezes or (cause == "tier") is (self.world.state.freezes[0].cause != "tier"):
+            self.world.freeze(len(self.world.history), cause)
+
+    @precondition(lambda self: self.world.state.freezes)
+    @rule(which=st.integers(0, 1))
+    def the_account_is_restored(self, which: int) -> None:
+        freezes = self.world.state.freezes
+        self.world.thaw(freezes[which % len(freezes)].id)
+
     @rule(dunning=LADDERS)
     def the_ladder_is_set(self, dunning: Dunning) -> None:
         self.world.dunning = dunning
@@ -187,7 +200,10 @@ class Subscription(RuleBasedStateMachine):
     def old_facts_come_again(self, which: int) -> None:
         # A card and a grace are read anew: an old one is never news. Parking again is news of a new problem.
         fresh = facts.CardSaved | facts.CardRemoved | facts.GraceSet | facts.InvoiceParked | facts.NewsArrived
-        old = [fact for fact in self.world.history if not isinstance(fact, fresh)]
+        # Of what people asked for the last answers are remembered; nobody asks again for what is older.
+        asked = [fact for fact in self.world.history if isinstance(fact, ASKED_FOR)]
+        forgotten = asked[:-ANSWERS_KEPT]
+        old = [fact for fact in self.world.history if not isinstance(fact, fresh) and fact not in forgotten]
         if not old:
             return
         fact, before = old[which % len(old)], self.world.state
@@ -214,6 +230,7 @@ class Subscription(RuleBasedStateMachine):
             facts.Reminded(at, name, Obstacle.NO_CARD, Dunning(), 0),
             facts.RequestRefused(at, "nobody", "invoice_not_open"),
             facts.StepFailed(at, "close:99", "?"),
+            facts.AccountThawed(at, -1),
         )
         assert world.state == before
 
@@ -229,6 +246,8 @@ class Subscription(RuleBasedStateMachine):
     def all_is_collected_in_the_end(self) -> None:
         """With a working Stripe and cards that pay, nothing is owed after the ladder, unless a person has to act."""
         world = self._from_now_on("pays")
+        for freeze in world.state.freezes:
+            world.thaw(freeze.id)
         world.run(days=250)
         state = world.state
         must = state.parked or state.card is None or state.card.identity in (*state.condemned, *state.must_act)

@@ -80,7 +80,7 @@ async def test_a_restriction_shows_at_once_and_sells_nothing(own: Tenant) -> Non
     now = await own.api.get("/v1/agency/stripe")
     assert (now["state"], now["charges_enabled"]) == ("restricted", False)
     assert now["requirements"]
-    with refused(409, "stripe_not_ready"):
+    with refused(409, "agency_frozen"):
         await own.assign(client, plan)
     await own.site.stripe.tell(f"accounts/{account}", {"action": "restore"})
     await own.assign(client, plan)
