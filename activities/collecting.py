@@ -2,15 +2,15 @@
 
 from temporalio import activity
 
-from activities.messages import REMIND, TAKE_FINAL_ACTION, VOID_INVOICE, Outcome, Work
+from activities.messages import REMIND, REMIND_DUE, SEND_INVOICE, TAKE_FINAL_ACTION, VOID_INVOICE, Outcome, Work
 from activities.outcomes import paid_at, settled
 from activities.ports import Clock, Payments, Store
 from activities.standing import look_at_account
 from activities.troubles import expect, for_temporal
-from billing.facts import Fact, FinalActionTaken, Reminded, RequestRefused
+from billing.facts import DueReminded, Fact, FinalActionTaken, InvoiceSent, Reminded, RequestRefused
 from billing.payments import InvoiceReading, Refused
 from billing.state import State
-from billing.steps import Remind, TakeFinalAction, VoidInvoice
+from billing.steps import Remind, RemindDue, SendInvoice, TakeFinalAction, VoidInvoice
 
 
 class Voiding:
@@ -56,8 +56,36 @@ class Voiding:
         return Outcome(facts, recorded.version)
 
 
+class Sending:
+    def __init__(self, store: Store, payments: Payments, clock: Clock) -> None:
+        self._store = store
+        self._payments = payments
+        self._clock = clock
+
+    @activity.defn(name=SEND_INVOICE)
+    async def send_invoice(self, work: Work) -> Outcome:
+        """Have the invoice mailed once more, or say that Stripe refuses."""
+        state, step = work.state, expect(work.step, SendInvoice)
+        async with self._store.transaction() as books:
+            invoice = await books.invoice(step.invoice)
+        fact: Fact = RequestRefused(self._clock.now(), step.request, "invoice_not_open")
+        if invoice and invoice.provider_id:
+            with for_temporal():
+                fact = await self._send(state, step, invoice.provider_id)
+        async with self._store.transaction() as books:
+            recorded = await books.record(state, (fact,))
+        return Outcome((fact,), recorded.version)
+
+    async def _send(self, state: State, step: SendInvoice, provider_id: str) -> Fact:
+        try:
+            await self._payments.send(state.account, provider_id, step.invoice, step.request)
+        except Refused:
+            return RequestRefused(self._clock.now(), step.request, "stripe_refused")
+        return InvoiceSent(self._clock.now(), step.invoice, step.request)
+
+
 class Reminding:
-    """The steps of a ladder that charge nothing: both write to the books only."""
+    """The steps that charge nothing: they write to the books only."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -70,6 +98,15 @@ class Reminding:
             await books.skip_attempt(state.id, step.invoice, step.obstacle.value, step.at)
             dunning = await books.dunning(state.agency)
             facts = (Reminded(step.at, step.invoice, step.obstacle, dunning, step.step),)
+            recorded = await books.record(state, facts)
+        return Outcome(facts, recorded.version)
+
+    @activity.defn(name=REMIND_DUE)
+    async def remind_due(self, work: Work) -> Outcome:
+        """The client is told that a sent invoice waits."""
+        state, step = work.state, expect(work.step, RemindDue)
+        facts = (DueReminded(step.at, step.invoice, step.number),)
+        async with self._store.transaction() as books:
             recorded = await books.record(state, facts)
         return Outcome(facts, recorded.version)
 

@@ -76,7 +76,7 @@ class Issuing:
 
     async def _issued(self, state: State, invoice: str, reading: InvoiceReading) -> Outcome:
         now = self._clock.now()
-        facts: tuple[Fact, ...] = (InvoiceIssued(now, invoice, reading.amount_due),)
+        facts: tuple[Fact, ...] = (InvoiceIssued(now, invoice, reading.amount_due, reading.due_at),)
         # A repeat may find that it was paid or voided since; one with nothing due is settled by being issued.
         since = settled(invoice, reading.status, paid_at(reading) or now) if reading.amount_due > 0 else None
         facts = (*facts, since) if since else facts
@@ -160,4 +160,5 @@ def _order(state: State, draft: InvoiceRow) -> InvoiceOrder:
         metadata=marks,
         created_at=draft.created_at,
         provider_id=draft.provider_id,
+        days_until_due=state.custom.days_until_due if state.custom else None,
     )

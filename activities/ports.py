@@ -32,6 +32,10 @@ class Payments(Protocol):
 
     async def void(self, account: str, provider_invoice: str, invoice: str) -> InvoiceReading: ...
 
+    async def send(self, account: str, provider_invoice: str, invoice: str, request: str) -> None:
+        """Have the provider mail the open invoice to the client, once for each request."""
+        ...
+
     async def read_invoice(self, account: str, provider_invoice: str) -> InvoiceReading: ...
 
     async def read_card(self, account: str, customer: str) -> Card | None:

@@ -27,15 +27,15 @@ from api.problems import TemporarilyUnavailable
 from api.services import Services
 from billing.ladders import extend_refusal
 from billing.pausing import pause_refusal, resume_refusal, undo_pause_refusal
-from billing.requests import cancel_refusal, refusal, undo_refusal
+from billing.requests import cancel_refusal, refusal, send_refusal, undo_refusal
 from billing.state import State
-from workflows.messages import Cancel, Extend, Pause, PayNow, Reply, Resume, Retry, UndoCancel, UndoPause, Void
+from workflows.messages import Cancel, Extend, Pause, PayNow, Reply, Resume, Retry, Send, UndoCancel, UndoPause, Void
 from workflows.subscription import SubscriptionWorkflow
 
 ACCEPT_SECONDS: Final = 3.0
 ANSWER_SECONDS: Final = 20.0
 
-Command = Cancel | UndoCancel | Pause | UndoPause | Resume | Extend | PayNow | Retry | Void
+Command = Cancel | UndoCancel | Pause | UndoPause | Resume | Extend | PayNow | Retry | Void | Send
 _UPDATES: Final[dict[type[Command], Any]] = {
     Cancel: SubscriptionWorkflow.cancel,
     UndoCancel: SubscriptionWorkflow.undo_cancel,
@@ -46,6 +46,7 @@ _UPDATES: Final[dict[type[Command], Any]] = {
     PayNow: SubscriptionWorkflow.pay_now,
     Retry: SubscriptionWorkflow.retry,
     Void: SubscriptionWorkflow.void,
+    Send: SubscriptionWorkflow.send,
 }
 
 
@@ -162,6 +163,8 @@ def _refused_when_over(state: State, order: Command) -> Exception:
             code = extend_refusal(state, state.clock) or "nothing_to_extend"
         case Retry():
             code = refusal(state, state.clock, None, on_session=False) or "nothing_to_collect"
+        case Send(invoice=invoice):
+            code = send_refusal(state, invoice) or "invoice_not_open"
         case PayNow(invoice=invoice) | Void(invoice=invoice):
             code = refusal(state, state.clock, invoice, on_session=True) or "invoice_not_open"
     return conflict(code)

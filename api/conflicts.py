@@ -25,6 +25,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "new_card_required": "The card was refused for good. Another card is needed.",
     "no_payment_method": "No card is on file.",
     "no_pending_cancel": "There is no cancellation to undo.",
+    "not_a_sent_invoice": "The invoice is charged to the client's card, not sent.",
     "no_pending_pause": "There is no pause to take back.",
     "not_paid_on_stripe": "No payment through Stripe is on the invoice.",
     "not_paused": "The subscription is not paused.",

@@ -26,7 +26,7 @@ class LinePeriodOut(Answer):
 class LineOut(Answer, json_schema_extra={"examples": [LINE]}):
     """One line. `quantity_seconds` are the seconds that it bills, `rate_per_minute` exact minor units, as text."""
 
-    kind: Literal["price", "overage", "late_calls", "correction", "credit"]
+    kind: Literal["price", "overage", "late_calls", "correction", "credit", "custom"]
     description: str
     amount: Money
     period: LinePeriodOut | None

@@ -34,6 +34,18 @@ class MoneyIn(Request):
         return self
 
 
+class SignedMoneyIn(Request):
+    """An amount that may be negative: an integer in minor units."""
+
+    amount: Annotated[int, Field(strict=True)]
+    currency: Currency
+
+    @model_validator(mode="after")
+    def _chargeable(self) -> Self:
+        check_amount(self.amount, self.currency, allow_negative=True)
+        return self
+
+
 class RateIn(Request):
     """What one minute beyond the included ones costs: an exact decimal in minor units, as text."""
 

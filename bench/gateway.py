@@ -46,6 +46,9 @@ class StubbedPayments:
     async def void(self, account: str, provider_invoice: str, invoice: str) -> InvoiceReading:
         _never("void")
 
+    async def send(self, account: str, provider_invoice: str, invoice: str, request: str) -> None:
+        _never("send")
+
     async def read_invoice(self, account: str, provider_invoice: str) -> InvoiceReading:
         _never("read_invoice")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 
-from billing import debt, freezing
+from billing import custom, debt, freezing
 from billing.plans import FinalAction
 from billing.service import awaits_final_action, closing, too_many_unpaid
 from billing.state import Backoff, Forgive, Ladder, Obstacle, OpenInvoice, Origin, State, Status, Sweep
@@ -20,6 +20,8 @@ from billing.steps import (
     IssueInvoice,
     ReadNews,
     Remind,
+    RemindDue,
+    SendInvoice,
     Step,
     TakeFinalAction,
     VoidInvoice,
@@ -152,7 +154,7 @@ def _decided(s: State, step: Step, now: datetime) -> Step:
     match step:
         case ChargeInvoice(attempt=attempt) if s.attempt is None:
             return replace(step, attempt=replace(attempt, attempted_at=now))
-        case Remind() | TakeFinalAction():
+        case Remind() | RemindDue() | TakeFinalAction():
             return replace(step, at=now)
         case _:
             return step
@@ -212,15 +214,22 @@ def _collecting(s: State) -> Iterator[Item]:
         yield Item(s.clock, rank, step, step.key.partition(":")[0], "billing-rules 6", _why_at_once(step))
     if s.ladder and s.debt:
         yield from _ladder(s, s.ladder, blocked=step is not None)
+    for number, at in custom.reminders(s):
+        first = s.custom is not None and number == s.custom.reminded + 1
+        due = RemindDue(s.debt[0].id, number, at) if first else None
+        yield Item(at, Rank.COLLECT, due, "remind", "billing-rules 5", _DUE[number - 1], s.debt[0].amount)
 
 
-def _at_once(s: State) -> ChargeInvoice | VoidInvoice | Remind | None:
+_DUE = ("the invoice is soon due", "the invoice is due", "the invoice is overdue")
+
+
+def _at_once(s: State) -> ChargeInvoice | VoidInvoice | SendInvoice | Remind | None:
     """What is done about the debt without waiting for a date: one thing at a time."""
     if s.attempt:
         return ChargeInvoice(s.attempt, s.sweep.origin if s.sweep else Origin.ISSUE)
-    void = _to_void(s)
-    if void:
-        return void
+    asked = _to_void(s) or _to_send(s)
+    if asked:
+        return asked
     if s.sweep:
         invoice = debt.target(s, s.sweep)
         return _charge(s, invoice, s.sweep.origin) if invoice else None
@@ -263,6 +272,10 @@ def _to_void(s: State) -> VoidInvoice | None:
     return None
 
 
+def _to_send(s: State) -> SendInvoice | None:
+    return next((SendInvoice(a.invoice, a.id) for a in s.asked if a.what == "send" and a.invoice), None)
+
+
 def _ladder(s: State, ladder: Ladder, *, blocked: bool) -> Iterator[Item]:
     """The dates ahead: the next as a step, unless something is being done about the debt; the rest announced."""
     oldest = next(iter(debt.collectable(s)), None)
@@ -298,12 +311,14 @@ def _ladder_step(s: State, invoice: OpenInvoice, at: datetime, used: int) -> Cha
 # Waiting
 
 
-def _why_at_once(step: ChargeInvoice | VoidInvoice | Remind) -> str:
+def _why_at_once(step: ChargeInvoice | VoidInvoice | SendInvoice | Remind) -> str:
     match step:
         case ChargeInvoice(attempt=attempt):
             return f"attempt {attempt.number} on {attempt.invoice}"
         case VoidInvoice(invoice=invoice):
             return f"void {invoice}"
+        case SendInvoice(invoice=invoice):
+            return f"send {invoice}"
         case Remind(obstacle=obstacle):
             return _NEEDED[obstacle]
 

@@ -16,6 +16,11 @@ CARD_CAP: Final = 10
 CARD_WINDOW: Final = timedelta(days=30)
 
 
+def sent(s: State) -> bool:
+    """Whether this is an invoice that was sent: nothing of ours tries it, unless a person asks (billing-rules 5)."""
+    return s.custom is not None and s.custom.sent
+
+
 def collectable(s: State) -> tuple[OpenInvoice, ...]:
     """The invoices of the debt that may be tried: all but the parked ones, oldest first."""
     parked = {p.invoice for p in s.parked}
@@ -91,7 +96,7 @@ def begin_attempt(s: State, attempt: Attempt, sweep: Sweep) -> State:
 
 def start_ladder(s: State, dunning: Dunning, at: datetime) -> State:
     """A debt that could not be collected at `at` gets its ladder, unless it has one (billing-rules 6)."""
-    if s.ladder or not s.debt:
+    if s.ladder or not s.debt or sent(s):
         return s
     return replace(s, ladder=Ladder(at, dunning, next_at=at + dunning.gap(0)))
 

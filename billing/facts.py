@@ -32,6 +32,8 @@ class InvoiceIssued:
     at: datetime
     invoice: str
     amount_due: int
+    due_at: datetime | None = None
+    """When an invoice that was sent is due."""
     kind: Literal["InvoiceIssued"] = "InvoiceIssued"
 
 
@@ -178,6 +180,26 @@ class Reminded:
 
 
 @dataclass(frozen=True)
+class InvoiceSent:
+    """The provider mailed the invoice once more, as `request` asked for."""
+
+    at: datetime
+    invoice: str
+    request: str
+    kind: Literal["InvoiceSent"] = "InvoiceSent"
+
+
+@dataclass(frozen=True)
+class DueReminded:
+    """The client was reminded of a sent invoice, for the `number`th time."""
+
+    at: datetime
+    invoice: str
+    number: int
+    kind: Literal["DueReminded"] = "DueReminded"
+
+
+@dataclass(frozen=True)
 class FinalActionTaken:
     at: datetime
     action: FinalAction
@@ -319,6 +341,8 @@ Fact = (
     | AccountFrozen
     | AccountThawed
     | Reminded
+    | InvoiceSent
+    | DueReminded
     | FinalActionTaken
     | NewsArrived
     | NewsRead

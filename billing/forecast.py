@@ -22,6 +22,8 @@ from billing.steps import (
     IssueInvoice,
     ReadNews,
     Remind,
+    RemindDue,
+    SendInvoice,
     Step,
     TakeFinalAction,
     VoidInvoice,
@@ -104,6 +106,10 @@ def _pretended(
             return facts.InvoiceVoided(now, invoice)
         case Remind(invoice=invoice, obstacle=obstacle, step=number):
             return facts.Reminded(now, invoice, obstacle, dunning, number)
+        case SendInvoice(invoice=invoice, request=request):
+            return facts.InvoiceSent(now, invoice, request)
+        case RemindDue(invoice=invoice, number=number):
+            return facts.DueReminded(now, invoice, number)
         case TakeFinalAction(action=action):
             return facts.FinalActionTaken(now, action)
     assert_never(step)

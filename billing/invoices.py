@@ -46,7 +46,11 @@ class LineKind(StrEnum):
     LATE_CALLS = "late_calls"
     CORRECTION = "correction"
     CREDIT = "credit"
+    CUSTOM = "custom"
 
+
+_TOGETHER: Final = frozenset({LineKind.PRICE, LineKind.CUSTOM})
+"""Lines of one agreement: a negative one stands beside the others when they are positive together."""
 
 _LATER: Final[dict[InvoiceStatus, frozenset[InvoiceStatus]]] = {
     InvoiceStatus.DRAFT: frozenset(InvoiceStatus) - {InvoiceStatus.DRAFT},
@@ -94,6 +98,7 @@ def compose(positive_and_negative: Sequence[Line], credit_available: int, curren
     - Late calls and corrections below zero do not stand: their amounts become new credit (billing-rules 4).
     - A price line below zero, the unused time of a plan change, stands beside the new price when all price lines
       together are positive; else none of them stands and what they are below zero becomes new credit (billing-rules 7).
+      So do the lines of a custom invoice.
     - Available and new credit together are then consumed, by one line, up to the sum of the lines that stand.
 
     Raises ValueError for a credit line among the given ones (it is made here, once), an overage below zero, or a
@@ -222,12 +227,12 @@ def _check_line(line: Line, currency: str) -> None:
 
 def _split(lines: Sequence[Line]) -> tuple[tuple[Line, ...], int]:
     """The lines that stand, in the order given, and the credit that those which do not stand leave behind."""
-    prices = total([line for line in lines if line.kind is LineKind.PRICE])
+    prices = total([line for line in lines if line.kind in _TOGETHER])
     prices_stand = prices > 0
     standing = tuple(
-        line for line in lines if (prices_stand and line.amount if line.kind is LineKind.PRICE else line.amount > 0)
+        line for line in lines if (prices_stand and line.amount if line.kind in _TOGETHER else line.amount > 0)
     )
-    late = [line for line in lines if line.kind is not LineKind.PRICE and line.amount < 0]
+    late = [line for line in lines if line.kind not in _TOGETHER and line.amount < 0]
     return standing, max(0, -prices) - total(late)
 
 

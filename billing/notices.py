@@ -32,6 +32,7 @@ class NoticeKind(StrEnum):
     PAUSED = "paused"
     CANCELLED = "cancelled"
     RECOVERED = "recovered"
+    INVOICE_DUE = "invoice_due"
     INVOICE_PARKED = "invoice_parked"
     CARD_REQUESTED = "card_requested"
     CARD_EXPIRING = "card_expiring"
@@ -59,6 +60,7 @@ _TITLES: Final = {
     NoticeKind.PAUSED: "Unpaid: service is paused",
     NoticeKind.CANCELLED: "Unpaid: subscription cancelled",
     NoticeKind.RECOVERED: "Paid: all is well again",
+    NoticeKind.INVOICE_DUE: "An invoice waits to be paid",
     NoticeKind.INVOICE_PARKED: "An invoice is held for review",
     NoticeKind.CARD_REQUESTED: "A card is asked for",
     NoticeKind.CARD_EXPIRING: "The card expires before the next charge",
@@ -83,6 +85,7 @@ _EVERY: Final = _IN_APP | _MAIL | _WEBHOOK
 CHANNELS: Final[Mapping[NoticeKind, Mapping[Audience, frozenset[Channel]]]] = {
     NoticeKind.INVOICE_ISSUED: {"client": _MAIL, "agency": _WEBHOOK},
     NoticeKind.INVOICE_PAID: {"client": _MAIL, "agency": _WEBHOOK},
+    NoticeKind.INVOICE_DUE: {"client": _MAIL},
     NoticeKind.CARD_NEEDED: {"client": _MAIL, "agency": _IN_APP},
     NoticeKind.CARD_REQUESTED: {"client": _MAIL},
     NoticeKind.CARD_EXPIRING: {"client": _MAIL},
@@ -147,7 +150,9 @@ def _told(before: State, fact: facts.Fact, after: State) -> Iterator[Notice]:
     currency = before.terms.currency
     match fact:
         case facts.InvoiceIssued(invoice=invoice, at=at, amount_due=amount) if amount > 0:
-            yield from _each(NoticeKind.INVOICE_ISSUED, f"issued:{invoice}", at, show(amount, currency), invoice)
+            told = _each(NoticeKind.INVOICE_ISSUED, f"issued:{invoice}", at, show(amount, currency), invoice)
+            # Stripe itself mails what is sent.
+            yield from (notice for notice in told if notice.audience == "agency" or not debt.sent(after))
         case facts.PaymentSucceeded(invoice=invoice, at=at) | facts.PaidElsewhere(invoice=invoice, at=at):
             owed = debt.owed(before, invoice)
             if owed:
@@ -157,6 +162,8 @@ def _told(before: State, fact: facts.Fact, after: State) -> Iterator[Notice]:
             yield from _declined(before, fact, after)
         case facts.Reminded():
             yield from _reminded(fact, after)
+        case facts.DueReminded(invoice=invoice, at=at, number=number):
+            yield from _each(NoticeKind.INVOICE_DUE, f"due:{invoice}:{number}", at, _due_text(after), invoice)
         case facts.InvoiceParked(invoice=invoice, at=at, cause=cause):
             yield from _each(NoticeKind.INVOICE_PARKED, f"parked:{invoice}:{at.isoformat()}", at, cause, invoice)
         case facts.FinalActionTaken(at=at) if after.status is not before.status:
@@ -210,6 +217,11 @@ def _each(kind: NoticeKind, key: str, at: datetime, detail: str, invoice: str | 
     """To everybody whom the table names."""
     for audience in CHANNELS[kind]:
         yield Notice(kind, audience, key, at, detail, invoice)
+
+
+def _due_text(s: State) -> str:
+    due = f", due on {s.custom.due_at:%Y-%m-%d}" if s.custom and s.custom.due_at else ""
+    return f"{_owed_text(s)}{due}"
 
 
 def _next_date(s: State) -> str:

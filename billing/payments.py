@@ -71,6 +71,8 @@ class InvoiceOrder:
     created_at: datetime
     """Time of the first send: older than 20 hours, writes are looked up instead of sent (stripe.md, "Keys")."""
     provider_id: str | None = None
+    days_until_due: int | None = None
+    """Set: the provider mails it to the client, who pays on its page."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ class InvoiceReading:
     pdf_url: str | None
     intent: Literal["none", "processing", "requires_action", "requires_payment_method", "succeeded", "canceled"]
     charges: tuple[ChargeReading, ...] = ()
+    due_at: datetime | None = None
+    """Of an invoice that was sent."""
 
 
 @dataclass(frozen=True)

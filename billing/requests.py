@@ -55,6 +55,13 @@ def cancel_refusal(s: State, at: datetime, *, now: bool) -> str | None:
     return "cancel_pending" if agreed and not now else None
 
 
+def send_refusal(s: State, invoice: str | None) -> str | None:
+    """Why the invoice can't be mailed once more: only what was sent can be."""
+    if not debt.owed(s, invoice):
+        return "invoice_not_open"
+    return None if debt.sent(s) else "not_a_sent_invoice"
+
+
 def undo_refusal(s: State, at: datetime) -> str | None:
     """Why there is no cancellation to undo: none is agreed, or its instant has passed."""
     return None if service.undoable(s, at) else "no_pending_cancel"
@@ -64,7 +71,9 @@ def refuse_impossible(s: State, at: datetime) -> State:
     for asked in s.asked:
         if asked.what == "resume":
             continue
-        if asked.what == "void":
+        if asked.what == "send":
+            code = send_refusal(s, asked.invoice)
+        elif asked.what == "void":
             code = void_refusal(s, at, asked.invoice)
         else:
             code = refusal(s, at, asked.invoice, on_session=asked.what == "pay_now")
@@ -158,6 +167,8 @@ def answer_settled(s: State, fact: PaidElsewhere | InvoiceVoided) -> State:
             continue
         if asked.what == "void":
             s = answer(s, Answer(asked.id, "refused", "invoice_paid") if paid else Answer(asked.id, "done"))
+        elif asked.what == "send":
+            s = answer(s, Answer(asked.id, "refused", "invoice_paid" if paid else "invoice_not_open"))
         elif asked.what == "pay_now":
             s = answer(s, Answer(asked.id, "paid") if paid else Answer(asked.id, "refused", "invoice_not_open"))
     return s

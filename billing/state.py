@@ -174,7 +174,7 @@ class Asked:
     """A request of a person that needs a step: it stays until it is answered."""
 
     id: str
-    what: Literal["pay_now", "retry", "void", "resume"]
+    what: Literal["pay_now", "retry", "void", "send", "resume"]
     at: datetime
     invoice: str | None = None
     by: str = ""
@@ -248,6 +248,23 @@ class Freeze:
 
 
 @dataclass(frozen=True)
+class Custom:
+    """What a custom invoice is instead of a subscription (billing.custom). With `days_until_due` it is sent, else
+    charged."""
+
+    total: int
+    """What its lines come to, in minor units, before credits."""
+    days_until_due: int | None = None
+    due_at: datetime | None = None
+    reminded: int = 0
+    """How many reminders of it are behind us."""
+
+    @property
+    def sent(self) -> bool:
+        return self.days_until_due is not None
+
+
+@dataclass(frozen=True)
 class State:
     """The whole subscription. See `billing.subscription.apply` for how it moves and `billing.agenda` for what comes."""
 
@@ -301,6 +318,8 @@ class State:
     """The last freezes that are over, by their ids: none of them begins again."""
     resumes_at: datetime | None = None
     """After a thaw: when what waited is begun."""
+    custom: Custom | None = None
+    """Set when this is a custom invoice and no subscription: nothing is served, and one invoice collected."""
     version: int = 0
     """Counts every change: a projection is only ever replaced by a newer one."""
     kind: Literal["State"] = "State"

@@ -72,6 +72,19 @@ class VoidInvoice:
 
 
 @dataclass(frozen=True)
+class SendInvoice:
+    """Mail an invoice once more that was sent."""
+
+    invoice: str
+    request: str
+    kind: Literal["SendInvoice"] = "SendInvoice"
+
+    @property
+    def key(self) -> str:
+        return f"send:{self.invoice}:{self.request}"
+
+
+@dataclass(frozen=True)
 class Remind:
     """An attempt that falls due but cannot be made: the client is told what is needed instead."""
 
@@ -88,6 +101,20 @@ class Remind:
 
 
 @dataclass(frozen=True)
+class RemindDue:
+    """The client is reminded of a sent invoice that is soon due, due, or overdue."""
+
+    invoice: str
+    number: int
+    at: datetime
+    kind: Literal["RemindDue"] = "RemindDue"
+
+    @property
+    def key(self) -> str:
+        return f"remind-due:{self.invoice}:{self.number}"
+
+
+@dataclass(frozen=True)
 class TakeFinalAction:
     action: FinalAction
     invoice: str
@@ -99,7 +126,17 @@ class TakeFinalAction:
         return f"final:{self.invoice}"
 
 
-Step = ReadNews | ClosePeriod | IssueInvoice | ChargeInvoice | VoidInvoice | Remind | TakeFinalAction
+Step = (
+    ReadNews
+    | ClosePeriod
+    | IssueInvoice
+    | ChargeInvoice
+    | VoidInvoice
+    | SendInvoice
+    | Remind
+    | RemindDue
+    | TakeFinalAction
+)
 
 
 @dataclass(frozen=True)

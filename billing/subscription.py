@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
-from billing import debt, facts, freezing, ladders, pausing, requests, service
+from billing import custom, debt, facts, freezing, ladders, pausing, requests, service
 from billing.agenda import live_keys
 from billing.plans import Terms
 from billing.state import Answer, AnswerResult, Attempt, Backoff, Card, OpenInvoice, Parked, State, Status, Try
@@ -107,6 +107,10 @@ def _moved(s: State, fact: facts.Fact) -> State:  # noqa: C901  one case per fac
             return freezing.thawed(s, fact)
         case facts.Reminded():
             return _reminded(s, fact)
+        case facts.InvoiceSent(request=request):
+            return requests.answer(s, Answer(request, "done"))
+        case facts.DueReminded():
+            return custom.due_reminded(s, fact)
         case facts.FinalActionTaken():
             return service.final_action_taken(s, fact)
         case facts.NewsArrived():
@@ -140,6 +144,7 @@ def _invoice_issued(s: State, fact: facts.InvoiceIssued) -> State:
     if issue is None:
         return s
     s = debt.settle(replace(s, to_issue=tuple(i for i in s.to_issue if i is not issue)), fact.invoice)
+    s = custom.issued(s, fact.due_at)
     if fact.amount_due <= 0:
         return s
     # While a ladder runs or the debt is past due, a new invoice joins it without an attempt of its own.
@@ -235,7 +240,8 @@ def _reminded(s: State, fact: facts.Reminded) -> State:
 
 def _card_saved(s: State, fact: facts.CardSaved) -> State:
     new = s.card is None or s.card.identity != fact.card.identity
-    s = replace(s, card=fact.card, fresh_card=s.fresh_card or (new and bool(s.debt)))
+    tried = new and bool(s.debt) and not debt.sent(s)
+    s = replace(s, card=fact.card, fresh_card=s.fresh_card or tried)
     if s.status is Status.AWAITING_CARD:
         return service.open_period(s, fact.at, free=s.first_free)
     return s

@@ -147,6 +147,8 @@ def _banner_kind(s: State, status: Status, now: datetime) -> BannerKind | None:
         return BannerKind.PAUSED
     if status is Status.PAST_DUE:
         return BannerKind.PAST_DUE
+    if debt.sent(s) and not any(i.failed for i in s.debt):
+        return None  # it waits to be paid on its page, which needs no card on file
     if blocked is Obstacle.NO_CARD and (s.debt or status in (Status.ACTIVE, Status.AWAITING_CARD)):
         return BannerKind.NO_PAYMENT_METHOD
     if blocked is Obstacle.CUSTOMER_MUST_ACT:

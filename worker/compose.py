@@ -7,7 +7,7 @@ from typing import Any
 
 from activities.charging import Charging
 from activities.closing import Closing
-from activities.collecting import Reminding, Voiding
+from activities.collecting import Reminding, Sending, Voiding
 from activities.issuing import Issuing
 from activities.news import NewsReader, Reading
 from activities.ports import Clock, Payments, Refunds, Store
@@ -65,6 +65,7 @@ def activities_of(parts: Parts) -> Activities:
         billing=(
             Closing(store, clock).close_period,
             reminding.remind,
+            reminding.remind_due,
             reminding.take_final_action,
             Recording(store).record,
         ),
@@ -72,6 +73,7 @@ def activities_of(parts: Parts) -> Activities:
             Issuing(store, payments, clock).issue_invoice,
             Charging(store, payments, clock).charge_invoice,
             Voiding(store, payments, clock).void_invoice,
+            Sending(store, payments, clock).send_invoice,
             Reading(NewsReader(store, payments, clock)).read_news,
             Refunding(PostgresRefunds(parts.pool), parts.refunds, payments, clock).make_refund,
         ),

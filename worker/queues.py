@@ -18,6 +18,7 @@ from adapters.settings import Settings
 from worker.compose import Activities
 from worker.heartbeat import THROTTLE, HeartbeatInterceptor
 from worker.observing import ObserveWork
+from workflows.custom_invoice import CustomInvoiceWorkflow
 from workflows.refund import RefundWorkflow
 from workflows.subscription import SubscriptionWorkflow
 
@@ -42,7 +43,7 @@ def workers(
     settings: Settings,
     activities: Activities,
     *,
-    workflows: Sequence[type] = (SubscriptionWorkflow, RefundWorkflow),
+    workflows: Sequence[type] = (SubscriptionWorkflow, CustomInvoiceWorkflow, RefundWorkflow),
 ) -> tuple[Worker, Worker]:
     """The worker of each queue, not yet running. Benchmarks run a workflow of their own with the same settings."""
     billing = Worker(

@@ -20,7 +20,7 @@ from adapters.telemetry.context import bind
 from adapters.temporal import TemporalAway, within
 from worker.delivery import patience
 from workflows import messages
-from workflows.messages import SUBSCRIPTION, Start, refund_workflow_id, subscription_workflow_id
+from workflows.messages import CUSTOM_INVOICE, SUBSCRIPTION, Start, refund_workflow_id, subscription_workflow_id
 from workflows.subscription import search_attributes
 
 _BATCH: Final = 20
@@ -93,7 +93,7 @@ class Starts:
         async with self._pool.acquire() as connection:
             state = await projection.load(connection, start.subscription)
         starting = self._client.start_workflow(
-            SUBSCRIPTION,
+            CUSTOM_INVOICE if start.custom else SUBSCRIPTION,
             start,
             id=subscription_workflow_id(start.subscription),
             task_queue=BILLING_QUEUE,

@@ -25,9 +25,9 @@ from billing.facts import (
 )
 from billing.ladders import extend_refusal
 from billing.pausing import pause_refusal, resume_refusal, undo_pause_refusal
-from billing.requests import cancel_refusal, refusal, retry_refusal, undo_refusal, void_refusal
+from billing.requests import cancel_refusal, refusal, retry_refusal, send_refusal, undo_refusal, void_refusal
 from billing.state import Answer, Asked, State
-from workflows.messages import Cancel, Extend, Pause, PayNow, Reply, Resume, Retry, UndoCancel, UndoPause, Void
+from workflows.messages import Cancel, Extend, Pause, PayNow, Reply, Resume, Retry, Send, UndoCancel, UndoPause, Void
 
 _PATIENCE: Final = timedelta(seconds=15)
 """How long what must not cross a payment waits for an attempt in flight (billing-rules 6)."""
@@ -126,6 +126,14 @@ class Commands(ABC):
     @void.validator
     def _may_void(self, command: Void) -> None:
         self._refuse(void_refusal(self.state, self.now(), command.invoice))
+
+    @workflow.update
+    async def send(self, command: Send) -> Reply:
+        return await self._ask(Asked(_request(), "send", self.now(), command.invoice, command.by))
+
+    @send.validator
+    def _may_send(self, command: Send) -> None:
+        self._refuse(send_refusal(self.state, command.invoice))
 
     # How a command is answered
 

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from billing.custom import ordered
 from billing.plans import Terms
-from billing.state import Answer, Card, Forgive, State, Try
+from billing.state import Answer, Card, Custom, Forgive, State, Try
 from billing.subscription import opened
 
 SUBSCRIPTION = "Subscription"
+CUSTOM_INVOICE = "CustomInvoice"
 REFUND = "Refund"
 FACTS_ARRIVED = "facts_arrived"
 
@@ -20,7 +22,7 @@ SEARCH_ATTRIBUTES = {AGENCY_ATTRIBUTE: "Keyword", STATUS_ATTRIBUTE: "Keyword", P
 
 
 def subscription_workflow_id(subscription: str) -> str:
-    """The one workflow of a subscription, for its whole life."""
+    """The one workflow of a subscription, or of a custom invoice, for its whole life."""
     return f"subscription-{subscription}"
 
 
@@ -51,11 +53,29 @@ class Start:
     condemned: tuple[str, ...] = ()
     tries: tuple[Try, ...] = ()
     """What the client's earlier subscriptions learned about its cards: as in `State`."""
+    custom: Custom | None = None
+    """Set when a custom invoice is to be collected: the workflow is CUSTOM_INVOICE, and nothing is served."""
     kind: Literal["Start"] = "Start"
 
 
 def opened_by(start: Start) -> State:
     """The state that the first run begins with: by the same rules wherever it is asked for."""
+    if start.custom:
+        return ordered(
+            id=start.subscription,
+            agency=start.agency,
+            client=start.client,
+            account=start.account,
+            customer=start.customer,
+            zone=start.zone,
+            terms=start.terms,
+            rules=start.rules,
+            at=start.requested_at,
+            custom=start.custom,
+            card=start.card,
+            condemned=start.condemned,
+            tries=start.tries,
+        )
     return opened(
         id=start.subscription,
         agency=start.agency,
@@ -143,6 +163,13 @@ class Void:
     by: str
     reason: str = ""
     kind: Literal["Void"] = "Void"
+
+
+@dataclass(frozen=True)
+class Send:
+    invoice: str
+    by: str
+    kind: Literal["Send"] = "Send"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from activities.messages import (
     READ_NEWS,
     RECORD,
     REMIND,
+    REMIND_DUE,
+    SEND_INVOICE,
     STRIPE_QUEUE,
     TAKE_FINAL_ACTION,
     VOID_INVOICE,
@@ -38,6 +40,8 @@ from billing.steps import (
     IssueInvoice,
     ReadNews,
     Remind,
+    RemindDue,
+    SendInvoice,
     Step,
     TakeFinalAction,
     VoidInvoice,
@@ -70,6 +74,8 @@ _ACTIVITIES: Final[dict[type[Step], tuple[str, str]]] = {
     ChargeInvoice: (CHARGE_INVOICE, STRIPE_QUEUE),
     VoidInvoice: (VOID_INVOICE, STRIPE_QUEUE),
     Remind: (REMIND, BILLING_QUEUE),
+    RemindDue: (REMIND_DUE, BILLING_QUEUE),
+    SendInvoice: (SEND_INVOICE, STRIPE_QUEUE),
     TakeFinalAction: (TAKE_FINAL_ACTION, BILLING_QUEUE),
 }
 # A step is at most two quick tries: when they fail, that is a fact, and the rules say when to try again.

@@ -52,7 +52,7 @@ _CLIENTS: Final = """
     FROM clients c
     LEFT JOIN LATERAL (
         SELECT status, plan_id, plan_version FROM subscriptions
-        WHERE client_id = c.id ORDER BY (status = 'cancelled'), created_at DESC LIMIT 1
+        WHERE client_id = c.id AND plan_id IS NOT NULL ORDER BY (status = 'cancelled'), created_at DESC LIMIT 1
     ) s ON true
     LEFT JOIN plan_versions v ON v.plan_id = s.plan_id AND v.version = s.plan_version
     WHERE c.agency_id = $1

@@ -63,6 +63,8 @@ def _owner(s: State, invoice: str, *, attempted: bool) -> str | None:
         return "a person, parked"
     if s.ladder and (s.ladder.next_at or awaits_final_action(s)):
         return "a ladder with a next date"
+    if s.custom:
+        return "a custom invoice, sent" if s.custom.sent else "a custom invoice"
     if s.status in (Status.PAST_DUE, Status.PAUSED, Status.CANCELLED):
         return f"a {s.status.value.replace('_', ' ')} subscription"
     if s.freezes:

@@ -87,7 +87,8 @@ async def mirror_invoice(connection: Connection, invoice: str, reading: InvoiceR
             provider_total = $6, amount_due = $7, amount_paid = $8, starting_balance = $9, ending_balance = $10,
             paid_out_of_band = $11, hosted_url = coalesce($12, hosted_url), pdf_url = coalesce($13, pdf_url),
             issued_at = CASE WHEN $2 <> 'draft' THEN coalesce(issued_at, $14) END,
-            settled_at = CASE WHEN $2 IN ('draft', 'open') THEN NULL WHEN $15 THEN $14 ELSE settled_at END
+            settled_at = CASE WHEN $2 IN ('draft', 'open') THEN NULL WHEN $15 THEN $14 ELSE settled_at END,
+            due_at = $16
         WHERE id = $1
         """,
         invoice,
@@ -105,6 +106,7 @@ async def mirror_invoice(connection: Connection, invoice: str, reading: InvoiceR
         reading.pdf_url,
         at,
         moves,
+        reading.due_at,
     )
     if reading.status is InvoiceStatus.VOID:
         await _give_back_credit(connection, invoice, at)

@@ -36,9 +36,10 @@ class Written:
 
 
 async def open_subscription(connection: Connection, state: State, request: Json, at: datetime) -> None:
-    """Enter a new subscription with its first period; calls that this period holds already are taken into it.
+    """Enter a new subscription with its first period, or a custom invoice, which has no plan.
 
-    `request` is what was asked for, so that the same again can be told. Raises asyncpg.UniqueViolationError (constraint
+    Calls that the period holds already are taken into it. `request` is what was asked for, so that the same again can
+    be told. Raises asyncpg.UniqueViolationError (constraint
     `subscriptions_one_live`) when the client has a subscription.
     """
     await lock_client(connection, state.client)
@@ -54,8 +55,8 @@ async def open_subscription(connection: Connection, state: State, request: Json,
         state.client,
         state.account,
         state.customer,
-        state.terms.plan,
-        state.terms.version,
+        state.terms.plan if state.custom is None else None,
+        state.terms.version if state.custom is None else None,
         state.zone,
         state.rules,
         request,

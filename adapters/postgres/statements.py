@@ -36,6 +36,7 @@ class Statement:
     created_at: datetime
     issued_at: datetime | None
     settled_at: datetime | None
+    due_at: datetime | None
     total: int
     amount_due: int
     amount_paid: int
@@ -67,7 +68,7 @@ DEBT_FAILED: Final = """
 """Whether the invoice `i` was issued while another of its debt had failed, and that one still is open."""
 _STATEMENTS: Final = f"""
     SELECT i.id, i.client_id, i.subscription_id, i.kind, i.source, i.number, i.status, i.failed, i.currency,
-           i.created_at, i.issued_at, i.settled_at, i.total, coalesce(i.amount_due, i.total) AS amount_due,
+           i.created_at, i.issued_at, i.settled_at, i.due_at, i.total, coalesce(i.amount_due, i.total) AS amount_due,
            coalesce(i.amount_paid, 0) AS amount_paid, i.amount_refunded,
            coalesce(i.starting_balance, 0) - coalesce(i.ending_balance, i.starting_balance, 0) AS balance_applied,
            i.paid_out_of_band, i.closed_period, i.account_id, i.provider_id, i.hosted_url, i.pdf_url,

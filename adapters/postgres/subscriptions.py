@@ -13,13 +13,13 @@ from billing.state import State
 
 @dataclass(frozen=True)
 class Subscription:
-    """`request` is what assigned it; `finished`: nothing of it will ever happen again."""
+    """`request` is what assigned it; one without a plan is a custom invoice. `finished`: nothing will happen again."""
 
     id: str
     agency_id: str
     client_id: str
-    plan_id: str
-    plan_version: int
+    plan_id: str | None
+    plan_version: int | None
     request: Json
     state: State
     finished: bool
@@ -38,7 +38,7 @@ async def subscription(source: Connection | Pool, subscription: str) -> Subscrip
 
 
 async def in_debt_before(source: Connection | Pool, agency: str, client: str) -> list[State]:
-    """The client's cancelled subscriptions whose debt may still be open, the oldest first."""
+    """Where the client may still owe beside its subscription, the oldest first: cancelled ones and custom invoices."""
     rows = await source.fetch(
         """
         SELECT state FROM subscriptions
@@ -55,7 +55,8 @@ async def current_subscription(source: Connection | Pool, agency: str, client: s
     return _subscription(
         await source.fetchrow(
             f"""
-            SELECT {_COLUMNS} FROM subscriptions WHERE agency_id = $1 AND client_id = $2
+            SELECT {_COLUMNS} FROM subscriptions
+            WHERE agency_id = $1 AND client_id = $2 AND plan_id IS NOT NULL
             ORDER BY (status = 'cancelled'), created_at DESC, id DESC LIMIT 1
             """,
             agency,

@@ -36,6 +36,7 @@ _NAMES: Final[Mapping[str, str]] = {
     "post invoices/*/finalize": "invoices.finalize_invoice",
     "get invoices/*/lines": "invoices.line_items.list",
     "post invoices/*/pay": "invoices.pay",
+    "post invoices/*/send": "invoices.send_invoice",
     "post invoices/*/void": "invoices.void_invoice",
     "get invoice_payments": "invoice_payments.list",
     "get prices": "prices.list",

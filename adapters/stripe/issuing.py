@@ -44,7 +44,8 @@ class Issuing:
             await self._add_lines(account, order, provider, series)
             invoice = await self._read(account, provider)
         await self._compare(account, order, invoice)
-        return await self._finalize(account, order, invoice, series)
+        final = await self._finalize(account, order, invoice, series)
+        return await self._send(account, order, final, series)
 
     async def _begin(self, account: str, order: InvoiceOrder, series: str) -> str:
         """The id of the invoice at Stripe: looked up first where the first keys cannot be trusted any more."""
@@ -131,21 +132,31 @@ class Issuing:
                 raise
             return current
 
+    async def _send(self, account: str, order: InvoiceOrder, invoice: stripe.Invoice, series: str) -> stripe.Invoice:
+        """Have Stripe mail it, where that was ordered. Whether it has does not show: after a day it is mailed again."""
+        if order.days_until_due is None or invoice.status != "open":
+            return invoice
+        key = keys.in_series(keys.invoice_send(order.invoice), series)
+        await self._stripe.write(key, lambda o: self._invoices.send_invoice_async(invoice.id, None, o), account)
+        return invoice
+
 
 def _creation(order: InvoiceOrder) -> InvoiceCreateParams:
     """Every default that Stripe would take from the customer or the account is said explicitly."""
-    return {
+    creation: InvoiceCreateParams = {
         "customer": order.customer,
         "currency": order.currency,
         "description": order.description,
         "auto_advance": False,
-        "collection_method": "charge_automatically",
         "pending_invoice_items_behavior": "exclude",
         "discounts": "",
         "automatic_tax": {"enabled": False},
         "payment_settings": {"payment_method_types": ["card"]},
         "metadata": {**dict(order.metadata), INVOICE_ID: order.invoice},
     }
+    if order.days_until_due is None:
+        return {**creation, "collection_method": "charge_automatically"}
+    return {**creation, "collection_method": "send_invoice", "days_until_due": order.days_until_due}
 
 
 def _line(invoice: str, number: int, line: Line) -> InvoiceAddLinesParamsLine:

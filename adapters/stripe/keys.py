@@ -33,6 +33,11 @@ def invoice_finalize(invoice: str) -> str:
     return f"invoice:{invoice}:finalize"
 
 
+def invoice_send(invoice: str, request: str = "") -> str:
+    """Once when it is issued, and once for each request to send it again."""
+    return f"invoice:{invoice}:send:{request}" if request else f"invoice:{invoice}:send"
+
+
 def invoice_delete(invoice: str) -> str:
     return f"invoice:{invoice}:delete"
 

@@ -94,6 +94,14 @@ class StripePayments:
         """The invoice and every charge ever tried on it: two calls, one while nothing was tried."""
         return await self._reading(account, await self._retrieve(account, provider_invoice))
 
+    async def send(self, account: str, provider_invoice: str, invoice: str, request: str) -> None:
+        """Have Stripe mail the open invoice to the client, once for each request."""
+        await self._stripe.write(
+            keys.invoice_send(invoice, request),
+            lambda o: self._stripe.v1.invoices.send_invoice_async(provider_invoice, None, o),
+            account,
+        )
+
     async def read_card(self, account: str, customer: str) -> Card | None:
         """The customer's default card; none when detached, deleted or never saved."""
         return card_on_file(await self._default_method(account, customer))

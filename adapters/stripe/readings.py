@@ -82,6 +82,7 @@ def invoice_reading(invoice: stripe.Invoice, charges: Sequence[stripe.Charge]) -
         pdf_url=invoice.invoice_pdf,
         intent=_intent(payment_intents(invoice)),
         charges=tuple(sorted(map(charge_reading, charges), key=lambda charge: charge.created_at)),
+        due_at=instant(invoice.due_date) if invoice.due_date else None,
     )
 
 

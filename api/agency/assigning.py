@@ -1,36 +1,32 @@
 """Assigning a plan: everything that must hold, what Stripe must know, and one transaction (billing-rules 8)."""
 
-from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import asyncpg
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, model_validator
 
-from adapters.postgres import agencies, attempts, clients, freezes, outbox, plans, projection, trail
-from adapters.postgres.agencies import Account, Agency
+from adapters.postgres import plans, trail
+from adapters.postgres.agencies import Agency
 from adapters.postgres.clients import Client
-from adapters.postgres.outbox import START, start_key
 from adapters.postgres.plans import Plan
 from adapters.postgres.pool import transaction
 from adapters.postgres.subscriptions import Subscription, current_subscription
 from api import fields
-from api.agency.stripe import refresh
+from api.agency.selling import charging_account, check_currency
+from api.agency.starting import begin
 from api.conflicts import conflict
 from api.fields import Id, Instant, Whole
 from api.ids import made_id
 from api.money import MoneyIn
 from api.openapi import example
-from api.problems import Forbidden, InvalidFields
+from api.problems import InvalidFields
 from api.services import Services
-from api.tenant import connected_account, customer_of, own_agency, own_client
+from api.tenant import customer_of, own_agency, own_client
 from api.tokens import Caller
-from billing.debt import CARD_WINDOW
 from billing.periods import START_AHEAD, START_BACK
 from billing.state import RULES
-from workflows.messages import Start, opened_by
-
-_START: Final[TypeAdapter[Start]] = TypeAdapter(Start)
+from workflows.messages import Start
 
 
 class SpendCap(fields.Request):
@@ -138,25 +134,9 @@ async def _may_sell(
         raise conflict("plan_archived")
     if body.starts_at and not now - START_BACK <= body.starts_at <= now + START_AHEAD:
         raise InvalidFields(("starts_at", "is more than 31 days back or 366 days ahead"))
-    if agency.tier not in agencies.SELLING_TIERS:
-        raise Forbidden("The agency's tier does not include billing.", code="billing_not_available")
-    account, account_id = await connected_account(services, agency.id)
-    if not (account.healthy or await _healthy_by_now(services, agency, account)):
-        frozen = await freezes.frozen_by(services.database, agency.id, account_id)
-        raise conflict("agency_frozen" if frozen else "stripe_not_ready")
-    country = await services.directory.country(agency.country, now)
-    if country is None or plan.currency not in country.currencies:
-        raise InvalidFields(
-            ("plan_id", f"the agency's Stripe account can't charge {plan.currency}"), code="currency_not_supported"
-        )
-    return account_id
-
-
-async def _healthy_by_now(services: Services, agency: Agency, account: Account) -> bool:
-    """What the books say may be older than Stripe's last word."""
-    await refresh(services, account)
-    fresh = await agencies.account(services.database, agency.id)
-    return fresh is not None and fresh.healthy
+    account = await charging_account(services, agency)
+    await check_currency(services, agency, plan.currency, "plan_id", now)
+    return account
 
 
 async def _price(services: Services, plan: Plan, account: str) -> None:
@@ -193,27 +173,7 @@ async def _enter(services: Services, caller: Caller, start: Start, asked: dict[s
     async with transaction(services.database) as connection:
         if not await plans.still_offered(connection, start.terms.plan):
             raise conflict("plan_archived")
-        # Held together with whoever freezes the agency: it sees this subscription, or we its freeze.
-        await agencies.shared_agency(connection, start.agency)
-        if await freezes.frozen_by(connection, start.agency, start.account):
-            raise conflict("agency_frozen")
-        # From here on a card that is saved is the subscription's news; until here it was the client's alone.
-        card = await clients.locked_card(connection, start.client)
-        earlier = await projection.earlier_states(connection, start.client, start.account)
-        condemned = await attempts.declined_hard(connection, start.client, start.account)
-        tried = await attempts.tries(connection, start.client, start.account, now - CARD_WINDOW)
-        # What was tried elsewhere, such as on Stripe's page, only the states know.
-        condemned |= {identity for state in earlier for identity in state.condemned}
-        tried |= {one for state in earlier for one in state.tries}
-        start = replace(
-            start,
-            card=card,
-            condemned=tuple(sorted(condemned)),
-            tries=tuple(sorted(tried, key=lambda one: (one.at, one.card))),
-        )
-        await projection.open_subscription(connection, opened_by(start), asked, now)
-        payload = _START.dump_python(start, mode="json")
-        await outbox.add(connection, start.agency, START, start_key(start.subscription), payload, now)
+        await begin(connection, start, asked, now)
         await trail.write(
             connection,
             start.agency,

@@ -12,6 +12,7 @@ from api.fields import Answer
 from api.invoice_out import LINE, LineOut, lines_out
 from api.money import Money, Rate, money, rate
 from api.openapi import example
+from billing.invoices import InvoiceKind
 from billing.refunds import RefundRow
 from billing.usage import minutes_text
 
@@ -30,6 +31,7 @@ _INVOICE: Final[dict[str, Any]] = {
     "created_at": "2026-11-01T01:00:00Z",
     "issued_at": "2026-11-01T01:00:02Z",
     "settled_at": None,
+    "due_at": None,
     "total": _MONEY,
     "amount_due": _MONEY,
     "amount_paid": _ZERO,
@@ -76,12 +78,13 @@ _USAGE: Final[dict[str, Any]] = {
 class InvoiceOut(Answer, json_schema_extra=example(**_INVOICE)):
     """An invoice. `total` is the sum of our lines; `amount_due` what Stripe asks for, its customer balance applied.
 
-    `portal_status` is the word that the client is shown. `pdf_url` is null until it is issued, and of one of zero.
+    `due_at` is set when it was sent, `subscription_id` unless it is a custom one. `portal_status` is the word that the
+    client is shown. `pdf_url` is null until it is issued, and of one of zero.
     """
 
     id: str
     client_id: str
-    subscription_id: str
+    subscription_id: str | None
     kind: Literal["period", "change", "final", "custom"]
     number: str | None
     status: Literal["draft", "open", "paid", "void", "uncollectible"]
@@ -89,6 +92,7 @@ class InvoiceOut(Answer, json_schema_extra=example(**_INVOICE)):
     created_at: datetime
     issued_at: datetime | None
     settled_at: datetime | None
+    due_at: datetime | None
     total: Money
     amount_due: Money
     amount_paid: Money
@@ -195,7 +199,7 @@ def _shown(invoice: Statement, pdf_url: str | None) -> dict[str, Any]:
     return {
         "id": invoice.id,
         "client_id": invoice.client_id,
-        "subscription_id": invoice.subscription_id,
+        "subscription_id": None if invoice.kind is InvoiceKind.CUSTOM else invoice.subscription_id,
         "kind": invoice.kind.value,
         "number": invoice.number,
         "status": invoice.status.value,
@@ -203,6 +207,7 @@ def _shown(invoice: Statement, pdf_url: str | None) -> dict[str, Any]:
         "created_at": invoice.created_at,
         "issued_at": invoice.issued_at,
         "settled_at": invoice.settled_at,
+        "due_at": invoice.due_at,
         "total": money(invoice.total, currency),
         "amount_due": money(invoice.amount_due, currency),
         "amount_paid": money(invoice.amount_paid, currency),

@@ -19,7 +19,7 @@ from api.agency.invoice_out import (
     invoice_detail_out,
     invoice_out,
 )
-from api.commands import Processing, command, processing, settling
+from api.commands import Command, Processing, command, processing, settling
 from api.conflicts import conflict
 from api.fields import LongText
 from api.guard import Calling
@@ -93,18 +93,26 @@ async def void(
     invoice_id: str, services: Used, caller: Calling, request: Request, body: VoidIn = WITHOUT_BODY
 ) -> InvoiceDetailOut | Response:
     """Waits at most 15 s for an attempt in flight: what that pays is refunded, not voided."""
+    order = Void(invoice_id, caller.name, body.reason)
+    settled = await give(services, caller, request, invoice_id, order)
+    return await detail(services, caller, invoice_id) if settled else processing()
+
+
+async def give(services: Services, caller: Caller, request: Request, invoice_id: str, order: Command) -> bool:
+    """Give the order to the workflow that collects the agency's invoice; False: it is not settled yet.
+
+    Raises NotFound, and Conflict as the rules or Stripe refuse it.
+    """
     invoice = await own_invoice(services.database, caller, invoice_id)
     target = await subscription(services.database, invoice.subscription_id)
     assert target is not None, "a foreign key holds it"
     if invoice.status is InvoiceStatus.OPEN:
         await refuse_when_gone(services, invoice, caller)
     try:
-        reply = await command(services, target, Void(invoice.id, caller.name, body.reason), update_id(request))
+        reply = await command(services, target, order, update_id(request))
     except Conflict as refused:
         raise await _as_it_stands(services, invoice, caller, refused) from refused
-    if isinstance(reply, Processing):
-        return processing()
-    return await detail(services, caller, invoice_id)
+    return not isinstance(reply, Processing)
 
 
 async def refuse_when_gone(services: Services, invoice: Statement, caller: Caller) -> None:

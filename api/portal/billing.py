@@ -16,6 +16,7 @@ from api.portal.door import billing_router, own_self
 from api.services import Services, Used
 from api.subscription_out import PERIOD, PLAN, PeriodOut, period_out
 from api.tenant import own_agency
+from api.tokens import Caller
 from billing.plans import Terms
 from billing.state import State
 from billing.usage import minutes_text
@@ -178,7 +179,7 @@ async def read(services: Used, caller: Calling) -> BillingOut:
         usage=_usage_out(usage) if usage else None,
         next_invoice=await _next_invoice(services, state) if state else None,
         payment_method=card_out(client.card),
-        banner=await _banner(services, state, now) if state else None,
+        banner=await _banner(services, caller, state, now),
     )
 
 
@@ -244,12 +245,15 @@ def _usage_out(usage: Usage) -> UsageOut:
     )
 
 
-async def _banner(services: Services, state: State, now: datetime) -> BannerOut | None:
-    """With what the client's cancelled subscriptions left open: `amount_due` is the whole debt."""
-    before = await in_debt_before(services.database, state.agency, state.client)
-    currency = state.terms.currency
-    earlier = [view(one, now).banner for one in before if one.id != state.id and one.terms.currency == currency]
-    whole = whole_debt(view(state, now).banner, earlier)
+async def _banner(services: Services, caller: Caller, state: State | None, now: datetime) -> BannerOut | None:
+    """With what the client owes beside its subscription: `amount_due` is the whole debt."""
+    before = await in_debt_before(services.database, caller.agency, caller.client)
+    others = [one for one in before if state is None or one.id != state.id]
+    if state is None and not others:
+        return None
+    currency = (state or others[-1]).terms.currency
+    earlier = [view(one, now).banner for one in others if one.terms.currency == currency]
+    whole = whole_debt(view(state, now).banner if state else None, earlier)
     return _banner_out(whole, currency) if whole else None
 
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from adapters.postgres import agencies, clients
 from adapters.postgres.clients import Client
+from adapters.postgres.statements import client_invoices
 from api.guard import BEARER, guarded
 from api.problems import Forbidden, NotFound
 from api.services import Services
@@ -33,8 +34,8 @@ async def may_manage_billing(services: Services, caller: Caller) -> None:
 async def billing_refused(services: Services, caller: Caller) -> str | None:
     """Why the caller has no billing section; none when there is one (http-api.md, "Who is calling").
 
-    A client who has had a subscription keeps the section when the agency's tier falls: debts, invoices and the card
-    stay reachable (billing-rules 8).
+    A client who has had a subscription, or an invoice, keeps the section when the agency's tier falls: debts, invoices
+    and the card stay reachable (billing-rules 8).
     """
     if MANAGE_BILLING not in caller.permissions:
         return PERMISSION_REQUIRED
@@ -44,7 +45,8 @@ async def billing_refused(services: Services, caller: Caller) -> str | None:
     if agency.tier in agencies.SELLING_TIERS:
         return None
     client = await own_self(services, caller)
-    return None if client.status else BILLING_NOT_AVAILABLE
+    billed = client.status or await client_invoices(services.database, caller.agency, client.id, 1, None, sent=True)
+    return None if billed else BILLING_NOT_AVAILABLE
 
 
 async def own_self(services: Services, caller: Caller) -> Client:

@@ -16,7 +16,7 @@ from billing.declines import DeclineClass
 from billing.notices import Notice, notices
 from billing.plans import Dunning, Terms
 from billing.service import invoice_id
-from billing.state import RULES, Answer, Asked, Card, Forgive, FreezeCause, State, Status
+from billing.state import RULES, Answer, Asked, Card, Forgive, FreezeCause, Issue, State, Status
 from billing.steps import (
     ChargeInvoice,
     ClosePeriod,
@@ -24,6 +24,8 @@ from billing.steps import (
     IssueInvoice,
     ReadNews,
     Remind,
+    RemindDue,
+    SendInvoice,
     Step,
     TakeFinalAction,
     VoidInvoice,
@@ -170,7 +172,7 @@ class World:
 
     def outcome(self, step: Step) -> Iterator[facts.Fact]:
         """What comes of a step, as the pretend Stripe and calls have it."""
-        needs_stripe = isinstance(step, ReadNews | IssueInvoice | ChargeInvoice | VoidInvoice)
+        needs_stripe = isinstance(step, ReadNews | IssueInvoice | ChargeInvoice | VoidInvoice | SendInvoice)
         if needs_stripe and self.away_until and self.now < self.away_until:
             yield facts.StepFailed(self.now, step.key, "Stripe does not answer")
             return
@@ -182,22 +184,34 @@ class World:
             case ClosePeriod():
                 yield self._close(step)
             case IssueInvoice(issue=issue):
-                amount = issue.price + (issue.closed.overage if issue.closed else 0)
-                self.books.issue(issue.invoice, amount)
-                yield facts.InvoiceIssued(self.now, issue.invoice, amount)
+                yield self._issue(issue)
             case ChargeInvoice():
                 yield from self._charge(step)
             case VoidInvoice(invoice=invoice):
-                if self.books.bills[invoice].status == "paid":
-                    yield facts.PaidElsewhere(self.now, invoice)
-                    return
-                if self.books.bills[invoice].status != "void":
-                    self.books.close(invoice, "void")
-                yield facts.InvoiceVoided(self.now, invoice)
+                yield self._void(invoice)
             case Remind(invoice=invoice, obstacle=obstacle, step=number):
                 yield facts.Reminded(self.now, invoice, obstacle, self.dunning, number)
+            case SendInvoice(invoice=invoice, request=request):
+                yield facts.InvoiceSent(self.now, invoice, request)
+            case RemindDue(invoice=invoice, number=number):
+                yield facts.DueReminded(self.now, invoice, number)
             case TakeFinalAction(action=action):
                 yield facts.FinalActionTaken(self.now, action)
+
+    def _issue(self, issue: Issue) -> facts.InvoiceIssued:
+        amount = issue.price + (issue.closed.overage if issue.closed else 0)
+        self.books.issue(issue.invoice, amount)
+        days = self.state.custom.days_until_due if self.state.custom else None
+        return facts.InvoiceIssued(
+            self.now, issue.invoice, amount, None if days is None else self.now + timedelta(days=days)
+        )
+
+    def _void(self, invoice: str) -> facts.PaidElsewhere | facts.InvoiceVoided:
+        if self.books.bills[invoice].status == "paid":
+            return facts.PaidElsewhere(self.now, invoice)
+        if self.books.bills[invoice].status != "void":
+            self.books.close(invoice, "void")
+        return facts.InvoiceVoided(self.now, invoice)
 
     def _close(self, step: ClosePeriod) -> facts.PeriodClosed:
         assert step.number == len(self.closed) + 1, "periods are closed in order, each once"

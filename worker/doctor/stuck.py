@@ -18,7 +18,7 @@ from adapters.postgres import stuck
 from adapters.postgres.pool import Connection, Pool, snapshot
 from adapters.postgres.stuck import Found
 from worker.doctor.findings import Finding, Page, Section, Verdict
-from workflows.messages import SUBSCRIPTION, subscription_workflow_id
+from workflows.messages import CUSTOM_INVOICE, SUBSCRIPTION, subscription_workflow_id
 
 LATE: Final = timedelta(minutes=15)
 """What is carried within a second, and was not after so long, is stuck."""
@@ -151,7 +151,7 @@ async def not_running(pool: Pool, client: Client, clock: Clock) -> Sequence[Find
     if len(wanted) > MOST_LISTED:
         told = f"more than {MOST_LISTED} run: not compared here. python -m worker check asks each of them"
         return [Finding(Section.STUCK, _NOT_RUNNING.name, Verdict.NOTE, told, see=_NOT_RUNNING.see)]
-    query = f'WorkflowType = "{SUBSCRIPTION}" AND ExecutionStatus = "Running"'
+    query = f'WorkflowType IN ("{SUBSCRIPTION}", "{CUSTOM_INVOICE}") AND ExecutionStatus = "Running"'
     running = {listed.id async for listed in client.list_workflows(query)} if wanted else set()
     missing = [one for one in wanted if subscription_workflow_id(one) not in running][:_MOST_DESCRIBED]
     gone = [one for one, runs in zip(missing, await _run(client, missing), strict=True) if not runs]

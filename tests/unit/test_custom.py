@@ -1,0 +1,201 @@
+"""Custom invoices: collected as a debt without a service, or sent and reminded of (billing-rules 5)."""
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.books import Behaviour
+from support.world import DAY, T0, World, card
+
+from billing.custom import REMINDERS, custom_invoice_id, ordered, own_lines, own_terms
+from billing.invoices import LineKind, compose, total
+from billing.requests import send_refusal
+from billing.state import RULES, Custom, Status
+from billing.view import BannerKind, banner, next_invoice, view
+
+ORDER = "cst_demo"
+INVOICE = custom_invoice_id(ORDER)
+SHORT = "demo"
+
+
+def a_custom(*behaviours: Behaviour, days_until_due: int | None = None, with_card: bool = True) -> World:
+    """An invoice of 150.00 that was ordered at T0; the card on file does `behaviours` in turn."""
+    state = ordered(
+        id=ORDER,
+        agency="agc_demo",
+        client="cli_demo",
+        account="acct_demo",
+        customer="cus_demo",
+        zone="UTC",
+        terms=own_terms("usd"),
+        rules=RULES,
+        at=T0,
+        custom=Custom(15000, days_until_due),
+        card=card() if with_card else None,
+    )
+    world = World(state)
+    if behaviours:
+        world.cards["visa"] = list(behaviours)
+    return world
+
+
+# Charged
+
+
+def test_it_is_charged_at_once_and_over_when_it_is_paid() -> None:
+    world = a_custom().run(days=1)
+    assert world.amounts() == {SHORT: 15000}
+    assert world.charges() == [(timedelta(), f"{SHORT}#1")]
+    assert world.finished
+
+
+def test_what_it_will_come_to_is_known_before_it_is_issued() -> None:
+    assert next_invoice(a_custom().state, 0) == (T0, 15000)
+
+
+def test_declined_it_has_a_ladder_of_its_own_and_no_final_action_follows() -> None:
+    world = a_custom("soft").run(days=40)
+    assert [at for at, _ in world.charges()] == [0 * DAY, 3 * DAY, 8 * DAY, 15 * DAY]
+    assert world.state.status is Status.CANCELLED
+    assert not world.steps("TakeFinalAction")
+    assert world.open() == [SHORT]
+    assert not world.finished
+
+    world.save_card("amex").run(days=1)
+    assert world.charges()[-1] == (40 * DAY, f"{SHORT}#5")
+    assert world.finished
+
+
+def test_without_a_card_it_waits_for_one_and_reminds() -> None:
+    world = a_custom(with_card=False).run(days=4)
+    assert world.charges() == []
+    shown = banner(world.state, world.state.status, world.now)
+    assert shown
+    assert (shown.kind, shown.amount_due) == (BannerKind.NO_PAYMENT_METHOD, 15000)
+    world.save_card().run(days=1)
+    assert world.finished
+
+
+@pytest.mark.parametrize("settled", ["void_elsewhere", "pay_elsewhere", "write_off"])
+def test_settled_otherwise_it_is_over(settled: str) -> None:
+    world = a_custom("soft").run(days=1)
+    world.invoice = lambda short: INVOICE  # type: ignore[method-assign]
+    getattr(world, settled)(SHORT)
+    assert world.run(days=30).finished
+    assert len(world.charges()) == 1
+
+
+def test_no_service_ever_shows() -> None:
+    world = a_custom("soft").run(days=1)
+    seen = view(world.state, world.now)
+    assert (seen.status, seen.current_period, seen.cancel_at) == (Status.CANCELLED, None, None)
+    assert world.state.period is None
+
+
+# Sent
+
+
+def test_sent_it_is_never_tried_and_the_client_is_reminded_around_its_day() -> None:
+    world = a_custom(days_until_due=14).run(days=60)
+    assert world.charges() == []
+    assert [at for at, _ in world.steps("RemindDue")] == [11 * DAY, 14 * DAY, 21 * DAY]
+    assert world.messages() == ["invoice_due"] * 3, "Stripe mails the invoice itself"
+    assert world.messages("agency") == []
+    assert world.state.ladder is None
+    assert banner(world.state, world.state.status, world.now) is None
+
+    world.save_card("amex").run(days=30)
+    assert world.charges() == [], "a new card is not tried either"
+    world.invoice = lambda short: INVOICE  # type: ignore[method-assign]
+    world.pay_elsewhere(SHORT)
+    assert world.run(days=1).finished
+
+
+def test_paid_it_is_not_reminded_of() -> None:
+    world = a_custom(days_until_due=14).run(days=12)
+    world.invoice = lambda short: INVOICE  # type: ignore[method-assign]
+    world.pay_elsewhere(SHORT)
+    assert world.run(days=30).finished
+    assert len(world.steps("RemindDue")) == 1
+
+
+def test_due_within_three_days_it_is_reminded_of_at_once_and_not_twice_at_once() -> None:
+    world = a_custom(days_until_due=1)
+    world.run(days=20)
+    assert [at for at, _ in world.steps("RemindDue")] == [0 * DAY, 1 * DAY, 8 * DAY]
+
+
+def test_reminders_that_were_missed_together_are_one() -> None:
+    world = a_custom(days_until_due=14).run(days=1)
+    world.now = T0 + 30 * DAY
+    world.run(days=1)
+    assert len(world.steps("RemindDue")) == 1
+    assert world.state.custom
+    assert world.state.custom.reminded == len(REMINDERS)
+
+
+def test_pay_now_on_a_sent_one_that_is_declined_starts_no_ladder() -> None:
+    world = a_custom("soft", days_until_due=14).run(days=1)
+    world.invoice = lambda short: INVOICE  # type: ignore[method-assign]
+    asked = world.ask("pay_now", SHORT)
+    world.run(days=30)
+    answer = world.answer(asked)
+    assert answer
+    assert answer.result == "failed"
+    assert len(world.charges()) == 1
+    assert world.state.ladder is None
+    shown = banner(world.state, world.state.status, world.now)
+    assert shown
+    assert shown.kind is BannerKind.PAYMENT_FAILED
+
+
+def test_only_what_was_sent_is_sent_again_and_only_while_it_is_open() -> None:
+    sent, charged = a_custom(days_until_due=14).run(days=1), a_custom("soft").run(days=1)
+    assert send_refusal(sent.state, INVOICE) is None
+    assert send_refusal(charged.state, INVOICE) == "not_a_sent_invoice"
+    assert send_refusal(sent.state, "inv_other") == "invoice_not_open"
+
+    sent.invoice = lambda short: INVOICE  # type: ignore[method-assign]
+    asked = sent.ask("send", SHORT)
+    sent.run(days=0)
+    answer = sent.answer(asked)
+    assert answer
+    assert answer.result == "done"
+    assert len(sent.steps("SendInvoice")) == 1
+
+
+# Any life
+
+
+@given(
+    st.lists(st.sampled_from(["pays", "soft", "hard", "must_act", "not_made", "lost"]), min_size=1, max_size=6),
+    st.one_of(st.none(), st.integers(1, 60)),
+    st.booleans(),
+)
+def test_whatever_the_card_does_it_is_paid_at_most_once_and_never_forgotten(
+    behaviours: list[Behaviour], days_until_due: int | None, with_card: bool
+) -> None:
+    world = a_custom(*behaviours, "soft", days_until_due=days_until_due, with_card=with_card)
+    world.run(days=120)
+    bill = world.books.bills[INVOICE]
+    assert world.finished is (bill.status == "paid")
+    assert bill.paid == (15000 if bill.status == "paid" else 0)
+    instants = [at for at, _ in world.charges()]
+    assert all(earlier <= later for earlier, later in pairwise(instants))
+    assert days_until_due is None or not instants
+
+
+# Its lines
+
+
+def test_a_negative_line_takes_off_the_others_and_a_credit_is_used_up() -> None:
+    lines = own_lines([("Set-up", 15000), ("As agreed", -2500)])
+    draft = compose(lines, 500, "usd")
+    assert [(line.kind, line.amount) for line in draft.lines] == [
+        (LineKind.CUSTOM, 15000),
+        (LineKind.CUSTOM, -2500),
+        (LineKind.CREDIT, -500),
+    ]
+    assert (total(draft.lines), draft.credit_used, draft.new_credit) == (12000, 500, 0)
