@@ -21,7 +21,8 @@ async def begin(connection: Connection, start: Start, asked: dict[str, Any], now
     """Enter the row and its start in the caller's transaction: delivery brings the start to Temporal, also when that is
     away now.
 
-    Raises Conflict `agency_frozen`, and asyncpg.UniqueViolationError when the row, or another live subscription of the client, is there already.
+    Raises Conflict `agency_frozen`, and asyncpg.UniqueViolationError when the row, or another live subscription of the
+    client, is there already.
     """
     # Held together with whoever freezes the agency: it sees this subscription, or we its freeze.
     await agencies.shared_agency(connection, start.agency)
