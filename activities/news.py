@@ -16,7 +16,7 @@ from activities.outcomes import answer_in, attempted, failures_elsewhere, paid_a
 from activities.ports import Clock, Ledger, Payments, Store
 from activities.standing import Look, look_at_account, take_over
 from activities.troubles import account_not_ready, expect, for_temporal
-from billing.facts import CardRemoved, CardSaved, Fact, GraceSet, NewsRead
+from billing.facts import CardRemoved, CardSaved, DunningApplied, Fact, GraceSet, NewsRead
 from billing.ledger import ABOUT_CARDS, CARD_SESSION, OURS, SETTINGS_CHANGED, InvoiceRow, News
 from billing.payments import InvoiceReading, KeyMisused, PayAnswer, Refused
 from billing.state import Card, State
@@ -137,6 +137,8 @@ class NewsReader:
             changes = [news.at for news in rows if news.type == SETTINGS_CHANGED]
             if changes:
                 facts.append(GraceSet(max(changes), await books.grace(state.agency)))
+            if state.ladder:
+                facts += [DunningApplied(news.at, news.dunning) for news in rows if news.dunning]
             facts.append(NewsRead(now, tuple(news.row for news in rows)))
             recorded = await books.record(state, facts)
         return Outcome(tuple(facts), recorded.version)

@@ -26,8 +26,6 @@ PATHS: Final[tuple[tuple[str, str, str], ...]] = (
     ("POST", f"{_INVOICE}/mark-paid", "Mark an invoice paid elsewhere"),
     ("POST", f"{_INVOICE}/reissue", "Reissue an invoice"),
     ("POST", f"{_INVOICE}/credit-notes", "Make a credit note"),
-    ("POST", "/v1/agency/settings/dunning/preview", "Preview another retry policy"),
-    ("POST", "/v1/agency/settings/dunning/apply", "Apply the retry policy to running ladders"),
     ("GET", _ENDPOINT, "Outbound webhook endpoints"),
     ("POST", _ENDPOINT, "Add an outbound webhook endpoint"),
     ("DELETE", f"{_ENDPOINT}/{{endpoint_id}}", "Remove an outbound webhook endpoint"),

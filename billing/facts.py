@@ -165,6 +165,15 @@ class GraceSet:
 
 
 @dataclass(frozen=True)
+class DunningApplied:
+    """The agency's retry policy holds since `at` for ladders that run, too (billing-rules 6)."""
+
+    at: datetime
+    dunning: Dunning
+    kind: Literal["DunningApplied"] = "DunningApplied"
+
+
+@dataclass(frozen=True)
 class Reminded:
     """A step of the ladder, or the attempt at issue, could not be made: `obstacle` says why; it is used up.
 
@@ -340,6 +349,7 @@ Fact = (
     | GraceSet
     | AccountFrozen
     | AccountThawed
+    | DunningApplied
     | Reminded
     | InvoiceSent
     | DueReminded

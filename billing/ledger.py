@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from billing.invoices import InvoiceKind, InvoiceStatus, Line
 from billing.payments import PayAnswer
+from billing.plans import Dunning
 from billing.state import Period
 
 CARD_SESSION: Final = "checkout.session."
@@ -18,6 +19,9 @@ SETTINGS_CHANGED: Final = "retainer.settings"
 """Our own kind of news: the agency changed a setting that its running subscriptions follow."""
 ACCOUNT_CHANGED: Final = "retainer.account"
 """Our own kind of news: the agency's account was frozen or thawed."""
+
+DUNNING_APPLIED: Final = "retainer.dunning"
+"""Our own kind of news: the agency applied its retry policy to ladders that run."""
 
 AttemptResult = Literal["paid", "declined", "action_required", "not_made"]
 
@@ -104,7 +108,8 @@ class AttemptRow:
 class News:
     """An inbox row that concerns a subscription: which object changed, at what time by Stripe's clock.
 
-    `invoice` is the provider's id of the invoice that it is about, `setup_intent` that of a completed card session.
+    `invoice` is the provider's id of the invoice that it is about, `setup_intent` that of a completed card session,
+    `dunning` the policy that was applied.
     """
 
     row: int
@@ -113,3 +118,4 @@ class News:
     at: datetime
     invoice: str | None = None
     setup_intent: str | None = None
+    dunning: Dunning | None = None

@@ -195,6 +195,11 @@ def _thawed(row: Row) -> Told:
     return Told("thawed: what waited goes on")
 
 
+def _dunning_applied(row: Row) -> Told:
+    gaps = ", ".join(str(days) for days in row["fact"]["dunning"]["gaps_days"])
+    return Told(f"another retry policy for the running ladder: {gaps} days")
+
+
 _TELL: dict[str, Callable[[Row], Told]] = {
     "PeriodClosed": _closed,
     "InvoiceIssued": _issued,
@@ -216,4 +221,5 @@ _TELL: dict[str, Callable[[Row], Told]] = {
     "PauseRequested": _pause_requested,
     "PauseUndone": _pause_undone,
     "LadderExtended": _extended,
+    "DunningApplied": _dunning_applied,
 }

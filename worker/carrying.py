@@ -22,7 +22,7 @@ from temporalio.worker import (
 from activities.messages import Work
 from adapters.telemetry.temporal import HEADER
 from billing.state import Origin
-from billing.steps import ChargeInvoice, VoidInvoice
+from billing.steps import ChargeInvoice, ClosePeriod, VoidInvoice
 
 Headers = Mapping[str, Payload]
 
@@ -66,6 +66,8 @@ def _served_by(message: object) -> tuple[str, ...]:
         case Work(state=state, step=VoidInvoice()):
             return tuple(asked.id for asked in state.asked if asked.what == "void")
         case Work(state=state, step=ChargeInvoice(origin=Origin.PAY_NOW | Origin.RETRY)):
-            return tuple(asked.id for asked in state.asked if asked.what != "void")
+            return tuple(asked.id for asked in state.asked if asked.what in ("pay_now", "retry"))
+        case Work(state=state, step=ClosePeriod()):
+            return tuple(asked.id for asked in state.asked if asked.what == "resume")
         case _:
             return ()

@@ -6,6 +6,7 @@ from pydantic import TypeAdapter
 
 from billing.declines import Decline
 from billing.facts import Fact
+from billing.plans import Dunning
 from billing.state import Card, State
 
 Json: TypeAlias = Any
@@ -14,6 +15,7 @@ Json: TypeAlias = Any
 _STATE: TypeAdapter[State] = TypeAdapter(State)
 _CARD: TypeAdapter[Card] = TypeAdapter(Card)
 _DECLINE: TypeAdapter[Decline] = TypeAdapter(Decline)
+_DUNNING: TypeAdapter[Dunning] = TypeAdapter(Dunning)
 _FACT: TypeAdapter[Fact] = TypeAdapter(Fact)
 
 
@@ -24,6 +26,14 @@ def encode_state(state: State) -> Json:
 def decode_state(value: Json) -> State:
     """The state as it was written. Fields that came later get their defaults, fields that went are ignored."""
     return _STATE.validate_python(value)
+
+
+def encode_dunning(dunning: Dunning) -> Json:
+    return _DUNNING.dump_python(dunning, mode="json")
+
+
+def decode_dunning(value: Json) -> Dunning:
+    return _DUNNING.validate_python(value)
 
 
 def encode_card(card: Card) -> Json:

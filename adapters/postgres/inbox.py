@@ -2,13 +2,13 @@
 that they concern, which read and acknowledge them (architecture, "Stripe's events")."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from adapters.postgres.codec import Json
+from adapters.postgres.codec import Json, decode_dunning
 from adapters.postgres.pool import Connection, Pool, transaction
-from billing.ledger import News
+from billing.ledger import DUNNING_APPLIED, News
 
 CHANNEL: Final = "retainer_inbox"
 """NOTIFY is sent on it when rows are committed: who carries them need not wait for its next look."""
@@ -191,13 +191,16 @@ async def news(connection: Connection, subscription: str) -> tuple[News, ...]:
         SELECT i.id, i.type, i.object_id, i.created_at,
                CASE WHEN i.type LIKE 'invoice.%' THEN i.object_id ELSE i.payload #>> '{data,object,invoice}' END,
                CASE WHEN i.type LIKE 'setup_intent.%' THEN i.object_id
-                    WHEN i.type = 'checkout.session.completed' THEN i.payload #>> '{data,object,setup_intent}' END
+                    WHEN i.type = 'checkout.session.completed' THEN i.payload #>> '{data,object,setup_intent}' END,
+               CASE WHEN i.type = $2 THEN i.payload END
         FROM inbox_readers r JOIN inbox i ON i.id = r.inbox_id
         WHERE r.subscription_id = $1 AND r.acked_at IS NULL ORDER BY i.id
         """,
         subscription,
+        DUNNING_APPLIED,
     )
-    return tuple(News(*row) for row in rows)
+    known = ((News(*row), policy) for *row, policy in rows)
+    return tuple(replace(one, dunning=decode_dunning(policy)) if policy else one for one, policy in known)
 
 
 async def acknowledge(connection: Connection, subscription: str, rows: Sequence[int], at: datetime) -> None:

@@ -9,6 +9,7 @@ from api.agency import (
     clients,
     commands,
     custom_invoices,
+    dunning,
     export,
     invoices,
     notifications,
@@ -37,5 +38,6 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     export.router,
     notifications.router,
     settings.router,
+    dunning.router,
     audit.router,
 )

@@ -99,7 +99,7 @@ async def resume(client_id: str, services: Used, caller: Calling, request: Reque
     "/extend",
     summary="Move the next retry",
     response_model=SubscriptionOut,
-    responses=settling("nothing_to_extend", "already_extended", "payment_in_progress"),
+    responses=settling("nothing_to_extend", "already_extended", "payment_in_progress", "agency_frozen"),
 )
 async def extend(client_id: str, body: ExtendIn, services: Used, caller: Calling, request: Request) -> Ordered:
     """The client promises to pay: the ladder's next date moves, once per ladder, and later gaps run from there."""

@@ -42,7 +42,8 @@ Origins = Annotated[list[Origin], Field(max_length=50), AfterValidator(_once_eac
 
 
 class DunningChange(fields.Change):
-    """The gaps between automatic attempts, and what follows the last. Ladders that run keep theirs."""
+    """The gaps between automatic attempts, and what follows the last. Ladders that run keep theirs, until it is applied
+    to them."""
 
     gaps_days: Annotated[list[GapDays], Field(min_length=1, max_length=8)] | None = None
     final_action: FinalAction | None = None

@@ -1,8 +1,10 @@
 """The ladder of a failed payment on the real server, to the second (billing-rules 6)."""
 
+from datetime import datetime
+
 import pytest
 from support.sights import gaps, on_time
-from support.stage import DAY, FAILS, GRACE, MINUTE, PAYS, Stage
+from support.stage import DAY, FAILS, GRACE, MINUTE, PAYS, Stage, refusal
 
 from billing.state import Status
 
@@ -104,3 +106,26 @@ async def test_a_ladder_keeps_the_setting_it_started_with_and_the_next_one_takes
     assert [t.result for t in second] == ["declined", "declined"]
     assert gaps([t.at for t in second]) == [2 * DAY]
     assert await stage.status(client) is Status.PAST_DUE
+
+
+async def test_a_promise_and_an_applied_policy_move_the_dates_of_a_running_ladder(stage: Stage) -> None:
+    client = await stage.subscribe(card=FAILS)
+    first = (await stage.attempts(client))[0].at
+    await stage.extend(client, days=4)
+    assert await refusal(stage.extend(client, days=4)) == "already_extended"
+    await stage.settings(dunning={"gaps_days": [5, 2], "final_action": "pause"})
+    said = await stage.agency.post("/v1/agency/settings/dunning/preview", {})
+    assert [(one["client_id"], one["attempts_left"], one["final_action"]) for one in said["data"]] == [
+        (client.id, 2, "pause")
+    ]
+    foretold = datetime.fromisoformat(said["data"][0]["new_next_attempt_at"])
+    assert foretold == first + 9 * DAY, "the new gap of five days, and the promise"
+    assert (await stage.agency.post("/v1/agency/settings/dunning/apply", {}))["moved"] == 1
+    await stage.rest()
+    banner = await stage.banner(client)
+    assert banner
+    assert datetime.fromisoformat(banner["next_attempt_at"]) == foretold
+
+    await stage.advance(days=11, hours=2)
+    assert gaps([t.at for t in await stage.attempts(client)]) == [9 * DAY, 2 * DAY]
+    assert await stage.status(client) is Status.PAUSED

@@ -219,6 +219,13 @@ def a_promise_to_pay(rules: int) -> World:
     return a_world("soft", rules=rules).run(days=4).extend(10).run(days=24)
 
 
+def another_policy_for_a_running_ladder(rules: int) -> World:
+    """Two gaps instead of three after the first retry: the second date comes earlier, and it is the last."""
+    world = a_world("soft", rules=rules).run(days=4)
+    world.learn(facts.DunningApplied(world.now, Dunning((3, 2), FinalAction.CANCEL)))
+    return world.run(days=24)
+
+
 # Cancelling
 
 
@@ -367,6 +374,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         void,
         void_of_what_was_paid,
         a_promise_to_pay,
+        another_policy_for_a_running_ladder,
         cancel_at_period_end,
         cancel_undone,
         cancel_now,

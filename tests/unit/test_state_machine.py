@@ -30,7 +30,14 @@ ANY: list[Behaviour] = ["pays", "soft", "hard", "must_act", "processing", "not_m
 SCRIPTS = st.lists(st.sampled_from([*ANY, "soft", "soft"]), min_size=1, max_size=4).filter(
     lambda script: script[-1] not in ("processing", "not_made", "parks", "lost")
 )
-ASKED_FOR = facts.Requested | facts.CancelRequested | facts.CancelUndone
+ASKED_FOR = (
+    facts.Requested
+    | facts.CancelRequested
+    | facts.CancelUndone
+    | facts.PauseRequested
+    | facts.PauseUndone
+    | facts.LadderExtended
+)
 WHICH = st.integers(0, 3)
 SPANS = st.sampled_from([MINUTE, 31 * MINUTE, HOUR, 23 * HOUR, DAY, 3 * DAY, 5 * DAY, 7 * DAY, 16 * DAY, 35 * DAY])
 GRACES = st.sampled_from([timedelta(), HOUR, 3 * DAY])
@@ -162,6 +169,11 @@ class Subscription(RuleBasedStateMachine):
     def a_promise_to_pay_is_given(self, days: int) -> None:
         self.world.extend(days)
 
+    @rule(dunning=LADDERS)
+    def the_policy_is_applied_to_the_running_ladder(self, dunning: Dunning) -> None:
+        self.world.dunning = dunning
+        self.world.learn(facts.DunningApplied(self.world.now, dunning))
+
     @rule(happens=ELSEWHERE)
     def something_happens_elsewhere(self, happens: Happening) -> None:
         happens(self.world)
@@ -198,8 +210,15 @@ class Subscription(RuleBasedStateMachine):
     @precondition(lambda self: self.world.history)
     @rule(which=st.integers(0, 10_000))
     def old_facts_come_again(self, which: int) -> None:
-        # A card and a grace are read anew: an old one is never news. Parking again is news of a new problem.
-        fresh = facts.CardSaved | facts.CardRemoved | facts.GraceSet | facts.InvoiceParked | facts.NewsArrived
+        # A card, a grace and a policy are read anew: an old one is never news. Parking again is news of a new problem.
+        fresh = (
+            facts.CardSaved
+            | facts.CardRemoved
+            | facts.GraceSet
+            | facts.DunningApplied
+            | facts.InvoiceParked
+            | facts.NewsArrived
+        )
         # Of what people asked for the last answers are remembered; nobody asks again for what is older.
         asked = [fact for fact in self.world.history if isinstance(fact, ASKED_FOR)]
         forgotten = asked[:-ANSWERS_KEPT]
