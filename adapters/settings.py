@@ -21,6 +21,7 @@ _PLACEHOLDER: Final = re.compile(
     r"change.?me|placeholder|example|your[-_ ]|replace|insert|dummy|todo|password|<|xxx|\.\.\.|1234567890",
     re.IGNORECASE,
 )
+_MAIL_ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _FEWEST_CHARACTERS: Final = 8
 """A secret of fewer different characters was typed, not generated."""
 _JWT_SECRET_BYTES: Final = 32
@@ -130,6 +131,18 @@ class Settings(BaseSettings):
 
     public_base_url: WebAddress
     """Where clients and Stripe reach the API: the root of every link in a message."""
+    link_secret: WebhookSecrets
+    """Signs the links in messages: one, or the new and the old one while they are rotated."""
+
+    smtp_host: str | None = None
+    """The mail server; none: mail is off, and messages stay in the app."""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    mail_from: str | None = Field(default=None, validate_default=True)
+    """The address that all mail comes from, under whatever name: the one that the mail server may send for."""
+
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8000, ge=0, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -160,6 +173,10 @@ class Settings(BaseSettings):
     def livemode(self) -> bool:
         """Whether the key moves real money; events of the other mode are ignored."""
         return "_live_" in self.stripe_api_key.get_secret_value()
+
+    @property
+    def mail_is_on(self) -> bool:
+        return self.smtp_host is not None
 
     @property
     def graceful_shutdown(self) -> timedelta:
@@ -194,6 +211,26 @@ class Settings(BaseSettings):
             raise ValueError("is not a secret key of Stripe (sk_… or rk_…)")
         if _in_sandbox(info) and "_live_" in value.get_secret_value():
             raise ValueError("moves real money: the sandbox, where time is made, refuses it")
+        return value
+
+    @field_validator("smtp_password")
+    @classmethod
+    def _check_mail_password(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is None:
+            return value
+        if info.data.get("smtp_user") is None:
+            raise ValueError("needs SMTP_USER")
+        if info.data.get("smtp_tls") == "none" and not _in_sandbox(info):
+            raise ValueError("would be sent in the clear: SMTP_TLS is none")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _check_mail_from(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("smtp_host") is not None:
+            raise ValueError("is missing: SMTP_HOST is set")
+        if value is not None and not _MAIL_ADDRESS.fullmatch(value):
+            raise ValueError("is not a mail address alone, without a name")
         return value
 
     @field_validator("jwt_secret")

@@ -15,7 +15,7 @@ from temporalio.client import Interceptor
 
 from adapters.process import version
 from adapters.settings import Settings, load_settings
-from api import agency, health, openapi, platform, portal, problems, unavailable, usage, webhooks
+from api import agency, health, openapi, pay, platform, portal, problems, unavailable, usage, webhooks
 from api.observing import ObserveRequests
 from api.services import open_services
 
@@ -40,7 +40,15 @@ def create_app(settings: Settings | None = None, interceptors: Sequence[Intercep
         docs_url=None,
         redoc_url=None,
     )
-    for router in (platform.router, *agency.ROUTERS, *portal.ROUTERS, usage.router, webhooks.router, health.router):
+    for router in (
+        platform.router,
+        *agency.ROUTERS,
+        *portal.ROUTERS,
+        usage.router,
+        webhooks.router,
+        pay.router,
+        health.router,
+    ):
         app.include_router(router)
     app.include_router(unavailable.router())
     app.add_middleware(ObserveRequests)

@@ -23,11 +23,12 @@ class Alive(Answer, json_schema_extra=example(status="alive")):
     status: Literal["alive"]
 
 
-class Readiness(Answer, json_schema_extra=example(status="ready", missing=[])):
-    """`missing` names what does not answer."""
+class Readiness(Answer, json_schema_extra=example(status="ready", missing=[], off=["mail"])):
+    """`missing` names what does not answer, `off` what is not set up: without it all goes on."""
 
     status: Literal["ready", "not_ready"]
     missing: list[Literal["postgres", "temporal"]]
+    off: list[Literal["mail"]]
 
 
 _FIGURES: Final = """\
@@ -75,6 +76,7 @@ async def readyz(services: Used) -> JSONResponse:
     body = Readiness(
         status="ready" if database and temporal else "not_ready",
         missing=[*([] if database else ["postgres"]), *([] if temporal else ["temporal"])],
+        off=[] if services.settings.mail_is_on else ["mail"],
     )
     return JSONResponse(body.model_dump(), 200 if body.status == "ready" else 503)
 

@@ -11,6 +11,7 @@ from temporalio.client import Client, Interceptor
 
 from adapters import temporal
 from adapters.clock import FileClock, WallClock, clock_of
+from adapters.links import Links, links_of
 from adapters.postgres.pool import Pool, open_pool
 from adapters.settings import Settings
 from adapters.stripe.connection import connect
@@ -37,6 +38,7 @@ class Services:
     payments: StripePayments
     prices: StripePrices
     temporal: Client
+    links: Links
     scrape: Scrape
 
 
@@ -60,6 +62,7 @@ async def open_services(settings: Settings, interceptors: Sequence[Interceptor] 
             payments=StripePayments(connection),
             prices=StripePrices(connection),
             temporal=await temporal.connect(lazy=True, interceptors=interceptors),
+            links=links_of(settings),
             scrape=Scrape(database, clock),
         )
 

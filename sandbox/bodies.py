@@ -83,7 +83,7 @@ class Fault(Request):
 
 
 class Kill(Request):
-    process: Literal["worker", "api", "stripe", "temporal", "postgres"]
+    process: Literal["worker", "api", "stripe", "temporal", "postgres", "mail"]
 
 
 def rfc3339(at: datetime) -> str:

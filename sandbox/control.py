@@ -17,6 +17,7 @@ from sandbox.bodies import rfc3339
 from sandbox.check import check
 from sandbox.clock import NotAtRest
 from sandbox.emulator import EmulatorRefused
+from sandbox.mailbox import mailbox
 from sandbox.people import People
 from sandbox.seed import TOKEN_LIFETIME
 from sandbox.stack import PROCESSES, Sandbox
@@ -78,9 +79,7 @@ def _books(app: FastAPI, sandbox: Sandbox) -> None:
 
     @app.get("/timeline")
     async def story(client_id: str | None = None, after: int = 0) -> Json:
-        known = "SELECT 1 FROM clients WHERE id = $1"
-        if client_id is not None and not await sandbox.pool.fetchval(known, client_id):
-            raise NotFound("There is no such client.")
+        await _known(sandbox, client_id)
         return {"data": [entry.as_json() for entry in await timeline(sandbox.pool, client_id, after=after)]}
 
     @app.get("/clients")
@@ -109,7 +108,16 @@ def _books(app: FastAPI, sandbox: Sandbox) -> None:
         caller = Caller(call.role, "sandbox", call.agency_id or "", call.client_id or "", frozenset(call.permissions))
         return {"token": issue(sandbox.settings, caller, TOKEN_LIFETIME)}
 
-    _later(app, "GET", "/mail")
+    @app.get("/mail")
+    async def mail(client_id: str | None = None) -> Json:
+        await _known(sandbox, client_id)
+        return {"data": await mailbox(sandbox, client_id)}
+
+
+async def _known(sandbox: Sandbox, client_id: str | None) -> None:
+    known = "SELECT 1 FROM clients WHERE id = $1"
+    if client_id is not None and not await sandbox.pool.fetchval(known, client_id):
+        raise NotFound("There is no such client.")
 
 
 def _people(app: FastAPI, people: People) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sandbox.ports import free_port, port_is_free
 
-SERVERS = ("api", "control", "stripe", "temporal", "temporal_ui", "postgres")
+SERVERS = ("api", "control", "stripe", "temporal", "temporal_ui", "postgres", "mail")
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Secrets:
     stripe_api_key: str
     webhook: str
     connect_webhook: str
+    links: str
 
     @classmethod
     def generate(cls) -> "Secrets":
@@ -31,6 +32,7 @@ class Secrets:
             stripe_api_key="sk_test_" + secrets.token_hex(24),
             webhook="whsec_" + secrets.token_hex(24),
             connect_webhook="whsec_" + secrets.token_hex(24),
+            links=secrets.token_hex(24),
         )
 
 
@@ -52,6 +54,7 @@ class Home:
         self.postgres = self.folder / "postgres"
         self.temporal = self.folder / "temporal"
         self.stripe = self.folder / "stripe"
+        self.mail = self.folder / "mail"
         self.clock_file = self.folder / "clock"
         self.pids_file = self.folder / "pids.json"
         self._kept_file = self.folder / "sandbox.json"
@@ -70,14 +73,17 @@ class Home:
             self.keep(kept)
             return kept
         found = json.loads(self._kept_file.read_text())
-        return Kept(Secrets(**found["secrets"]), found["ports"], found["ids"])
+        # A secret that came with a later version is made now, and kept.
+        kept = Kept(Secrets(**{**asdict(Secrets.generate()), **found["secrets"]}), found["ports"], found["ids"])
+        self.keep(kept)
+        return kept
 
     def keep(self, kept: Kept) -> None:
         _replace(self._kept_file, json.dumps(asdict(kept), indent=2), mode=0o600)
 
     def clear(self) -> None:
         """Remove what a sandbox made here, and nothing else: the folder may be anyone's."""
-        for made in (self.logs, self.postgres, self.temporal, self.stripe):
+        for made in (self.logs, self.postgres, self.temporal, self.stripe, self.mail):
             shutil.rmtree(made, ignore_errors=True)
         for made in (self.clock_file, self.pids_file, self._kept_file):
             made.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What is under way outside the workflows: rows of inbox and outbox, and the emulator's webhooks and requests."""
+"""What is under way outside the workflows: rows of inbox and outbox, messages, the emulator's webhooks and requests."""
 
 from datetime import datetime, timedelta
 
@@ -6,14 +6,18 @@ import asyncpg
 import httpx
 
 from adapters.postgres.inbox import HELD_FOR, LEASE
+from adapters.postgres.message_deliveries import DUE
 from adapters.postgres.pool import CONNECTION_LOST
 from billing.steps import ReadNews
 from sandbox.clock import Queues
 from sandbox.emulator import Emulator
 
-_WAITING = """
+_WAITING = f"""
     SELECT dedupe_key || coalesce(' (' || last_error || ')', '') AS what, deliver_after AS at, attempts > 0 AS begun
     FROM outbox WHERE done_at IS NULL
+    UNION ALL
+    SELECT 'message ' || n.kind || ' by ' || d.channel, d.created_at, false
+    FROM message_deliveries d JOIN notifications n ON n.id = d.notification_id WHERE {DUE}
     UNION ALL
     SELECT 'event ' || type, deliver_after, attempts > 0 FROM inbox WHERE delivered_at IS NULL
     UNION ALL
@@ -23,7 +27,8 @@ _WAITING = """
     WHERE reader.read_at IS NULL AND reader.acked_at IS NULL
     AND NOT subscriptions.state->'backoff' @> jsonb_build_array(jsonb_build_object('key', $1::text))
 """
-# An event that could not be read is read again after a pause, for which time has to pass.
+# An event that could not be read is read again after a pause, for which time has to pass. A message that was not taken
+# waits on the system's clock: no time of the sandbox's brings it on.
 
 
 class Watch:

@@ -22,6 +22,7 @@ from sandbox.child import Program, Ready
 from sandbox.clock import TimeMachine
 from sandbox.emulator import Emulator, emulator_program
 from sandbox.home import Home, Kept
+from sandbox.mail import mail_program
 from sandbox.postgres import dsn, postgres_program, prepare
 from sandbox.processes import Supervisor, sole_owner
 from sandbox.queues import Watch
@@ -30,9 +31,10 @@ from sandbox.runs import Runs
 
 DATABASE = "retainer"
 LOOPBACK = "127.0.0.1"
+MAIL_FROM = "billing@retainer.example"
 STICKY_SECONDS = 1
 """How long Temporal keeps a workflow for a worker that may be dead: production's 10 s would be felt here."""
-PROCESSES = ("worker", "api", "stripe", "temporal", "postgres")
+PROCESSES = ("worker", "api", "stripe", "temporal", "postgres", "mail")
 WORKER = ("-m", "sandbox.run", "worker")
 API = ("-m", "sandbox.run", "api")
 
@@ -111,6 +113,7 @@ async def _start_servers(home: Home, kept: Kept, supervisor: Supervisor) -> None
             )
         ),
         supervisor.start(lambda: emulator_program(home.stripe, ports["stripe"], key, clock, home.logs / "stripe.log")),
+        supervisor.start(lambda: mail_program(home.mail, ports["mail"], clock, home.logs / "mail.log")),
     )
 
 
@@ -147,6 +150,11 @@ def environment(home: Home, kept: Kept) -> dict[str, str]:
         "STRIPE_API_BASE": url(kept, "stripe"),
         "STRIPE_WEBHOOK_SECRET": kept.secrets.webhook,
         "STRIPE_CONNECT_WEBHOOK_SECRET": kept.secrets.connect_webhook,
+        "LINK_SECRET": kept.secrets.links,
+        "SMTP_HOST": LOOPBACK,
+        "SMTP_PORT": str(kept.ports["mail"]),
+        "SMTP_TLS": "none",
+        "MAIL_FROM": MAIL_FROM,
         "JWT_ISSUER": "retainer-sandbox",
         "JWT_SECRET": kept.secrets.jwt,
         "PUBLIC_BASE_URL": url(kept, "api"),

@@ -86,7 +86,7 @@ def description(sandbox: Sandbox) -> dict[str, object]:
     running = sandbox.supervisor.pids()
     return {
         **{name: sandbox.url(name) for name in ("api", "control", "stripe")},
-        "mail": None,
+        "mail": mail_address(sandbox),
         "temporal": address(sandbox.kept.ports["temporal"]),
         "temporal_ui": sandbox.url("temporal_ui"),
         "database_url": sandbox.settings.database_url.get_secret_value(),
@@ -95,6 +95,11 @@ def description(sandbox: Sandbox) -> dict[str, object]:
         "tokens": make_tokens(sandbox),
         "ids": sandbox.kept.ids,
     }
+
+
+def mail_address(sandbox: Sandbox) -> str:
+    """Where the catcher takes mail. What it caught is read at the control's /mail."""
+    return f"smtp://{LOOPBACK}:{sandbox.kept.ports['mail']}"
 
 
 def readable(sandbox: Sandbox) -> str:
@@ -112,6 +117,7 @@ def addresses(sandbox: Sandbox) -> list[str]:
         "OpenAPI": f"{sandbox.url('api')}/openapi.json",
         "control": f"{sandbox.url('control')}/docs",
         "Stripe emulator": sandbox.url("stripe"),
+        "mail caught": f"{sandbox.url('control')}/mail",
         "Temporal UI": sandbox.url("temporal_ui"),
         "database": sandbox.settings.database_url.get_secret_value(),
     }

@@ -14,6 +14,9 @@ from activities.ports import Clock, Payments, Refunds, Store
 from activities.recording import Recording
 from activities.refunding import Refunding
 from adapters.clock import clock_of
+from adapters.links import links_of
+from adapters.mail.letter import Letterhead
+from adapters.mail.smtp import SmtpMailer
 from adapters.postgres.ledger import PostgresStore
 from adapters.postgres.pool import Pool, open_pool
 from adapters.postgres.refunds import PostgresRefunds
@@ -22,6 +25,9 @@ from adapters.stripe.connection import connect
 from adapters.stripe.payments import StripePayments
 from adapters.stripe.refunding import StripeRefunds
 from adapters.telemetry.facts import count_facts
+from billing.notices import Channel
+from worker.mails import Mailer, Mails
+from worker.telling import Telling
 
 Activity = Callable[..., Any]
 
@@ -35,6 +41,8 @@ class Parts:
     payments: Payments
     refunds: Refunds
     clock: Clock
+    mailer: Mailer | None
+    """None where no mail server is set up."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +59,14 @@ async def real_parts(settings: Settings) -> AsyncIterator[Parts]:
     stripe = connect(settings.stripe_api_key.get_secret_value(), settings.stripe_api_base)
     try:
         async with open_pool(settings.database_url.get_secret_value(), settings.database_pool_size) as pool:
-            store = PostgresStore(pool, count_facts)
-            yield Parts(pool, store, StripePayments(stripe), StripeRefunds(stripe), clock_of(settings))
+            yield Parts(
+                pool=pool,
+                store=PostgresStore(pool, count_facts),
+                payments=StripePayments(stripe),
+                refunds=StripeRefunds(stripe),
+                clock=clock_of(settings),
+                mailer=SmtpMailer(settings) if settings.mail_is_on else None,
+            )
     finally:
         await stripe.close()
 
@@ -78,3 +92,10 @@ def activities_of(parts: Parts) -> Activities:
             Refunding(PostgresRefunds(parts.pool), parts.refunds, payments, clock).make_refund,
         ),
     )
+
+
+def messengers(settings: Settings, parts: Parts) -> tuple[Telling, ...]:
+    """Who carries messages out of the house, one for each channel."""
+    head = Letterhead(settings.mail_from, links_of(settings)) if settings.mail_from else None
+    mails = Mails(parts.pool, parts.clock, parts.mailer, head)
+    return (Telling(parts.pool, Channel.MAIL, mails.hand_over),)

@@ -1,7 +1,8 @@
 """Carries what must reach Temporal: starts out of the outbox, news out of the inbox (architecture, "Stripe's events").
+And what must reach people: messages, by mail and webhook (telling.py).
 
-A plain loop, because its job is the time when Temporal is not there: rows wait in Postgres until they are carried, and
-carrying one twice changes nothing. Any number of workers may do it at once.
+A plain loop, because its job is the time when the others are not there: rows wait in Postgres until they are carried,
+and carrying one twice changes nothing. Any number of workers may do it at once.
 """
 
 import asyncio
@@ -13,11 +14,11 @@ from typing import Final, Protocol
 
 import asyncpg
 
-from adapters.postgres import inbox, outbox
+from adapters.postgres import inbox, message_deliveries, outbox
 from adapters.postgres.pool import CONNECTION_LOST
 from adapters.temporal import TemporalAway
 
-_CHANNELS: Final = (inbox.CHANNEL, outbox.CHANNEL)
+_CHANNELS: Final = (inbox.CHANNEL, outbox.CHANNEL, message_deliveries.CHANNEL)
 _LOOK_SECONDS: Final = 0.25
 """How often the tables are looked at without a notification: for rows that were held, and for lost notifications."""
 _FIRST_PAUSE_SECONDS: Final = 1.0

@@ -20,8 +20,8 @@ from adapters.telemetry import tracing
 from adapters.telemetry.scrape import Scrape, served
 from adapters.telemetry.start import begin_telemetry
 from adapters.temporal import TemporalAway, answering
-from worker.compose import Parts, activities_of, real_parts
-from worker.delivery import Delivery, wait_for
+from worker.compose import Parts, activities_of, messengers, real_parts
+from worker.delivery import Carrier, Delivery, wait_for
 from worker.events import Events
 from worker.queues import limit_stripe_queue, workers
 from worker.starts import Starts
@@ -92,8 +92,8 @@ async def _figures(settings: Settings, parts: Parts) -> AsyncIterator[None]:
 
 async def work(settings: Settings, parts: Parts, client: Client, stop: asyncio.Event) -> None:
     """Both queues and the delivery, until `stop` is set; then what is under way is brought to its end."""
-    carriers = (Starts(parts.pool, client, parts.clock), Events(parts, client))
-    delivery = Delivery(settings.database_url.get_secret_value(), carriers)
+    to_temporal: tuple[Carrier, ...] = (Starts(parts.pool, client, parts.clock), Events(parts, client))
+    delivery = Delivery(settings.database_url.get_secret_value(), (*to_temporal, *messengers(settings, parts)))
     await limit_stripe_queue(client)
     billing, stripe = workers(client, settings, activities_of(parts))
     async with billing, stripe:

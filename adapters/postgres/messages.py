@@ -1,4 +1,7 @@
-"""Messages to people and to agencies' programs (billing-rules 9): written with the fact that they tell, once each."""
+"""Messages to people and to agencies' programs (billing-rules 9): written with the fact that they tell, once each.
+
+What leaves the house has a row for each delivery, made in the same transaction and carried by worker/telling.py.
+"""
 
 import hashlib
 from base64 import b32encode
@@ -17,6 +20,7 @@ async def write(
 
     Without a `client` it is about the agency itself.
     """
+    message = made_id("ntf", agency, notice.audience, notice.key)
     entered: str = await connection.execute(
         """
         INSERT INTO notifications (id, agency_id, client_id, subscription_id, audience, kind, title, detail,
@@ -24,7 +28,7 @@ async def write(
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         ON CONFLICT (agency_id, audience, dedupe_key) DO NOTHING
         """,
-        _id_of(agency, notice.audience, notice.key),
+        message,
         agency,
         client,
         subscription,
@@ -37,10 +41,52 @@ async def write(
         notice.at,
         Channel.IN_APP in notice.channels,
     )
-    return entered == "INSERT 0 1"
+    if entered != "INSERT 0 1":
+        return False
+    if Channel.MAIL in notice.channels and (notice.audience == "client" or await _has_address(connection, agency)):
+        await _deliver(connection, agency, message, Channel.MAIL)
+    if Channel.WEBHOOK in notice.channels:
+        for endpoint in await _endpoints(connection, agency):
+            await _deliver(connection, agency, message, Channel.WEBHOOK, endpoint)
+    return True
 
 
-def _id_of(*identity: str) -> str:
-    """The id follows from what the message is about, so that a repeat would make the same one."""
+async def _deliver(
+    connection: Connection, agency: str, message: str, channel: Channel, endpoint: str | None = None
+) -> None:
+    await connection.execute(
+        """
+        INSERT INTO message_deliveries (id, agency_id, notification_id, channel, endpoint_id, created_at, next_at)
+        VALUES ($1, $2, $3, $4, $5, now(), now())
+        """,
+        made_id("dlv", message, channel.value, endpoint or ""),
+        agency,
+        message,
+        channel.value,
+        endpoint,
+    )
+
+
+async def _has_address(connection: Connection, agency: str) -> bool:
+    """Whether the agency has said where its own mail goes: to its sender's address, else to its support's."""
+    known: bool = await connection.fetchval(
+        "SELECT coalesce(sender_email, support_email) IS NOT NULL FROM agencies WHERE id = $1", agency
+    )
+    return known
+
+
+async def _endpoints(connection: Connection, agency: str) -> list[str]:
+    rows = await connection.fetch(
+        """
+        SELECT id FROM webhook_endpoints
+        WHERE agency_id = $1 AND removed_at IS NULL AND disabled_at IS NULL ORDER BY id
+        """,
+        agency,
+    )
+    return [row["id"] for row in rows]
+
+
+def made_id(prefix: str, *identity: str) -> str:
+    """The id follows from what the row is about, so that a repeat would make the same one."""
     digest = hashlib.sha256("\n".join(identity).encode()).digest()
-    return f"ntf_{b32encode(digest).decode().lower()[:_ID_LENGTH]}"
+    return f"{prefix}_{b32encode(digest).decode().lower()[:_ID_LENGTH]}"

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from api.agency import (
     audit,
+    card_requests,
     clients,
     commands,
     custom_invoices,
@@ -28,6 +29,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     prices.router,
     plans.router,
     clients.router,
+    card_requests.router,
     subscriptions.router,
     commands.router,
     invoices.router,

@@ -17,6 +17,7 @@ SETTINGS = {
     "STRIPE_API_KEY": "sk_test_nobody",
     "STRIPE_WEBHOOK_SECRET": "whsec_nobody",
     "STRIPE_CONNECT_WEBHOOK_SECRET": "whsec_nobody",
+    "LINK_SECRET": "links-of-nobody",
     "JWT_ISSUER": "tests",
     "JWT_SECRET": "for-tests-only-" * 3,
     "PUBLIC_BASE_URL": "http://127.0.0.1:1",

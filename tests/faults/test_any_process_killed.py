@@ -30,3 +30,10 @@ async def test_killed_in_a_renewal_it_comes_back_and_the_renewal_is_finished(
     after = await stage.control.get("/pids")
     assert killed == {"process": process, "pid": before[process]}
     assert {name for name in PROCESSES if after[name] != before[name]} == {process}
+
+    async def both_mails() -> bool:
+        mails = (await stage.control.get("/mail", client_id=renewal.client.id))["data"]
+        return sorted(mail["kind"] for mail in mails) == ["invoice_issued", "invoice_paid"]
+
+    # A mail may be late by a pause of its own, on the system's clock. None is lost.
+    await eventually(both_mails, seconds=30)

@@ -102,6 +102,7 @@ def site_settings(database: str, stripe: StripeServer, port: int, **changes: obj
             "stripe_api_base": stripe.base,
             "stripe_webhook_secret": platform,
             "stripe_connect_webhook_secret": connected,
+            "link_secret": "links-of-tests-only-" * 2,
             "jwt_issuer": "tests",
             "jwt_secret": "for-tests-only-" * 3,
             "public_base_url": f"http://{LOOPBACK}:{port}",

@@ -25,6 +25,7 @@ SECRETS = {
     "stripe_api_key": "rk_live_51Hq8ZkJd93nVbQmT7wYx",
     "stripe_webhook_secret": "whsec_9dKq2ZtLm4Xv8RbYw1Nc6Hs",
     "stripe_connect_webhook_secret": "whsec_4Gh7TzQp2Wm9Kx5Vb8Rn3Ld,whsec_8Nm2CvXz6Kj4Hg9Fd1Sa5Qw",
+    "link_secret": "c7Yp3Wn8Zk5Rt2Lv9Xb4Hs6M",
     "jwt_secret": "m4Vt9QxLz2Kp7RwYb5Ns8Hd3Jc6Fg1Ta",
 }
 BASE = "https://billing.brightvoice.io"
@@ -57,7 +58,7 @@ def test_of_secrets_only_that_they_are_set_is_shown_and_of_the_key_what_it_moves
     shown = as_text(found) + "".join(str(one.as_json()) for one in found)
     for secret in (*",".join(SECRETS.values()).split(","), "qV7rT2mZ9wL4", "nB4xK8wQ2vT6"):
         assert secret not in shown
-    assert {one.name for one in found if one.verdict is Verdict.NOTE} == {"STRIPE_CONNECT_WEBHOOK_SECRET"}
+    assert {one.name for one in found if one.verdict is Verdict.NOTE} == {"STRIPE_CONNECT_WEBHOOK_SECRET", "SMTP_HOST"}
 
 
 def test_every_setting_is_shown(settings: Settings) -> None:

@@ -13,6 +13,7 @@ STRONG = {
     "STRIPE_API_KEY": "sk_test_51Hq8ZkJd93nVbQmT7wYx",
     "STRIPE_WEBHOOK_SECRET": "whsec_9dKq2ZtLm4Xv8RbYw1Nc6Hs",
     "STRIPE_CONNECT_WEBHOOK_SECRET": "whsec_4Gh7TzQp2Wm9Kx5Vb8Rn3Ld,whsec_8Nm2CvXz6Kj4Hg9Fd1Sa5Qw",
+    "LINK_SECRET": "c7Yp3Wn8Zk5Rt2Lv9Xb4Hs6M",
     "JWT_ISSUER": "https://platform.brightvoice.io",
     "JWT_SECRET": "m4Vt9QxLz2Kp7RwYb5Ns8Hd3Jc6Fg1Ta",
     "PUBLIC_BASE_URL": "https://billing.brightvoice.io/",
@@ -29,6 +30,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         "JWT_JWKS_URL",
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         "METRICS_PORT",
+        *("SMTP_HOST", "SMTP_PORT", "SMTP_TLS", "SMTP_USER", "SMTP_PASSWORD", "MAIL_FROM"),
     ):
         monkeypatch.delenv(name, raising=False)
 
@@ -81,6 +83,12 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
         ("STRIPE_CONNECT_WEBHOOK_SECRET", " , ", "is missing"),
         ("STRIPE_CONNECT_WEBHOOK_SECRET", "whsec_4Gh7TzQp2Wm9Kx5Vb8Rn3Ld,short", "shorter than 24"),
         ("STRIPE_CONNECT_WEBHOOK_SECRET", "a,b,c", "at most 2"),
+        ("LINK_SECRET", "", "is missing"),
+        ("LINK_SECRET", "c7Yp3Wn8", "shorter than 24"),
+        ("SMTP_HOST", "smtp.brightvoice.io", "MAIL_FROM is missing: SMTP_HOST is set"),
+        ("SMTP_PASSWORD", "tR5nQ8wX", "needs SMTP_USER"),
+        ("MAIL_FROM", "Bright Voice <billing@brightvoice.io>", "not a mail address alone"),
+        ("MAIL_FROM", "billing@brightvoice.io\nBcc: all@brightvoice.io", "not a mail address alone"),
         ("JWT_SECRET", "m4Vt9QxLz2Kp7RwYb5Ns8Hd3Jc6Fg1T", "shorter than 32"),
         ("JWT_SECRET", "your-secret-key-your-secret-key-1", "placeholder"),
         ("JWT_PUBLIC_KEY", "-----BEGIN PUBLIC KEY-----", "exactly one key"),
@@ -160,6 +168,16 @@ def test_the_sandbox_may_have_simple_secrets_and_its_own_clock(monkeypatch: pyte
 def test_the_sandbox_refuses_a_key_that_moves_real_money(monkeypatch: pytest.MonkeyPatch) -> None:
     live = {"RETAINER_ENVIRONMENT": "sandbox", "STRIPE_API_KEY": "sk_live_51Hq8ZkJd93nVbQmT7wYx"}
     assert "real money" in refusal(monkeypatch, live)
+
+
+def test_a_mail_server_with_a_password_is_never_spoken_to_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:
+    mail = {"SMTP_HOST": "smtp.brightvoice.io", "MAIL_FROM": "billing@brightvoice.io", "SMTP_USER": "retainer"}
+    given(monkeypatch, STRONG | mail | {"SMTP_PASSWORD": "tR5nQ8wX"})
+    settings = load_settings()
+    assert (settings.mail_is_on, settings.smtp_port, settings.smtp_tls) == (True, 587, "starttls")
+    said = refusal(monkeypatch, {**mail, "SMTP_PASSWORD": "tR5nQ8wX", "SMTP_TLS": "none"})
+    assert "SMTP_PASSWORD would be sent in the clear" in said
+    assert "tR5nQ8wX" not in said
 
 
 def test_a_lost_clock_file_is_not_taken_for_no_offset(tmp_path: Path) -> None:

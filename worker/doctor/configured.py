@@ -60,11 +60,15 @@ def _plain(name: str, value: object) -> str:
 
 
 def _warnings(settings: Settings) -> Iterator[Finding]:
-    for name in ("stripe_webhook_secret", "stripe_connect_webhook_secret"):
+    for name in ("stripe_webhook_secret", "stripe_connect_webhook_secret", "link_secret"):
         if len(getattr(settings, name)) > 1:
             told = "two secrets are taken: a rotation is under way"
-            do = "When the new one is in use at Stripe, take the old one out."
+            at_stripe = "When the new one is in use at Stripe, take the old one out."
+            do = "Take the old one out after 90 days." if name == "link_secret" else at_stripe
             yield Finding(Section.CONFIGURED, name.upper(), Verdict.NOTE, told, do, Page.ROTATE_A_SECRET)
+    if not settings.mail_is_on:
+        told = "mail is off: messages stay in the app"
+        yield Finding(Section.CONFIGURED, "SMTP_HOST", Verdict.NOTE, told, "Name a mail server, and MAIL_FROM.")
     if settings.sandbox:
         yield Finding(Section.CONFIGURED, "RETAINER_ENVIRONMENT", Verdict.NOTE, "a sandbox: time is made here")
 

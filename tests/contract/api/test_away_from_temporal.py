@@ -74,6 +74,7 @@ async def test_reading_goes_on_from_the_books(tenant: Tenant, cut_off: Site, eve
 async def test_the_process_is_alive_and_says_what_is_missing(site: Site, cut_off: Site) -> None:
     here, away = await site.caller(None), await cut_off.caller(None)
     assert await here.get("/livez") == await away.get("/livez") == {"status": "alive"}
-    assert await here.get("/readyz") == {"status": "ready", "missing": []}
+    assert await here.get("/readyz") == {"status": "ready", "missing": [], "off": ["mail"]}
     answer = await away.send("GET", "/readyz")
-    assert (answer.status_code, answer.json()) == (503, {"status": "not_ready", "missing": ["temporal"]})
+    assert answer.status_code == 503
+    assert answer.json() == {"status": "not_ready", "missing": ["temporal"], "off": ["mail"]}

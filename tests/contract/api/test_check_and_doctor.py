@@ -109,7 +109,7 @@ async def test_where_all_is_well_the_doctor_says_so_and_shows_no_secret(
     env: pytest.MonkeyPatch, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status, said = await _doctor(capsys)
-    assert (status, set(said)) == (WELL, {"RETAINER_ENVIRONMENT"}), said
+    assert (status, set(said)) == (WELL, {"RETAINER_ENVIRONMENT", "SMTP_HOST"}), said
     assert await asyncio.to_thread(command.main, as_json=False) == WELL
     told = capsys.readouterr().out
     for section in Section:
@@ -124,7 +124,7 @@ async def test_what_is_stuck_is_told_with_its_page_and_status_1(
 ) -> None:
     await _event(pool, clock_of(settings).now() - timedelta(hours=2))
     status, said = await _doctor(capsys)
-    assert (status, set(said)) == (STUCK, {"RETAINER_ENVIRONMENT", "undelivered"})
+    assert (status, set(said)) == (STUCK, {"RETAINER_ENVIRONMENT", "SMTP_HOST", "undelivered"})
     assert said["undelivered"]["which"] == ["evt_1 (invoice.paid) of acct_gone, tried 0 times"]
     assert said["undelivered"]["see"] == "docs/operations.md#events-are-not-delivered"
     assert await asyncio.to_thread(command.main, as_json=False) == STUCK

@@ -72,6 +72,10 @@ UNIQUE = (
     Guard("inbox_readers_pkey", copy("inbox_readers", "true")),
     Guard("outbox_dedupe_key_key", copy("outbox", "true", id=99)),
     Guard("notifications_agency_id_audience_dedupe_key_key", copy("notifications", "true", id="ntf_again")),
+    Guard(
+        "message_deliveries_notification_id_channel_endpoint_id_key",
+        copy("message_deliveries", "channel = 'mail'", id="dlv_again"),
+    ),
     Guard("audit_dedupe_key_key", copy("audit", "dedupe_key IS NOT NULL", id=9999)),
     Guard("idempotency_keys_pkey", copy("idempotency_keys", "true", request_hash="other")),
     Guard("customers_pkey", copy("customers", "client_id = 'cli_anna'", customer_id="cus_again")),
@@ -281,6 +285,12 @@ async def test_no_row_can_point_into_another_tenant(lived: Connection) -> None:
     await lived.execute(copy("clients", "agency_id = 'agc_two'", id="cli_bare"))
     await lived.execute(copy("subscriptions", "agency_id = 'agc_two'", id="sub_bare", status="cancelled"))
     await lived.execute(copy("plan_versions", "agency_id = 'agc_one'", version=2))
+    await lived.execute(
+        "INSERT INTO webhook_endpoints (id, agency_id, url, secret, created_at) "
+        "SELECT 'whe_' || id, id, 'https://hooks.example.com', 'whsec_', created_at FROM agencies"
+    )
+    to_endpoint = {"id": "dlv_bare", "channel": "webhook", "endpoint_id": "whe_agc_one"}
+    await lived.execute(copy("message_deliveries", "agency_id = 'agc_one'", **to_endpoint))
     for pointer in pointers:
         table, column = pointer["table"], pointer["column"]
         await lived.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER; SAVEPOINT before")

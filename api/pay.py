@@ -1,0 +1,185 @@
+"""`/pay/{signed}`: where the links in messages lead (billing-rules 9). No login: the signature is the right to it.
+
+It reads how things stand now, and leads on to Stripe's page or says kindly that there is nothing to do. Every answer
+keeps the link to itself: no referrer, no cache, no index.
+"""
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from adapters.links import Link, LinkEnded, LinkRefused
+from adapters.postgres import agencies, clients, statements
+from adapters.postgres.agencies import Agency
+from adapters.postgres.statements import Statement
+from api import pdf, problems
+from api.card_pages import open_card_page
+from api.ids import made_id
+from api.openapi import refusals
+from api.problems import NotFound, Problem
+from api.services import Services, Used
+from billing.invoices import InvoiceStatus
+
+router = APIRouter(prefix="/pay", tags=["Links in messages"])
+_HEADERS: Final = {
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Robots-Tag": "noindex",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+}
+_PAGES: Final = Environment(loader=PackageLoader("api"), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+_HTML: Final[dict[str, Any]] = {"text/html": {"schema": {"type": "string"}}}
+_REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    **refusals(HTTPStatus.NOT_FOUND, "not_found"),
+    **refusals(HTTPStatus.CONFLICT, "stripe_not_ready"),
+    **refusals(HTTPStatus.GONE, "link_ended"),
+    **refusals(HTTPStatus.SERVICE_UNAVAILABLE, "temporarily_unavailable"),
+}
+_SAID: Final = {
+    HTTPStatus.NOT_FOUND: ("This link leads nowhere", "Please look whether it was copied whole."),
+    HTTPStatus.CONFLICT: ("Not just now", "Please ask who sent you the link."),
+    HTTPStatus.GONE: ("This link has ended", "Please ask for a new one."),
+    HTTPStatus.SERVICE_UNAVAILABLE: ("Not just now", "Please try again in a minute. Nothing was changed."),
+}
+"""What a person reads in place of a problem."""
+
+
+class Ended(Problem):
+    """The link was good once."""
+
+    status = HTTPStatus.GONE
+    code = "link_ended"
+
+
+@router.get(
+    "/{signed}",
+    summary="Where a message's link leads",
+    response_class=HTMLResponse,
+    response_model=None,
+    responses={
+        200: {"description": "A page that says that there is nothing to do, and why", "content": _HTML},
+        303: {"description": "On to Stripe's page: the invoice, or a card's"},
+        **_REFUSALS,
+    },
+)
+async def follow(
+    signed: str,
+    services: Used,
+    request: Request,
+    back: Annotated[bool, Query(description="From Stripe's page")] = False,
+) -> Response:
+    """People get a page, also when it is refused; a program that takes JSON gets the problem."""
+    try:
+        agency, link = await _opened(services, signed)
+        answer = await (
+            _to_invoice(services, agency, link, signed)
+            if link.about == "invoice"
+            else _to_card(services, agency, link, signed, came_back=back)
+        )
+    except Exception as error:
+        answer = _refused(request, problems.problem_of(error))
+    answer.headers.update(_HEADERS)
+    return answer
+
+
+@router.get(
+    "/{signed}/pdf",
+    summary="The PDF of a message's invoice",
+    response_class=Response,
+    responses={**pdf.DOCUMENTED, **_REFUSALS},
+)
+async def document(signed: str, services: Used, request: Request) -> Response:
+    try:
+        agency, link = await _opened(services, signed)
+        answer = await pdf.pdf_answer(services, agency.id, await _invoice(services, link))
+    except Exception as error:
+        answer = _refused(request, problems.problem_of(error))
+    answer.headers.update(_HEADERS)
+    return answer
+
+
+async def _opened(services: Services, signed: str) -> tuple[Agency, Link]:
+    """Raises NotFound, Ended."""
+    try:
+        link = services.links.read(signed, services.clock.now())
+    except LinkRefused as refused:
+        raise NotFound from refused
+    except LinkEnded as ended:
+        raise Ended("The link has ended. Ask for a new one.") from ended
+    agency = await agencies.agency(services.database, link.agency)
+    if agency is None:
+        raise NotFound
+    return agency, link
+
+
+async def _invoice(services: Services, link: Link) -> Statement:
+    """The invoice that the link is for, once it has been sent. Raises NotFound."""
+    found = await statements.statement(services.database, link.agency, link.subject)
+    if link.about != "invoice" or found is None or not found.sent:
+        raise NotFound
+    return found
+
+
+async def _to_invoice(services: Services, agency: Agency, link: Link, signed: str) -> Response:
+    invoice = await _invoice(services, link)
+    pdf_link = f"/pay/{signed}/pdf"
+    if invoice.status is not InvoiceStatus.OPEN:
+        return _page(agency, *_nothing_to_pay(invoice.status, invoice.settled_at), pdf=pdf_link)
+    # By the link that Stripe gives now, and believing what it says: the books may not have heard yet.
+    reading = await services.payments.read_invoice(invoice.account_id, invoice.provider_id or "")
+    if reading.status is not InvoiceStatus.OPEN or reading.hosted_url is None:
+        return _page(agency, *_nothing_to_pay(reading.status, None), pdf=pdf_link)
+    return RedirectResponse(reading.hosted_url, HTTPStatus.SEE_OTHER)
+
+
+async def _to_card(services: Services, agency: Agency, link: Link, signed: str, *, came_back: bool) -> Response:
+    if came_back:
+        text = f"If you have entered a card, {agency.name} has it now. You can close this page."
+        return _page(agency, "Thank you", text, again=f"/pay/{signed}", again_text="Enter another card")
+    client = await clients.client(services.database, link.agency, link.subject)
+    if link.about != "card" or client is None or client.archived_at is not None:
+        raise NotFound
+    # One page a minute for each link: what reads mails ahead, and a double click, open no pages without end.
+    minute = services.clock.now().strftime("%Y-%m-%dT%H:%M")
+    base = services.settings.public_base_url
+    page = await open_card_page(
+        services, agency, client, made_id("ses", f"{signed}:{minute}"), f"{base}/pay/{signed}?back=true"
+    )
+    return RedirectResponse(page.url, HTTPStatus.SEE_OTHER)
+
+
+def _nothing_to_pay(status: InvoiceStatus, at: datetime | None) -> tuple[str, str]:
+    on = f" on {at:%Y-%m-%d}" if at else ""
+    match status:
+        case InvoiceStatus.PAID:
+            return "This invoice is paid", f"It was paid{on}. Thank you."
+        case InvoiceStatus.VOID:
+            return "This invoice was cancelled", f"It was cancelled{on}. There is nothing to pay."
+        case _:
+            return "This invoice can't be paid here", "Please ask who sent it to you."
+
+
+def _refused(request: Request, problem: Problem) -> Response:
+    if "json" in request.headers.get("accept", "") or problem.status not in _SAID:
+        return problems.response(problem)
+    title, text = _SAID[problem.status]
+    answer = _page(None, title, text)
+    answer.status_code = problem.status
+    answer.headers.update(problem.headers)
+    return answer
+
+
+def _page(agency: Agency | None, title: str, text: str, **links: str) -> HTMLResponse:
+    support = (agency.support_email, agency.support_phone, agency.support_url) if agency else ()
+    shown = {"pdf": None, "again": None, "again_text": None, **links}
+    return HTMLResponse(
+        _PAGES.get_template("pay.html").render(
+            title=title, text=text, support=[said for said in support if said], **shown
+        )
+    )
