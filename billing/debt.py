@@ -122,6 +122,12 @@ def end_sweep(s: State, at: datetime, *, began: datetime | None = None) -> State
     return replace(s, sweep=None, ladder=ladder)
 
 
+def set_back_refused(s: State, at: datetime) -> State:
+    """A ladder's step of which the books allowed no attempt: its date is used up by the reminder that says so."""
+    refused = s.sweep and s.sweep.origin is Origin.LADDER and s.attempt is None and not can_go_on(s, s.sweep, at)
+    return replace(s, sweep=None) if refused else s
+
+
 def give_owner(s: State) -> State:
     """No open invoice is forgotten (billing-rules 10, I6): one that nothing waits for is due again.
 

@@ -204,7 +204,8 @@ def _declined(s: State, fact: facts.PaymentDeclined) -> State:
 
 def _card_used(s: State, fact: facts.CardUsed) -> State:
     s = debt.learn_tries(s, fact.card, fact.tried)
-    return replace(s, condemned=_with(s.condemned, fact.card)) if fact.condemned else s
+    s = replace(s, condemned=_with(s.condemned, fact.card)) if fact.condemned else s
+    return debt.set_back_refused(s, max(s.clock, fact.at)) if s.rules >= 2 else s
 
 
 def _processing(s: State, fact: facts.PaymentProcessing) -> State:

@@ -161,6 +161,12 @@ def card_cap(rules: int) -> World:
     return world.run()
 
 
+def card_cap_in_the_books(rules: int) -> World:
+    """Another subscription of the client used the card up: the ladder's attempt is refused, and its date skipped."""
+    world = a_world("soft", rules=rules).run(days=2.9)
+    return world.use_by_another(9).run(days=20)
+
+
 def card_saved_while_an_attempt_is_in_flight(rules: int) -> World:
     """Tried if that attempt fails, at once, and using nothing up."""
     world = a_world("soft", rules=rules).run(days=2)
@@ -366,6 +372,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         no_card,
         card_removed_mid_ladder,
         card_cap,
+        card_cap_in_the_books,
         card_saved_while_an_attempt_is_in_flight,
         pay_now_joined,
         pay_now_declined,

@@ -103,6 +103,8 @@ def _word(value: object) -> str:
             return _instant(value)
         case timedelta():
             return clock_text(value).strip()
+        case (datetime(), *_):
+            return f"{len(value)} instants"
         case Card():
             return value.identity
         case Asked():

@@ -305,6 +305,16 @@ def test_what_another_subscription_did_with_the_card_is_learned_from_the_books(l
     assert world.state.debt == ()
 
 
+@pytest.mark.parametrize(("lost", "told"), [(False, "attempt_skipped"), (True, "card_needed")])
+def test_a_date_of_which_the_books_allow_no_attempt_is_skipped_and_said_so(lost: bool, told: str) -> None:
+    world = tried(3).use_by_another(7, lost=lost).run(days=20)
+
+    assert world.charges() == [(T, "p1#1"), (T3, "p1#2")], "begun, and refused by the books, but once"
+    assert [at for at, _ in world.steps("Remind")] == [T3, T8, T15], "each date but once"
+    assert world.messages().count(told) == 3
+    assert world.state.status is Status.PAST_DUE
+
+
 def test_one_try_less_is_not_capped() -> None:
     world = tried(9).run(days=20)
 
