@@ -236,6 +236,15 @@ class AccountThawed:
 
 
 @dataclass(frozen=True)
+class AccountReplaced:
+    """The agency connected another account at `at`: nothing of the one that this subscription bills through is
+    collected any more (billing-rules 8)."""
+
+    at: datetime
+    kind: Literal["AccountReplaced"] = "AccountReplaced"
+
+
+@dataclass(frozen=True)
 class NewsArrived:
     """The inbox has rows for this subscription."""
 
@@ -350,6 +359,7 @@ Fact = (
     | AccountFrozen
     | AccountThawed
     | DunningApplied
+    | AccountReplaced
     | Reminded
     | InvoiceSent
     | DueReminded

@@ -11,14 +11,15 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from billing.facts import AccountFrozen, AccountThawed
-from billing.service import end_of_period_at
-from billing.state import Freeze, FreezeCause, Origin, State, Status
+from billing.facts import AccountFrozen, AccountReplaced, AccountThawed, CancelRequested
+from billing.service import cancel_requested, end_of_period_at
+from billing.state import Forgive, Freeze, FreezeCause, Origin, State, Status
 from billing.steps import ChargeInvoice, ClosePeriod, ReadNews, Remind, Step, VoidInvoice
 
 THAW_SPREAD: Final = timedelta(minutes=60)
 """Over how long what waited is begun again: not all of an agency's subscriptions at once (billing-rules 8)."""
 LIFTED_KEPT: Final = 20
+_Learned = AccountFrozen | AccountThawed | AccountReplaced
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class OpenFreeze:
     id: int
     cause: FreezeCause
     at: datetime
+    replaced_at: datetime | None = None
+    """When the agency connected another account instead."""
 
 
 @dataclass(frozen=True)
@@ -39,18 +42,19 @@ class Standing:
     lifted: tuple[tuple[int, datetime], ...] = ()
 
 
-def learned(s: State, standing: Standing) -> Iterator[AccountFrozen | AccountThawed]:
+def learned(s: State, standing: Standing) -> Iterator[_Learned]:
     """What `standing` tells that the subscription does not know yet, in the order in which it came."""
     if _nothing_left(s):
         return
     known = {freeze.id: freeze for freeze in s.freezes}
-    ended: list[AccountFrozen | AccountThawed] = [AccountThawed(at, id) for id, at in standing.lifted if id in known]
-    begun: list[AccountFrozen | AccountThawed] = [
+    ended: list[_Learned] = [AccountThawed(at, id) for id, at in standing.lifted if id in known]
+    begun: list[_Learned] = [
         AccountFrozen(freeze.at, freeze.id, freeze.cause)
         for freeze in standing.open
         if freeze.id not in known or known[freeze.id].cause != freeze.cause
     ]
     yield from sorted([*ended, *begun], key=lambda fact: fact.at)
+    yield from (AccountReplaced(freeze.replaced_at) for freeze in standing.open if freeze.replaced_at)
 
 
 def frozen_since(s: State) -> datetime | None:
@@ -122,6 +126,18 @@ def _moved(s: State, span: timedelta) -> State:
         sweep = replace(sweep, started_at=sweep.started_at + span)
         attempt = replace(attempt, held=attempt.held + span)
     return replace(s, ladder=ladder, sweep=sweep, attempt=attempt)
+
+
+def replaced(s: State, fact: AccountReplaced) -> State:
+    """The subscription ends where it stands: its period is closed, and nothing is billed, tried or owed any more.
+
+    What was issued in the account that was left stays open there: who owns it may still collect it, we can't.
+    """
+    ended = cancel_requested(s, CancelRequested(fact.at, now=True, forgive=Forgive.ALL, by="system"))
+    # Agreed before and not in effect yet: what it would still have billed is let go too.
+    ending = replace(ended.ending, forgive=Forgive.ALL) if ended.ending else None
+    owing = replace(ended, debt=(), to_issue=(), ladder=None, attempt=None, sweep=None, parked=())
+    return replace(owing, ending=ending, card=None, fresh_card=False)
 
 
 def place_in_thaw(subscription: str) -> timedelta:

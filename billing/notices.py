@@ -44,6 +44,7 @@ class NoticeKind(StrEnum):
     DISPUTED = "disputed"
     ACCOUNT_FROZEN = "account_frozen"
     ACCOUNT_RESTORED = "account_restored"
+    ACCOUNT_REPLACED = "account_replaced"
     ENDPOINT_DISABLED = "endpoint_disabled"
     TIER_LOWERED = "tier_lowered"
     TIER_RAISED = "tier_raised"
@@ -72,6 +73,7 @@ _TITLES: Final = {
     NoticeKind.DISPUTED: "A payment is disputed",
     NoticeKind.ACCOUNT_FROZEN: "The Stripe account can't charge: billing is frozen",
     NoticeKind.ACCOUNT_RESTORED: "The Stripe account can charge again",
+    NoticeKind.ACCOUNT_REPLACED: "Another Stripe account: subscriptions begin anew",
     NoticeKind.ENDPOINT_DISABLED: "A webhook endpoint was switched off",
     NoticeKind.TIER_LOWERED: "Billing is not in the tier any more",
     NoticeKind.TIER_RAISED: "Billing is in the tier again",
@@ -104,6 +106,7 @@ CHANNELS: Final[Mapping[NoticeKind, Mapping[Audience, frozenset[Channel]]]] = {
     NoticeKind.DISPUTED: {"agency": _EVERY},
     NoticeKind.ACCOUNT_FROZEN: {"agency": _IN_APP | _MAIL},
     NoticeKind.ACCOUNT_RESTORED: {"agency": _IN_APP | _MAIL},
+    NoticeKind.ACCOUNT_REPLACED: {"agency": _IN_APP | _MAIL},
     NoticeKind.TIER_LOWERED: {"agency": _IN_APP | _MAIL},
     NoticeKind.TIER_RAISED: {"agency": _IN_APP | _MAIL},
     NoticeKind.INVOICE_PARKED: {"agency": _IN_APP | _MAIL},
@@ -142,7 +145,7 @@ def notices(before: State, fact: facts.Fact, after: State) -> tuple[Notice, ...]
     if after == before:
         return ()
     # While the agency's account can't charge, its clients are not written to (billing-rules 8).
-    frozen = freezing.is_frozen(after, after.clock)
+    frozen = freezing.is_frozen(after, after.clock) and not isinstance(fact, facts.AccountReplaced)
     return tuple(notice for notice in _told(before, fact, after) if notice.audience != "client" or not frozen)
 
 
@@ -170,6 +173,9 @@ def _told(before: State, fact: facts.Fact, after: State) -> Iterator[Notice]:
             yield from _each(_FINAL[after.status], f"final:{at.isoformat()}", at, _owed_text(after))
         case facts.PeriodClosed(at=at, number=number) if _paused_unpaid(after) and not _paused_unpaid(before):
             yield from _each(NoticeKind.PAUSED, f"unpaid:{number}", at, _owed_text(after))
+        case facts.AccountReplaced(at=at) if before.status is not Status.CANCELLED:
+            detail = "Payments go to another account from now on: please enter your card once more."
+            yield Notice(NoticeKind.CARD_NEEDED, "client", "replaced", at, detail)
         case _:
             return
 

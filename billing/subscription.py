@@ -107,6 +107,8 @@ def _moved(s: State, fact: facts.Fact) -> State:  # noqa: C901  one case per fac
             return freezing.thawed(s, fact)
         case facts.DunningApplied():
             return ladders.dunning_applied(s, fact)
+        case facts.AccountReplaced():
+            return freezing.replaced(s, fact)
         case facts.Reminded():
             return _reminded(s, fact)
         case facts.InvoiceSent(request=request):

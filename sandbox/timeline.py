@@ -191,6 +191,10 @@ def _frozen(row: Row) -> Told:
     return Told("frozen: the tier fell" if cause == "tier" else f"frozen: the account is {cause}")
 
 
+def _replaced(row: Row) -> Told:
+    return Told("another account: ended, to begin anew")
+
+
 def _thawed(row: Row) -> Told:
     return Told("thawed: what waited goes on")
 
@@ -215,6 +219,7 @@ _TELL: dict[str, Callable[[Row], Told]] = {
     "Reminded": _reminded,
     "AccountFrozen": _frozen,
     "AccountThawed": _thawed,
+    "AccountReplaced": _replaced,
     "Requested": _requested,
     "CancelRequested": _cancel_requested,
     "CancelUndone": _cancel_undone,

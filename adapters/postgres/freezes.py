@@ -38,6 +38,8 @@ async def account_moved(connection: Connection, agency: str, account: str, was: 
     One that never could charge has nothing that could stand still. The caller holds the agency's row.
     """
     if state == "active":
+        if was != "active":
+            await _replace(connection, agency, account, at)
         await _thaw(connection, agency, account, NoticeKind.ACCOUNT_RESTORED, at)
     elif was != state:
         cause: FreezeCause = "disconnected" if state == "disconnected" else "restricted"
@@ -69,7 +71,7 @@ async def standing(connection: Connection, state: State) -> Standing:
     """How the subscription's account stands now, with the end of what the subscription still takes for frozen."""
     rows = await connection.fetch(
         """
-        SELECT id, cause, frozen_at, thawed_at FROM account_freezes
+        SELECT id, cause, frozen_at, thawed_at, replaced_at FROM account_freezes
         WHERE (account_id = $2 OR (account_id IS NULL AND agency_id = $1))
         AND (thawed_at IS NULL OR id = ANY ($3::bigint[])) ORDER BY id
         """,
@@ -78,7 +80,11 @@ async def standing(connection: Connection, state: State) -> Standing:
         [freeze.id for freeze in state.freezes],
     )
     return Standing(
-        tuple(OpenFreeze(row["id"], row["cause"], row["frozen_at"]) for row in rows if row["thawed_at"] is None),
+        tuple(
+            OpenFreeze(row["id"], row["cause"], row["frozen_at"], row["replaced_at"])
+            for row in rows
+            if row["thawed_at"] is None
+        ),
         tuple((row["id"], row["thawed_at"]) for row in rows if row["thawed_at"]),
     )
 
@@ -124,6 +130,35 @@ async def _thaw(connection: Connection, agency: str, account: str | None, kind: 
     if freeze is not None:
         detail = "What waited is issued and charged within the next hour."
         await _tell(connection, agency, f"thawed:{freeze}", kind, detail, at)
+
+
+async def _replace(connection: Connection, agency: str, account: str, at: datetime) -> None:
+    """Another account of the agency can charge now: what ran on those that were left ends (billing-rules 8)."""
+    left = await connection.fetch(
+        """
+        UPDATE account_freezes SET replaced_at = greatest($3, frozen_at)
+        WHERE agency_id = $1 AND account_id <> $2 AND thawed_at IS NULL AND replaced_at IS NULL RETURNING id
+        """,
+        agency,
+        account,
+        at,
+    )
+    if not left:
+        return
+    # Cards are of the account that they were saved in; what was saved in this one since it is there stays.
+    await connection.execute(
+        """
+        UPDATE clients SET card = NULL, card_at = $3 WHERE agency_id = $1 AND card IS NOT NULL
+        AND card_at < (SELECT created_at FROM connected_accounts WHERE account_id = $2)
+        """,
+        agency,
+        account,
+        at,
+    )
+    detail = (
+        "Nothing of the account that was left is collected any more: assign plans anew, clients are asked for a card."
+    )
+    await _tell(connection, agency, f"replaced:{account}:{at.isoformat()}", NoticeKind.ACCOUNT_REPLACED, detail, at)
 
 
 async def _tell(connection: Connection, agency: str, key: str, kind: NoticeKind, detail: str, at: datetime) -> None:

@@ -33,7 +33,10 @@ _OPEN: Final = """
     SELECT i.id, s.state, EXISTS (
         SELECT 1 FROM payment_attempts a WHERE a.invoice_id = i.id AND a.result IS NULL
     ) AS attempted
-    FROM invoices i JOIN subscriptions s ON s.id = i.subscription_id WHERE i.status = 'open' ORDER BY i.id
+    FROM invoices i JOIN subscriptions s ON s.id = i.subscription_id
+    WHERE i.status = 'open' AND NOT EXISTS (
+        SELECT FROM account_freezes f WHERE f.account_id = i.account_id AND f.replaced_at IS NOT NULL
+    ) ORDER BY i.id
 """
 
 

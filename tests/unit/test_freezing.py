@@ -236,3 +236,31 @@ def test_an_old_freeze_never_begins_again() -> None:
     frozen = next(fact for fact in world.history if isinstance(fact, facts.AccountFrozen))
 
     assert world.learn(frozen).state.freezes == ()
+
+
+def test_another_account_ends_a_subscription_where_it_stands_and_nothing_old_is_collected() -> None:
+    world = a_world("soft").run(days=20).freeze(cause="disconnected").run(days=15)
+    world.books.bills.clear()  # they stay in the account that was left
+    world.freezes.clear()
+    world.learn(facts.AccountReplaced(world.now)).run(days=60)
+
+    assert world.finished
+    assert [step.number for step in world.closed] == [1, 2], "its period is closed in the books"
+    assert world.amounts() == {}, "and not billed"
+    assert (world.state.status, world.state.debt, world.state.card) == (Status.CANCELLED, (), None)
+    assert world.messages()[-1] == "card_needed"
+
+
+def test_a_cancellation_that_was_agreed_bills_nothing_more_either() -> None:
+    world = a_world().run(days=20).cancel().freeze(cause="disconnected").run(days=11)
+    world.learn(facts.AccountReplaced(world.now)).run(days=60)
+
+    assert world.finished
+    assert list(world.amounts()) == ["p1"]
+
+
+def test_a_reading_tells_that_another_account_took_the_place() -> None:
+    standing = Standing((OpenFreeze(1, "disconnected", T0, T0 + DAY),))
+    told = list(learned(a_world().run().state, standing))
+
+    assert told == [facts.AccountFrozen(T0, 1, "disconnected"), facts.AccountReplaced(T0 + DAY)]

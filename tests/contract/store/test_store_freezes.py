@@ -12,10 +12,12 @@ from activities.issuing import Issuing
 from activities.messages import Work
 from adapters.postgres import freezes
 from adapters.postgres.accounts import mirror_account
+from adapters.postgres.agencies import begin_account, name_account
+from adapters.postgres.invariants import examined
 from adapters.postgres.pool import transaction
 from adapters.stripe.readings import disconnected
 from billing.agenda import begin, next_step
-from billing.facts import AccountFrozen
+from billing.facts import AccountFrozen, AccountReplaced
 from billing.freezing import OpenFreeze, Standing
 from billing.payments import AccountReading, PayAnswer, Refused
 from billing.state import Freeze, Origin, State
@@ -95,6 +97,32 @@ async def test_a_subscription_reads_what_holds_and_what_of_what_it_knows_has_end
     async with house.store.transaction() as books:
         assert await books.standing(state) == Standing()
         assert await books.standing(knowing) == Standing((), ((first, START + HOUR),))
+
+
+async def test_another_account_that_can_charge_ends_what_was_left_and_forgets_its_cards(house: House) -> None:
+    state = await house.subscribed("anna", card=CARD)
+    async with house.store.transaction() as books:
+        await books.set_card("cli_anna", CARD, START)
+    await _becomes(house, GONE)
+    async with transaction(house.pool) as connection:
+        await begin_account(connection, AGENCY, START + HOUR)
+    await name_account(house.pool, AGENCY, 2, "acct_new", START + HOUR)
+    await _becomes(house, replace(RESTRICTED, account="acct_new"))
+    async with house.store.transaction() as books:
+        assert [freeze.replaced_at for freeze in (await books.standing(state)).open] == [None]
+    async with transaction(house.pool) as connection:
+        await mirror_account(connection, replace(WELL, account="acct_new"), START + DAY)
+
+    async with house.store.transaction() as books:
+        assert [freeze.replaced_at for freeze in (await books.standing(state)).open] == [START + DAY]
+    assert await house.value("SELECT card FROM clients WHERE id = 'cli_anna'") is None
+    assert (await _told(house))[-1] == "account_replaced"
+    invoice = await house.issue(replace(state, freezes=()), START)
+    async with house.store.transaction() as books:
+        await books.record(invoice, [AccountReplaced(START + DAY)])
+    async with transaction(house.pool) as connection:
+        (owned,) = [one for one in await examined(connection) if one.id == "I6"]
+    assert owned.wrong == (), "what was issued there is nobody's here"
 
 
 class _Stripe:
