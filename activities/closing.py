@@ -6,8 +6,9 @@ from activities.messages import CLOSE_PERIOD, Outcome, Work
 from activities.ports import Clock, Store
 from activities.troubles import expect
 from billing.facts import PeriodClosed
+from billing.prorating import terms_in
+from billing.state import Period
 from billing.steps import ClosePeriod
-from billing.usage import overage
 
 
 class Closing:
@@ -19,10 +20,10 @@ class Closing:
     async def close_period(self, work: Work) -> Outcome:
         """Freeze the usage and what it came to, in one transaction. Repeatable: frozen usage stays as it is."""
         state, step = work.state, expect(work.step, ClosePeriod)
-        terms, now = state.terms, self._clock.now()
+        own, now = terms_in(state, Period(step.number, 0, step.start, step.end)), self._clock.now()
         async with self._store.transaction() as books:
-            seconds = await books.freeze_usage(state.id, step.number, step.start, step.end, now)
-            amount = overage(seconds, terms.included_seconds, terms.rate, terms.currency)
+            seconds = await books.freeze_usage(state, step.number, step.start, step.end, now)
+            amount = own.overage(seconds)
             await books.close_period(state, step.number, seconds, amount, now)
             facts = (PeriodClosed(now, step.number, step.end, seconds, amount),)
             recorded = await books.record(state, facts)

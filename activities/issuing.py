@@ -1,7 +1,5 @@
 """Issuing an invoice: drafted in our books first, then made at the provider, then final in both (billing-rules 5)."""
 
-from collections.abc import Iterator, Sequence
-
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -11,12 +9,12 @@ from activities.ports import Clock, Payments, Store
 from activities.standing import Look, look_at_account, take_over
 from activities.troubles import account_not_ready, expect, for_temporal
 from billing.facts import Fact, InvoiceIssued, InvoiceParked
-from billing.invoices import Line, LineKind, late_line, overage_line, price_line, too_large
-from billing.ledger import InvoiceRow, LateEntries, NewInvoice
+from billing.invoices import too_large
+from billing.ledger import InvoiceRow, NewInvoice
+from billing.lines import invoice_lines
 from billing.payments import InvoiceOrder, InvoiceReading, KeyMisused, LinesDiffer, Refused
 from billing.state import Issue, State
 from billing.steps import IssueInvoice
-from billing.usage import late_amount
 
 
 class Issuing:
@@ -98,49 +96,6 @@ class Issuing:
         async with self._store.transaction() as books:
             recorded = await books.record(state, facts)
         return Outcome(facts, recorded.version)
-
-
-def invoice_lines(state: State, issue: Issue, late: Sequence[LateEntries]) -> Iterator[Line]:
-    """What the invoice bills, before credits: the coming period's price, the closed one's overage, late entries."""
-    terms, zone = state.terms, state.zone
-    if issue.opens:
-        start, end, source = issue.opens.start, issue.opens.end, str(issue.opens.number)
-        yield price_line(terms.name, issue.price, start, end, zone=zone, source=source)
-    if issue.closed:
-        closed = issue.closed
-        yield overage_line(
-            closed.seconds,
-            terms.included_minutes,
-            terms.rate,
-            terms.currency,
-            closed.start,
-            closed.end,
-            zone=zone,
-            source=str(closed.number),
-        )
-    for entries in late:
-        yield _late_line(state, entries)
-
-
-def _late_line(state: State, entries: LateEntries) -> Line:
-    amount = late_amount(
-        entries.closed_seconds,
-        entries.settled_seconds,
-        entries.entry_seconds,
-        entries.included_seconds,
-        entries.rate,
-        state.terms.currency,
-    )
-    return late_line(
-        LineKind.CORRECTION if entries.correction else LineKind.LATE_CALLS,
-        amount,
-        entries.entry_seconds,
-        entries.rate,
-        entries.start,
-        entries.end,
-        zone=state.zone,
-        source=str(entries.period),
-    )
 
 
 def _order(state: State, draft: InvoiceRow) -> InvoiceOrder:

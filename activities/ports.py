@@ -90,8 +90,9 @@ class Ledger(Protocol):
         """Apply `facts` by the rules and write what follows: projection (only a newer one), messages, audit trail."""
         ...
 
-    async def freeze_usage(self, subscription: str, number: int, start: datetime, end: datetime, at: datetime) -> int:
-        """Billed seconds of the period, which no call changes from here on. Repeatable: frozen is frozen."""
+    async def freeze_usage(self, state: State, number: int, start: datetime, end: datetime, at: datetime) -> int:
+        """Billed seconds of the period at the state's terms, which no call changes from here on. Repeatable: frozen is
+        frozen."""
         ...
 
     async def close_period(self, state: State, number: int, seconds: int, overage: int, at: datetime) -> None: ...

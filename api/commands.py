@@ -25,17 +25,45 @@ from api.live import handle_of
 from api.openapi import conflicts, example
 from api.problems import TemporarilyUnavailable
 from api.services import Services
+from billing import changes
 from billing.ladders import extend_refusal
 from billing.pausing import pause_refusal, resume_refusal, undo_pause_refusal
 from billing.requests import cancel_refusal, refusal, send_refusal, undo_refusal
 from billing.state import State
-from workflows.messages import Cancel, Extend, Pause, PayNow, Reply, Resume, Retry, Send, UndoCancel, UndoPause, Void
+from workflows.messages import (
+    Cancel,
+    ChangePlan,
+    Extend,
+    Pause,
+    PayNow,
+    Reply,
+    Resume,
+    Retry,
+    Send,
+    UndoCancel,
+    UndoPause,
+    UndoPlanChange,
+    Void,
+)
 from workflows.subscription import SubscriptionWorkflow
 
 ACCEPT_SECONDS: Final = 3.0
 ANSWER_SECONDS: Final = 20.0
 
-Command = Cancel | UndoCancel | Pause | UndoPause | Resume | Extend | PayNow | Retry | Void | Send
+Command = (
+    Cancel
+    | UndoCancel
+    | ChangePlan
+    | UndoPlanChange
+    | Pause
+    | UndoPause
+    | Resume
+    | Extend
+    | PayNow
+    | Retry
+    | Void
+    | Send
+)
 _UPDATES: Final[dict[type[Command], Any]] = {
     Cancel: SubscriptionWorkflow.cancel,
     UndoCancel: SubscriptionWorkflow.undo_cancel,
@@ -43,6 +71,8 @@ _UPDATES: Final[dict[type[Command], Any]] = {
     UndoPause: SubscriptionWorkflow.undo_pause,
     Resume: SubscriptionWorkflow.resume,
     Extend: SubscriptionWorkflow.extend,
+    ChangePlan: SubscriptionWorkflow.change_plan,
+    UndoPlanChange: SubscriptionWorkflow.undo_plan_change,
     PayNow: SubscriptionWorkflow.pay_now,
     Retry: SubscriptionWorkflow.retry,
     Void: SubscriptionWorkflow.void,
@@ -161,6 +191,11 @@ def _refused_when_over(state: State, order: Command) -> Exception:
             code = resume_refusal(state, state.clock) or "already_cancelled"
         case Extend():
             code = extend_refusal(state, state.clock) or "nothing_to_extend"
+        case ChangePlan(terms=terms, effective=effective):
+            now = effective != "period_end"
+            code = changes.refusal(state, state.clock, terms, now=now) or "already_cancelled"
+        case UndoPlanChange():
+            code = changes.undo_refusal(state, state.clock) or "no_pending_change"
         case Retry():
             code = refusal(state, state.clock, None, on_session=False) or "nothing_to_collect"
         case Send(invoice=invoice):

@@ -15,6 +15,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "already_subscribed": "The client has another subscription.",
     "cancel_pending": "A cancellation is agreed already.",
     "card_limit": "The card was tried too often.",
+    "change_pending": "Another change of the plan is agreed already.",
     "client_archived": "The client is archived.",
     "correction_conflict": "The correction is known with another content.",
     "external_id_taken": "Another client has this external_id.",
@@ -25,6 +26,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "new_card_required": "The card was refused for good. Another card is needed.",
     "no_payment_method": "No card is on file.",
     "no_pending_cancel": "There is no cancellation to undo.",
+    "no_change": "The subscription has this plan already.",
+    "no_pending_change": "There is no change of the plan to take back.",
     "not_a_sent_invoice": "The invoice is charged to the client's card, not sent.",
     "no_pending_pause": "There is no pause to take back.",
     "not_paid_on_stripe": "No payment through Stripe is on the invoice.",
@@ -40,6 +43,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "request_in_progress": "The first request under this key is still being answered.",
     "stripe_not_ready": "The agency's Stripe account is not ready to charge.",
     "stripe_refused": "Stripe refuses it for this invoice.",
+    "subscription_paused": "The subscription is paused.",
     "subscription_running": "The client has a subscription that is not over.",
 }
 

@@ -7,8 +7,10 @@ from api.fields import Answer
 from api.live import Live, Source
 from api.money import Money, Rate, money, rate
 from api.openapi import example
+from billing import changes
 from billing.plans import Terms
-from billing.state import Ladder, Period
+from billing.prorating import terms_at
+from billing.state import Ladder, Period, State
 from billing.view import view
 
 PERIOD: Final[dict[str, Any]] = {"start": "2026-11-01T00:00:00Z", "end": "2026-12-01T00:00:00Z"}
@@ -39,6 +41,14 @@ class TermsOut(Answer):
     included_minutes: int
     overage_rate: Rate
     call_increment_seconds: Literal[1, 6, 60]
+
+
+class PendingChangeOut(Answer):
+    """A change of the plan that is agreed and holds from `at` on; until then it can be taken back."""
+
+    id: str
+    at: datetime
+    plan: TermsOut
 
 
 class LadderOut(Answer):
@@ -85,7 +95,7 @@ class SubscriptionOut(
     current_period: PeriodOut | None
     starts_at: datetime | None
     ladder: LadderOut | None
-    pending_change: None
+    pending_change: PendingChangeOut | None
     cancel_at: datetime | None
     pause_at: datetime | None
     ended_at: datetime | None
@@ -105,11 +115,11 @@ def subscription_out(live: Live) -> SubscriptionOut:
         id=state.id,
         client_id=state.client,
         status=shown.status.value,
-        plan=terms_out(state.terms),
+        plan=terms_out(terms_at(state, live.now)),
         current_period=period_out(shown.current_period),
         starts_at=state.anchor,
         ladder=_ladder_out(state.ladder),
-        pending_change=None,
+        pending_change=pending_change_out(state, live.now),
         cancel_at=shown.cancel_at,
         pause_at=shown.pause_at,
         ended_at=state.ended_at,
@@ -134,6 +144,11 @@ def terms_out(terms: Terms) -> TermsOut:
         overage_rate=rate(terms.overage_rate, terms.currency),
         call_increment_seconds=terms.call_increment_seconds,
     )
+
+
+def pending_change_out(state: State, now: datetime) -> PendingChangeOut | None:
+    change = changes.pending(state, now)
+    return PendingChangeOut(id=change.id, at=change.at, plan=terms_out(change.terms)) if change else None
 
 
 def period_out(period: Period | None) -> PeriodOut | None:

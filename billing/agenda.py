@@ -11,6 +11,7 @@ from enum import IntEnum
 
 from billing import custom, debt, freezing
 from billing.plans import FinalAction
+from billing.prorating import terms_at
 from billing.service import awaits_final_action, closing, too_many_unpaid
 from billing.state import Backoff, Forgive, Ladder, Obstacle, OpenInvoice, Origin, State, Status, Sweep
 from billing.steps import (
@@ -66,6 +67,7 @@ def agenda(s: State) -> Iterator[Item]:
 def _in_its_order(s: State) -> Iterator[Item]:
     yield from _collecting(s)
     yield from _issuing(s)
+    yield from _changing(s)
     yield from _closing(s)
 
 
@@ -181,7 +183,7 @@ def _closing(s: State) -> Iterator[Item]:
     yield Item(at, Rank.CLOSE, step, "close_period", "billing-rules 4", f"period {s.period.number} closes")
     if not (last or unpaid):
         detail = f"price of period {s.period.number + 1} and {detail}"
-        yield Item(at, Rank.CLOSE, None, "issue_invoice", "billing-rules 5", detail, s.terms.price)
+        yield Item(at, Rank.CLOSE, None, "issue_invoice", "billing-rules 5", detail, terms_at(s, end).price)
     elif s.ending is None or s.ending.forgive is not Forgive.ALL:
         yield Item(at, Rank.CLOSE, None, "issue_invoice", "billing-rules 5", detail)
 
@@ -192,15 +194,22 @@ _ENDS = {
 }
 
 
+def _changing(s: State) -> Iterator[Item]:
+    for change in s.changes:
+        # One that is accepted already waits until the boundary before it is billed.
+        at = s.period.end + s.grace if change.now and s.period else change.at
+        detail = f"the plan becomes {change.terms.name}"
+        yield Item(at, Rank.CLOSE, None, "change_plan", "billing-rules 7", detail, change.terms.price)
+
+
 def _issuing(s: State) -> Iterator[Item]:
     parked = {p.invoice for p in s.parked}
     for issue in s.to_issue:
         if issue.invoice in parked:
             continue
-        amount = issue.price + (issue.closed.overage if issue.closed else 0)
         detail = f"invoice {issue.kind} {issue.source}"
         step = IssueInvoice(issue)
-        yield Item(issue.due_at, Rank.ISSUE, step, "issue_invoice", "billing-rules 5", detail, amount)
+        yield Item(issue.due_at, Rank.ISSUE, step, "issue_invoice", "billing-rules 5", detail, issue.amount)
         return  # in order: a later invoice never overtakes one that waits for Stripe
 
 

@@ -142,6 +142,11 @@ def give_owner(s: State) -> State:
     return replace(s, debt=tuple(replace(i, due=True) if i is oldest else i for i in s.debt))
 
 
+def is_being_collected(s: State) -> bool:
+    """Whether something of the debt is tried just now, or about to be: whether it stays open will soon be known."""
+    return s.attempt is not None or s.sweep is not None or any(i.due for i in collectable(s))
+
+
 def settle(s: State, invoice: str) -> State:
     """The invoice is no longer owed, however that came."""
     return replace(

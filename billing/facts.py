@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from billing.declines import DeclineClass
-from billing.plans import Dunning, FinalAction
+from billing.plans import Dunning, FinalAction, Terms
 from billing.state import Asked, Card, Forgive, FreezeCause, Obstacle
 
 
@@ -301,6 +301,29 @@ class CancelUndone:
 
 
 @dataclass(frozen=True)
+class PlanChangeRequested:
+    """The agency changes the plan to `terms`, `now` or at the end of the period that holds `at`. `change` is its id."""
+
+    at: datetime
+    change: str
+    terms: Terms
+    now: bool
+    by: str
+    request: str = ""
+    kind: Literal["PlanChangeRequested"] = "PlanChangeRequested"
+
+
+@dataclass(frozen=True)
+class PlanChangeUndone:
+    """The agency takes back the change that is agreed for a period's end."""
+
+    at: datetime
+    by: str
+    request: str = ""
+    kind: Literal["PlanChangeUndone"] = "PlanChangeUndone"
+
+
+@dataclass(frozen=True)
 class PauseRequested:
     """The agency pauses at the end of the period that holds `at`."""
 
@@ -373,5 +396,7 @@ Fact = (
     | PauseRequested
     | PauseUndone
     | LadderExtended
+    | PlanChangeRequested
+    | PlanChangeUndone
     | StepFailed
 )

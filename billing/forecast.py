@@ -14,6 +14,7 @@ from billing.declines import Decline, DeclineClass, classify, reason_text
 from billing.notices import notices
 from billing.periods import boundary
 from billing.plans import Dunning
+from billing.prorating import terms_in
 from billing.state import Card, State
 from billing.steps import (
     ChargeInvoice,
@@ -30,7 +31,6 @@ from billing.steps import (
     Wait,
 )
 from billing.subscription import apply
-from billing.usage import overage
 
 CardWorks = Callable[[datetime], bool]
 """Whether the pretend card pays at an instant."""
@@ -91,10 +91,10 @@ def _pretended(
         case ReadNews():
             return facts.NewsRead(now, ())
         case ClosePeriod(number=number, end=end):
-            cost = overage(seconds, s.terms.included_seconds, s.terms.rate, s.terms.currency)
+            cost = terms_in(s, s.period).overage(seconds) if s.period else 0
             return facts.PeriodClosed(now, number, end, seconds, cost)
         case IssueInvoice(issue=issue):
-            return facts.InvoiceIssued(now, issue.invoice, issue.price + (issue.closed.overage if issue.closed else 0))
+            return facts.InvoiceIssued(now, issue.invoice, issue.amount)
         case ChargeInvoice(attempt=attempt):
             if debt.owed(s, attempt.invoice) is None:
                 return facts.AttemptNotMade(now, attempt.invoice, attempt.number)

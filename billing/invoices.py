@@ -80,6 +80,19 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Proration:
+    """What a plan change makes of the rest [start, end) of its period, in minor units: given back by the old terms, and
+    charged by the new. A wire format: it stands in a subscription's state."""
+
+    old_name: str
+    new_name: str
+    credit: int
+    charge: int
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
 class Draft:
     """The lines of one invoice, and how it moves the client's credit, in minor units (billing-rules 5).
 
@@ -165,6 +178,13 @@ def price_line(
 ) -> Line:
     """The plan's price for [start, end): "Voice Pro, 31 Jan 2026 – 28 Feb 2026", days as the zone's calendar says."""
     return Line(LineKind.PRICE, f"{name}, {_days(start, end, zone)}", price, start, end, source=source)
+
+
+def change_lines(change: Proration, *, zone: str = "UTC", source: str | None = None) -> tuple[Line, Line]:
+    """A change of the plan for the rest of its period: unused time given back, and its cost by the new terms."""
+    start, end = change.start, change.end
+    unused = price_line(f"Unused time on {change.old_name}", -change.credit, start, end, zone=zone, source=source)
+    return unused, price_line(change.new_name, change.charge, start, end, zone=zone, source=source)
 
 
 def overage_line(

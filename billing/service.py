@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, Literal
 
+from billing import prorating
 from billing.facts import CancelRequested, CancelUndone, FinalActionTaken, PeriodClosed
 from billing.invoices import InvoiceKind
 from billing.periods import boundary
@@ -20,7 +21,11 @@ def invoice_id(subscription: str, kind: InvoiceKind, number: int) -> str:
 
 
 def open_period(s: State, start: datetime, *, free: bool = False) -> State:
-    """A first period from a new anchor: at the start, when the card is saved, or when a pause is over."""
+    """A first period from a new anchor: at the start, when the card is saved, or when a pause is over.
+
+    A pause ended the period to whose end a change of the plan was agreed: what was agreed holds from here on.
+    """
+    s = replace(s, terms=s.changes[-1].terms if s.changes else s.terms, segments=(), changes=())
     period = Period(s.periods + 1, 0, start, boundary(start, s.zone, 1))
     issue = Issue(
         invoice_id(s.id, InvoiceKind.PERIOD, period.number),
@@ -29,6 +34,7 @@ def open_period(s: State, start: datetime, *, free: bool = False) -> State:
         start,
         opens=period,
         price=0 if free else s.terms.price,
+        name=s.terms.name,
     )
     return replace(
         s,
@@ -65,7 +71,10 @@ def period_closed(s: State, fact: PeriodClosed) -> State:
     if due is None or old is None or old.number != fact.number:
         return s
     end, last = due
-    closed = Closed(fact.number, old.start, fact.end, fact.seconds, fact.overage)
+    own = prorating.terms_in(s, old)
+    closed = Closed(
+        fact.number, old.start, fact.end, fact.seconds, fact.overage, own.included_minutes, own.terms.overage_rate
+    )
     if s.grace_next is not None:
         s = replace(s, grace=s.grace_next, grace_next=None)
     # A cancellation while this closing was in flight moved the end, but not the usage that was frozen before it.
@@ -76,6 +85,7 @@ def period_closed(s: State, fact: PeriodClosed) -> State:
         ending = s.ending or Ending(fact.end, Status.PAUSED, fact.at, "rules")
         return _end_service(s, closed, replace(ending, at=fact.end, attempt=False), fact.at)
     period = Period(old.number + 1, old.index + 1, fact.end, _boundary(s, old.index + 2))
+    s = prorating.renewed(s, period.start)
     issue = Issue(
         invoice_id(s.id, InvoiceKind.PERIOD, period.number),
         InvoiceKind.PERIOD,
@@ -84,8 +94,10 @@ def period_closed(s: State, fact: PeriodClosed) -> State:
         closed=closed,
         opens=period,
         price=s.terms.price,
+        name=s.terms.name,
     )
-    s = replace(s, period=period, periods=period.number, to_issue=(*s.to_issue, issue))
+    # What was accepted after the boundary belongs to the new period, and is billed behind the boundary's invoice.
+    s = prorating.take_effect(replace(s, period=period, periods=period.number, to_issue=(*s.to_issue, issue)))
     return _cut_short(s, s.ending.at) if s.ending and s.ending.now else s
 
 
@@ -106,6 +118,7 @@ def _end_service(s: State, closed: Closed, ending: Ending, at: datetime) -> Stat
         ended_at=ending.at,
         ending=ending,
         period=None,
+        changes=() if ending.into is Status.CANCELLED else s.changes,
         to_issue=s.to_issue if ending.forgive is Forgive.ALL else (*s.to_issue, final),
     )
 
@@ -136,6 +149,7 @@ def final_action_taken(s: State, fact: FinalActionTaken) -> State:
     reason = s.ending.reason if s.ending else "unpaid"
     ending = Ending(fact.at, into, fact.at, "rules", now=True, attempt=False, reason=reason)
     paused = None if cancel else reason
+    s = replace(s, changes=() if cancel else s.changes)
     return _cut_short(replace(s, status=into, paused_reason=paused, ended_at=fact.at, ending=ending), fact.at)
 
 
@@ -153,8 +167,10 @@ def cancel_requested(s: State, fact: CancelRequested) -> State:
     if s.ending and s.ending.into is Status.CANCELLED and (s.ending.at <= at or not fact.now):
         return s  # agreed already, and perhaps in effect: only a cancellation ahead can become one now
     if not fact.now:
-        return replace(s, ending=replace(ending, at=end_of_period_at(s, s.period, at)))
-    return _cut_short(_forgiven(replace(s, status=Status.CANCELLED, ended_at=at, ending=ending), ending), at)
+        agreed = tuple(change for change in s.changes if change.at <= at)
+        return replace(s, ending=replace(ending, at=end_of_period_at(s, s.period, at)), changes=agreed)
+    s = replace(s, status=Status.CANCELLED, ended_at=at, ending=ending, changes=())
+    return _cut_short(_forgiven(s, ending), at)
 
 
 def undoable(s: State, at: datetime) -> bool:
@@ -172,32 +188,36 @@ def cancel_undone(s: State, fact: CancelUndone) -> State:
 
 
 def _cut_short(s: State, at: datetime) -> State:
-    """Service ends at `at`: no price is billed for the period that it cuts short, unless its invoice is begun."""
-    return replace(
-        s,
-        to_issue=tuple(
-            replace(i, price=0) if i.opens and i.opens == s.period and at < i.opens.end and not i.begun else i
-            for i in s.to_issue
-        ),
-    )
+    """Service ends at `at`: no price is billed for the period that it cuts short, unless its invoice is begun.
+
+    Without the price, the changes of it that wait behind that invoice are not billed either.
+    """
+    cut = next((i for i in s.to_issue if i.opens and i.opens == s.period and at < i.opens.end and not i.begun), None)
+    if cut is None:
+        return s
+    behind = s.to_issue[s.to_issue.index(cut) + 1 :]
+    kept = tuple(i for i in behind if i.change is None)
+    return replace(s, to_issue=(*s.to_issue[: s.to_issue.index(cut)], replace(cut, price=0), *kept))
 
 
 def _forgiven(s: State, ending: Ending) -> State:
-    """With everything forgiven, what is not begun is never issued."""
-    return replace(s, to_issue=tuple(i for i in s.to_issue if i.begun)) if ending.forgive is Forgive.ALL else s
+    """With everything forgiven, what is not begun is never issued; what is the client's credit stays his."""
+    if ending.forgive is not Forgive.ALL:
+        return s
+    return replace(s, to_issue=tuple(i for i in s.to_issue if i.begun or (i.change and i.price < 0)))
 
 
 def _cancel_unopened(s: State, ending: Ending) -> State:
     """Cancelled before its start or while awaiting a card: nothing was ever billed."""
     ending = replace(ending, now=True)
-    return replace(s, status=Status.CANCELLED, ended_at=ending.at, ending=ending, period=None, to_issue=())
+    return replace(s, status=Status.CANCELLED, ended_at=ending.at, ending=ending, period=None, to_issue=(), changes=())
 
 
 def _cancel_paused(s: State, ending: Ending) -> State:
     """Cancelled while paused: service stays ended when it was paused, and so does what is billed for it."""
     attempt = s.ending is not None and s.ending.attempt
     ending = replace(ending, at=s.ended_at or ending.at, now=True, attempt=attempt)
-    return _forgiven(replace(s, status=Status.CANCELLED, paused_reason=None, ending=ending), ending)
+    return _forgiven(replace(s, status=Status.CANCELLED, paused_reason=None, ending=ending, changes=()), ending)
 
 
 def end_of_period_at(s: State, period: Period, at: datetime) -> datetime:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
-from billing.invoices import InvoiceKind
+from billing.invoices import InvoiceKind, Proration
 from billing.plans import Dunning, Terms
 
 RULES = 2
@@ -88,6 +88,32 @@ class Closed:
     end: datetime
     seconds: int
     overage: int
+    included_minutes: int | None = None
+    overage_rate: str | None = None
+    """The period's own terms; none in what was closed before plans could change: the subscription's."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of the open period that is behind us: what its terms included, and the period's whole seconds that were
+    left when `change` ended it."""
+
+    change: str
+    included_minutes: int
+    left: int
+
+
+@dataclass(frozen=True)
+class PlanChange:
+    """A change of the plan that is accepted and has not taken effect. It holds from `at` on: its acceptance (`now`),
+    or a boundary."""
+
+    id: str
+    terms: Terms
+    at: datetime
+    now: bool
+    accepted_at: datetime
+    by: str
 
 
 @dataclass(frozen=True)
@@ -105,6 +131,14 @@ class Issue:
     """False for what a final action or the unpaid rule leaves behind: issued and left open, without attempts."""
     begun: bool = False
     """Once begun, lines and total stand: a later command belongs to the next invoice."""
+    name: str | None = None
+    """The plan whose price is billed; none in what was due before plans could change: the subscription's."""
+    change: Proration | None = None
+
+    @property
+    def amount(self) -> int:
+        """What it comes to before late entries and credits, in minor units; below zero it is carried as a credit."""
+        return max(0, self.price + (self.closed.overage if self.closed else 0))
 
 
 @dataclass(frozen=True)
@@ -310,6 +344,10 @@ class State:
     """The usage grace of the period that is not closed, as set at its boundary."""
     grace_next: timedelta | None = None
     """A grace set after that boundary: it holds from the next one on."""
+    segments: tuple[Segment, ...] = ()
+    """What `period` was under before its plan was changed, in order."""
+    changes: tuple[PlanChange, ...] = ()
+    """Changes of the plan that are accepted and not in effect, in the order in which they will be."""
     news: bool = False
     acked: tuple[int, ...] = ()
     freezes: tuple[Freeze, ...] = ()

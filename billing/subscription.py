@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
-from billing import custom, debt, facts, freezing, ladders, pausing, requests, service
+from billing import changes, custom, debt, facts, freezing, ladders, pausing, requests, service
 from billing.agenda import live_keys
 from billing.plans import Terms
 from billing.state import Answer, AnswerResult, Attempt, Backoff, Card, OpenInvoice, Parked, State, Status, Try
@@ -135,6 +135,10 @@ def _moved(s: State, fact: facts.Fact) -> State:  # noqa: C901  one case per fac
             return s if requests.answered(s, request) else requests.remember(pausing.pause_undone(s, fact), request)
         case facts.LadderExtended(request=request):
             return s if requests.answered(s, request) else requests.remember(ladders.ladder_extended(s, fact), request)
+        case facts.PlanChangeRequested(request=request):
+            return s if requests.answered(s, request) else requests.remember(changes.requested(s, fact), request)
+        case facts.PlanChangeUndone(request=request):
+            return s if requests.answered(s, request) else requests.remember(changes.undone(s, fact), request)
         case facts.StepFailed():
             return _step_failed(s, fact)
     assert_never(fact)

@@ -5,6 +5,7 @@ here it is taken, written to the books beside whatever step is in flight, and an
 every change of the order of commands with `workflow.patched` (docs/changing-workflows.md).
 """
 
+import contextlib
 from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,7 +13,7 @@ from typing import Final
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from billing import debt
+from billing import changes, debt
 from billing.facts import (
     CancelRequested,
     CancelUndone,
@@ -20,6 +21,8 @@ from billing.facts import (
     LadderExtended,
     PauseRequested,
     PauseUndone,
+    PlanChangeRequested,
+    PlanChangeUndone,
     Requested,
     RequestRefused,
 )
@@ -27,13 +30,35 @@ from billing.ladders import extend_refusal
 from billing.pausing import pause_refusal, resume_refusal, undo_pause_refusal
 from billing.requests import cancel_refusal, refusal, retry_refusal, send_refusal, undo_refusal, void_refusal
 from billing.state import Answer, Asked, State
-from workflows.messages import Cancel, Extend, Pause, PayNow, Reply, Resume, Retry, Send, UndoCancel, UndoPause, Void
+from workflows.messages import (
+    Cancel,
+    ChangePlan,
+    Extend,
+    Pause,
+    PayNow,
+    Reply,
+    Resume,
+    Retry,
+    Send,
+    UndoCancel,
+    UndoPause,
+    UndoPlanChange,
+    Void,
+)
 
 _PATIENCE: Final = timedelta(seconds=15)
 """How long what must not cross a payment waits for an attempt in flight (billing-rules 6)."""
 
 
-Ordered = CancelRequested | CancelUndone | PauseRequested | PauseUndone | LadderExtended
+Ordered = (
+    CancelRequested
+    | CancelUndone
+    | PauseRequested
+    | PauseUndone
+    | LadderExtended
+    | PlanChangeRequested
+    | PlanChangeUndone
+)
 """Commands that take effect at once, without a step."""
 
 
@@ -134,6 +159,40 @@ class Commands(ABC):
     @send.validator
     def _may_send(self, command: Send) -> None:
         self._refuse(send_refusal(self.state, command.invoice))
+
+    @workflow.update
+    async def change_plan(self, command: ChangePlan) -> Reply:
+        """A debt that is just being collected is waited for: a change `now` is refused by one that stays open."""
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(lambda: not self._collects_before(command), timeout=_PATIENCE)
+        now = self._holds_now(command)
+        code = "payment_in_progress" if self._collects_before(command) else self._change_refusal(command, now=now)
+        if code and self._answer(_request()) is None:
+            return Reply(Answer(_request(), "refused", code), self.state)
+        change = PlanChangeRequested(self.now(), command.change, command.terms, now, command.by, _request())
+        return await self._command(change, command.by)
+
+    @change_plan.validator
+    def _may_change_plan(self, command: ChangePlan) -> None:
+        code = self._change_refusal(command, now=self._holds_now(command))
+        self._refuse(None if code == "payment_overdue" and debt.is_being_collected(self.state) else code)
+
+    def _collects_before(self, command: ChangePlan) -> bool:
+        return self._holds_now(command) and debt.is_being_collected(self.state)
+
+    def _holds_now(self, command: ChangePlan) -> bool:
+        return changes.takes_effect_now(self.state, command.terms, command.effective, self.now())
+
+    def _change_refusal(self, command: ChangePlan, *, now: bool) -> str | None:
+        return changes.refusal(self.state, self.now(), command.terms, now=now)
+
+    @workflow.update
+    async def undo_plan_change(self, command: UndoPlanChange) -> Reply:
+        return await self._command(PlanChangeUndone(self.now(), command.by, _request()), command.by)
+
+    @undo_plan_change.validator
+    def _may_undo_plan_change(self, command: UndoPlanChange) -> None:
+        self._refuse(changes.undo_refusal(self.state, self.now()))
 
     # How a command is answered
 

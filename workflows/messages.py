@@ -145,6 +145,23 @@ class Extend:
 
 
 @dataclass(frozen=True)
+class ChangePlan:
+    """`change` is the id of the change; without `effective` it holds from when the rules say (billing-rules 7)."""
+
+    change: str
+    terms: Terms
+    effective: Literal["now", "period_end"] | None
+    by: str
+    kind: Literal["ChangePlan"] = "ChangePlan"
+
+
+@dataclass(frozen=True)
+class UndoPlanChange:
+    by: str
+    kind: Literal["UndoPlanChange"] = "UndoPlanChange"
+
+
+@dataclass(frozen=True)
 class PayNow:
     invoice: str
     by: str

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Final
 
 from adapters.postgres.locks import lock_client, lock_client_of
-from adapters.postgres.placing import insert_periods, move_calls
+from adapters.postgres.placing import insert_periods, move_calls, round_calls
 from adapters.postgres.pool import Connection
-from adapters.postgres.projection import load
 from billing.ledger import LateEntries
+from billing.prorating import PeriodTerms, terms_in
 from billing.state import Period, State
 
 
@@ -16,21 +16,23 @@ class PeriodRefused(Exception):
 
 
 async def freeze_usage(
-    connection: Connection, subscription: str, number: int, start: datetime, end: datetime, at: datetime
+    connection: Connection, state: State, number: int, start: datetime, end: datetime, at: datetime
 ) -> int:
-    """Billed seconds of the period, which no call changes from here on. Repeatable: frozen is frozen.
+    """Billed seconds of the period at the state's terms, which no call changes from here on. Repeatable: frozen is
+    frozen.
 
     The period is exactly [start, end) before it is frozen: calls that were put elsewhere, because the projection was
     behind or a boundary moved, are taken in or let go. Reports of calls wait for the client's lock meanwhile, so a call
     is either counted here or finds the period frozen.
     """
-    client = await lock_client_of(connection, subscription)
+    subscription, client = state.id, state.client
+    await lock_client(connection, client)
     known: int | None = await connection.fetchval(
         "SELECT seconds FROM periods WHERE (subscription_id, number) = ($1, $2)", subscription, number
     )
     if known is not None:
         return known
-    await _set_bounds(connection, subscription, number, start, end)
+    await _set_bounds(connection, state, Period(number, 0, start, end))
     await move_calls(connection, client, start)
     frozen: int | None = await connection.fetchval(
         """
@@ -48,25 +50,30 @@ async def freeze_usage(
     return frozen
 
 
-async def _set_bounds(connection: Connection, subscription: str, number: int, start: datetime, end: datetime) -> None:
-    await connection.execute(
+async def _set_bounds(connection: Connection, state: State, period: Period) -> None:
+    """The row as the workflow's state has it: the projection may be behind, also by a change of the plan."""
+    removed = await connection.fetch(
         """
         DELETE FROM periods WHERE subscription_id = $1 AND frozen_at IS NULL
         AND (number = $2 OR tstzrange(starts_at, ends_at) && tstzrange($3, $4))
+        RETURNING number, call_increment_seconds
         """,
-        subscription,
-        number,
-        start,
-        end,
+        state.id,
+        period.number,
+        period.start,
+        period.end,
     )
-    state = await load(connection, subscription)
-    await insert_periods(connection, state, [Period(number, 0, start, end)])
+    await insert_periods(connection, state, [period])
+    increment = terms_in(state, period).terms.call_increment_seconds
+    if any(row["number"] == period.number and row["call_increment_seconds"] != increment for row in removed):
+        await round_calls(connection, state, period.number, increment)
 
 
 async def close_period(
     connection: Connection, state: State, number: int, seconds: int, overage: int, at: datetime
 ) -> None:
     """Close the frozen period at the terms it was billed by; a closed one stays as it is."""
+    own = terms_in(state, state.period) if state.period else PeriodTerms(state.terms, state.terms.included_minutes)
     await lock_client(connection, state.client)
     await connection.execute(
         """
@@ -79,8 +86,8 @@ async def close_period(
         at,
         overage,
         state.terms.currency,
-        state.terms.included_seconds,
-        state.terms.rate,
+        own.included_seconds,
+        own.rate,
         state.terms.call_increment_seconds,
         seconds,
     )
@@ -98,8 +105,13 @@ _LATE: Final = """
 
 
 async def late_entries(connection: Connection, subscription: str) -> tuple[LateEntries, ...]:
-    """What is not settled yet, a period's late calls before its corrections. None is added until the commit."""
+    """What is not settled yet, as `unsettled` has it. None is added until the commit."""
     await lock_client_of(connection, subscription)
+    return await unsettled(connection, subscription)
+
+
+async def unsettled(connection: Connection, subscription: str) -> tuple[LateEntries, ...]:
+    """What is not settled by an invoice, a period's late calls before its corrections."""
     groups: list[LateEntries] = []
     ahead: dict[int, int] = {}
     for row in await connection.fetch(_LATE, subscription):

@@ -8,8 +8,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from adapters.postgres.codec import decode_state
 from adapters.postgres.pool import Connection, Pool
 from adapters.postgres.subscriptions import current_subscription
+from billing.prorating import terms_in
 from billing.state import Period, State, Status
-from billing.usage import Unbilled, overage, projected_seconds
+from billing.usage import Unbilled, projected_seconds
 from billing.view import current_period, view
 
 
@@ -97,8 +98,7 @@ async def overage_to_bill(connection: Connection | Pool, state: State) -> int:
     seconds: int | None = await connection.fetchval(
         "SELECT seconds FROM usage_rollups WHERE (subscription_id, period) = ($1, $2)", state.id, state.period.number
     )
-    terms = state.terms
-    return overage(seconds or 0, terms.included_seconds, terms.rate, terms.currency)
+    return terms_in(state, state.period).overage(seconds or 0)
 
 
 async def _usages(connection: Connection | Pool, agency: str, client: str | None, now: datetime) -> list[Usage]:
@@ -131,8 +131,8 @@ async def _current(
 
 
 def _usage(state: State, period: Period, seconds: int, now: datetime) -> Usage:
-    terms = state.terms
-    included, rate, currency = terms.included_seconds, terms.rate, terms.currency
+    own = terms_in(state, period)
+    included = own.included_seconds
     projected = projected_seconds(seconds, period.start, period.end, now)
     tenth = Decimal("0.1")
     percent = (Decimal(100 * seconds) / included).quantize(tenth, ROUND_HALF_UP) if included else None
@@ -140,11 +140,11 @@ def _usage(state: State, period: Period, seconds: int, now: datetime) -> Usage:
         client=state.client,
         subscription=state.id,
         period=period,
-        currency=currency,
+        currency=own.terms.currency,
         seconds_used=seconds,
         seconds_included=included,
         percent=percent,
-        overage_so_far=overage(seconds, included, rate, currency),
+        overage_so_far=own.overage(seconds),
         projected_seconds=projected,
-        projected_overage=overage(projected, included, rate, currency),
+        projected_overage=own.overage(projected),
     )

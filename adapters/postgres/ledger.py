@@ -29,8 +29,8 @@ class PostgresLedger:
         self.written += written
         return recorded
 
-    async def freeze_usage(self, subscription: str, number: int, start: datetime, end: datetime, at: datetime) -> int:
-        return await closing.freeze_usage(self._connection, subscription, number, start, end, at)
+    async def freeze_usage(self, state: State, number: int, start: datetime, end: datetime, at: datetime) -> int:
+        return await closing.freeze_usage(self._connection, state, number, start, end, at)
 
     async def close_period(self, state: State, number: int, seconds: int, overage: int, at: datetime) -> None:
         await closing.close_period(self._connection, state, number, seconds, overage, at)

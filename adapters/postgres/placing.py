@@ -5,13 +5,14 @@ calls find their period while the worker is away. When service takes another tur
 anchor) the rows that are not frozen follow it, and the calls follow the rows.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from adapters.postgres.pool import Connection
 from billing.periods import boundary
+from billing.prorating import terms_in
 from billing.service import closing
 from billing.state import Period, State, Status
 from billing.usage import Outcome, Unbilled, billed_seconds
@@ -105,12 +106,14 @@ async def align(connection: Connection, old: State | None, new: State) -> None:
 
 def _shape(state: State) -> tuple[object, ...]:
     """What periods are computed from."""
-    return state.anchor, state.period, state.ending, state.status is Status.CANCELLED, state.terms
+    changed = state.terms, state.segments, state.changes
+    return state.anchor, state.period, state.ending, state.status is Status.CANCELLED, *changed
 
 
 async def write_periods(connection: Connection, state: State, until: datetime) -> None:
     """Make the rows of the periods that are not frozen what the state says, up to the one that holds `until`."""
     periods = list(coming(state, until))
+    increments = await _increments(connection, state)
     # Rows that go, or move, go first: the new ones may not overlap what they replace.
     await connection.execute(
         """
@@ -126,10 +129,71 @@ async def write_periods(connection: Connection, state: State, until: datetime) -
         [p.end for p in periods],
     )
     await insert_periods(connection, state, periods)
+    await _renew_terms(connection, state, periods, increments)
+
+
+async def _increments(connection: Connection, state: State) -> dict[int, int]:
+    """The increments to which the calls of the periods that are not frozen are rounded, by number."""
+    rows = await connection.fetch(
+        "SELECT number, call_increment_seconds FROM periods WHERE subscription_id = $1 AND frozen_at IS NULL", state.id
+    )
+    return {row["number"]: row["call_increment_seconds"] for row in rows}
+
+
+async def _renew_terms(
+    connection: Connection, state: State, periods: Sequence[Period], increments: Mapping[int, int]
+) -> None:
+    """Rows that are there take over terms that changed; calls that were rounded otherwise are rounded again."""
+    own = {period.number: terms_in(state, period) for period in periods if period.number in increments}
+    await connection.executemany(
+        """
+        UPDATE periods SET included_seconds = $3, rate = $4, call_increment_seconds = $5
+        WHERE (subscription_id, number) = ($1, $2) AND frozen_at IS NULL
+        AND (included_seconds, rate, call_increment_seconds) IS DISTINCT FROM ($3, $4, $5)
+        """,
+        [
+            (state.id, number, terms.included_seconds, terms.rate, terms.terms.call_increment_seconds)
+            for number, terms in own.items()
+        ],
+    )
+    for number, terms in own.items():
+        if terms.terms.call_increment_seconds != increments[number]:
+            await round_calls(connection, state, number, terms.terms.call_increment_seconds)
+
+
+async def round_calls(connection: Connection, state: State, number: int, increment: int) -> None:
+    """Round the period's calls to another increment: a change of the plan holds for the whole period."""
+    calls = await connection.fetch(
+        """
+        SELECT agency_id, call_id, duration_seconds, outcome, billed_seconds, corrected_seconds FROM calls
+        WHERE (subscription_id, period) = ($1, $2) AND NOT late ORDER BY call_id
+        """,
+        state.id,
+        number,
+    )
+    renewed = [(call, rounded(call, increment)) for call in calls]
+    await connection.executemany(
+        "UPDATE calls SET billed_seconds = $3 WHERE (agency_id, call_id) = ($1, $2)",
+        [(call["agency_id"], call["call_id"], billed) for call, billed in renewed if billed != call["billed_seconds"]],
+    )
+    await connection.execute(
+        "UPDATE usage_rollups SET seconds = seconds + $3 WHERE (subscription_id, period) = ($1, $2)",
+        state.id,
+        number,
+        sum(billed - call["billed_seconds"] for call, billed in renewed),
+    )
+
+
+def rounded(call: Any, increment: int) -> int:
+    """A call's billed seconds. Its corrections were held against what was billed then: they may not take it below zero
+    now."""
+    corrected: int = call["corrected_seconds"]
+    return max(billed_seconds(call["duration_seconds"], Outcome(call["outcome"]), increment), -corrected)
 
 
 async def insert_periods(connection: Connection, state: State, periods: Iterable[Period]) -> None:
-    """Enter the rows that are missing, at the state's terms."""
+    """Enter the rows that are missing, each at its own terms."""
+    rows = [(period, terms_in(state, period)) for period in periods]
     await connection.executemany(
         """
         INSERT INTO periods (subscription_id, number, agency_id, client_id, starts_at, ends_at, status, currency,
@@ -144,12 +208,12 @@ async def insert_periods(connection: Connection, state: State, periods: Iterable
                 state.client,
                 period.start,
                 period.end,
-                state.terms.currency,
-                state.terms.included_seconds,
-                state.terms.rate,
-                state.terms.call_increment_seconds,
+                own.terms.currency,
+                own.included_seconds,
+                own.rate,
+                own.terms.call_increment_seconds,
             )
-            for period in periods
+            for period, own in rows
         ],
     )
 
@@ -194,10 +258,7 @@ async def _rewrite(connection: Connection, calls: Sequence[Any], windows: Sequen
     for call in calls:
         window = window_of(unfrozen, call["started_at"])
         increment = window.increment if window else UNBILLED_INCREMENT
-        # A correction was held against what was billed then: it may not take the call below zero now.
-        billed = max(
-            billed_seconds(call["duration_seconds"], Outcome(call["outcome"]), increment), -call["corrected_seconds"]
-        )
+        billed = rounded(call, increment)
         if call["period"] is not None:
             _shift(
                 shifts, (call["subscription_id"], call["period"]), call["billed_seconds"], call["corrected_seconds"], -1

@@ -67,7 +67,7 @@ async def assign(
     Forbidden `billing_not_available`, InvalidFields.
     """
     _refuse_unavailable(body)
-    client, plan = await own_client(services, caller, client_id), await _plan(services, caller, body.plan_id)
+    client, plan = await own_client(services, caller, client_id), await plan_of(services, caller, body.plan_id)
     known = await _same(services, client, plan, body)
     if known:
         return known, False
@@ -75,7 +75,7 @@ async def assign(
     now = services.clock.now()
     account = await _may_sell(services, agency, client, plan, body, now)
     customer = await customer_of(services, client, account)
-    await _price(services, plan, account)
+    await price_at_stripe(services, plan, account)
     start = _start(agency, client, plan, body, account, customer, made_id("sub", seed), now)
     try:
         await _enter(services, caller, start, _asked(body), now)
@@ -100,7 +100,8 @@ def _refuse_unavailable(body: AssignIn) -> None:
         raise InvalidFields(*refused, code="not_available")
 
 
-async def _plan(services: Services, caller: Caller, plan_id: str) -> Plan:
+async def plan_of(services: Services, caller: Caller, plan_id: str) -> Plan:
+    """The plan that a request names. Raises InvalidFields for one that is not the agency's."""
     plan = await plans.plan(services.database, caller.agency, plan_id)
     if plan is None:
         raise InvalidFields(("plan_id", "is not a plan of this agency"))
@@ -139,7 +140,7 @@ async def _may_sell(
     return account
 
 
-async def _price(services: Services, plan: Plan, account: str) -> None:
+async def price_at_stripe(services: Services, plan: Plan, account: str) -> None:
     """Product and price at Stripe, where the agency sees them."""
     if plan.account_id == account:
         return

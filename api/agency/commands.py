@@ -50,7 +50,7 @@ async def cancel(
     client_id: str, services: Used, caller: Calling, request: Request, body: CancelIn = WITHOUT_BODY
 ) -> Ordered:
     """At the period's end it can be undone until then; `now` bills the overage to date and refunds nothing."""
-    return await _ordered(services, caller, client_id, Cancel(body.at, body.forgive, caller.name), request)
+    return await ordered(services, caller, client_id, Cancel(body.at, body.forgive, caller.name), request)
 
 
 @router.delete(
@@ -60,7 +60,7 @@ async def cancel(
     responses=settling("no_pending_cancel"),
 )
 async def undo_cancel(client_id: str, services: Used, caller: Calling, request: Request) -> Ordered:
-    return await _ordered(services, caller, client_id, UndoCancel(caller.name), request)
+    return await ordered(services, caller, client_id, UndoCancel(caller.name), request)
 
 
 @router.post(
@@ -71,7 +71,7 @@ async def undo_cancel(client_id: str, services: Used, caller: Calling, request: 
 )
 async def pause(client_id: str, services: Used, caller: Calling, request: Request) -> Ordered:
     """Can be taken back until then. The closed period's overage is billed as always; what is owed is collected on."""
-    return await _ordered(services, caller, client_id, Pause(caller.name), request)
+    return await ordered(services, caller, client_id, Pause(caller.name), request)
 
 
 @router.delete(
@@ -81,7 +81,7 @@ async def pause(client_id: str, services: Used, caller: Calling, request: Reques
     responses=settling("no_pending_pause"),
 )
 async def undo_pause(client_id: str, services: Used, caller: Calling, request: Request) -> Ordered:
-    return await _ordered(services, caller, client_id, UndoPause(caller.name), request)
+    return await ordered(services, caller, client_id, UndoPause(caller.name), request)
 
 
 @router.post(
@@ -92,7 +92,7 @@ async def undo_pause(client_id: str, services: Used, caller: Calling, request: R
 )
 async def resume(client_id: str, services: Used, caller: Calling, request: Request) -> Ordered:
     """Opens a new period with a new anchor: now. What is paused unpaid resumes by itself when all is paid."""
-    return await _ordered(services, caller, client_id, Resume(caller.name), request)
+    return await ordered(services, caller, client_id, Resume(caller.name), request)
 
 
 @router.post(
@@ -103,7 +103,7 @@ async def resume(client_id: str, services: Used, caller: Calling, request: Reque
 )
 async def extend(client_id: str, body: ExtendIn, services: Used, caller: Calling, request: Request) -> Ordered:
     """The client promises to pay: the ladder's next date moves, once per ladder, and later gaps run from there."""
-    return await _ordered(services, caller, client_id, Extend(body.days, caller.name), request)
+    return await ordered(services, caller, client_id, Extend(body.days, caller.name), request)
 
 
 @router.post(
@@ -121,10 +121,11 @@ async def extend(client_id: str, body: ExtendIn, services: Used, caller: Calling
 )
 async def retry(client_id: str, services: Used, caller: Calling, request: Request) -> Ordered:
     """Also lets go of what was parked: a retry says that a person has looked into it."""
-    return await _ordered(services, caller, client_id, Retry(caller.name), request)
+    return await ordered(services, caller, client_id, Retry(caller.name), request)
 
 
-async def _ordered(services: Services, caller: Caller, client_id: str, order: Command, request: Request) -> Ordered:
+async def ordered(services: Services, caller: Caller, client_id: str, order: Command, request: Request) -> Ordered:
+    """The subscription as it is once the order is carried out, or that this is not settled yet."""
     target = await own_subscription(services, caller, client_id)
     reply = await command(services, target, order, update_id(request))
     if isinstance(reply, Processing):

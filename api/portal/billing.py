@@ -17,7 +17,9 @@ from api.services import Services, Used
 from api.subscription_out import PERIOD, PLAN, PeriodOut, period_out
 from api.tenant import own_agency
 from api.tokens import Caller
+from billing import changes
 from billing.plans import Terms
+from billing.prorating import terms_at
 from billing.state import State
 from billing.usage import minutes_text
 from billing.view import Banner, BannerKind, View, next_invoice, view, whole_debt
@@ -70,13 +72,21 @@ class PlanOut(Answer):
     overage_rate: Rate
 
 
+class PendingPlanOut(Answer):
+    """The plan that holds from `at` on."""
+
+    at: datetime
+    plan: PlanOut
+
+
 class SubscriptionStatusOut(Answer):
-    """How the subscription stands. `trial_end` and `pending_change` are always null in this version."""
+    """How the subscription stands. `trial_end` is always null in this version; `pending_change` is the plan that is
+    agreed for a boundary ahead."""
 
     status: Literal["awaiting_card", "active", "past_due", "paused", "cancelled"]
     current_period: PeriodOut | None
     trial_end: None
-    pending_change: None
+    pending_change: PendingPlanOut | None
     cancel_at: datetime | None
     paused_reason: Literal["unpaid", "agency"] | None
     collection: Literal["automatic"]
@@ -174,8 +184,8 @@ async def read(services: Used, caller: Calling) -> BillingOut:
     return BillingOut(
         as_of=now,
         agency=_agency_out(agency),
-        plan=_plan_out(state.terms) if state else None,
-        subscription=_subscription_out(state, shown) if state and shown else None,
+        plan=_plan_out(terms_at(state, now)) if state else None,
+        subscription=_subscription_out(state, shown, now) if state and shown else None,
         usage=_usage_out(usage) if usage else None,
         next_invoice=await _next_invoice(services, state) if state else None,
         payment_method=card_out(client.card),
@@ -220,12 +230,17 @@ def _plan_out(terms: Terms) -> PlanOut:
     )
 
 
-def _subscription_out(state: State, shown: View) -> SubscriptionStatusOut:
+def _pending_out(state: State, now: datetime) -> PendingPlanOut | None:
+    change = changes.pending(state, now)
+    return PendingPlanOut(at=change.at, plan=_plan_out(change.terms)) if change else None
+
+
+def _subscription_out(state: State, shown: View, now: datetime) -> SubscriptionStatusOut:
     return SubscriptionStatusOut(
         status=shown.status.value,
         current_period=period_out(shown.current_period),
         trial_end=None,
-        pending_change=None,
+        pending_change=_pending_out(state, now),
         cancel_at=shown.cancel_at,
         paused_reason=shown.paused_reason,
         collection="automatic",

@@ -4,23 +4,24 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from activities.issuing import invoice_lines
 from activities.outcomes import attempted
 from adapters.postgres.ledger import PostgresStore
 from adapters.postgres.pool import Pool, transaction
-from adapters.postgres.projection import open_subscription
+from adapters.postgres.projection import load, open_subscription
 from adapters.postgres.usage import Call, Receipt, record_calls
 from billing.agenda import begin, next_step
 from billing.declines import Decline
 from billing.facts import CardSaved, Fact, InvoiceIssued, PeriodClosed
 from billing.invoices import InvoiceStatus, Line, price_line
 from billing.ledger import InvoiceRow, NewInvoice
+from billing.lines import invoice_lines
 from billing.payments import InvoiceReading, PayAnswer
 from billing.plans import Terms
+from billing.prorating import terms_in
 from billing.state import Attempt, Card, Issue, State
 from billing.steps import ChargeInvoice, IssueInvoice
 from billing.subscription import opened
-from billing.usage import Outcome, overage
+from billing.usage import Outcome
 
 START = datetime(2026, 1, 31, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -102,6 +103,11 @@ class House:
         await self.client(name)
         return await self.subscribe(name, **terms)
 
+    async def state(self, name: str) -> State:
+        """The client's subscription as the books have it."""
+        async with self.pool.acquire() as connection:
+            return await load(connection, f"sub_{name}")
+
     async def report(self, *calls: Call, at: datetime, agency: str = AGENCY) -> Receipt:
         return await record_calls(self.pool, agency, calls, at)
 
@@ -115,9 +121,8 @@ class House:
         assert period is not None
         end = end or period.end
         async with self.store.transaction() as books:
-            seconds = await books.freeze_usage(state.id, period.number, period.start, end, at)
-            terms = state.terms
-            amount = overage(seconds, terms.included_seconds, terms.rate, terms.currency)
+            seconds = await books.freeze_usage(state, period.number, period.start, end, at)
+            amount = terms_in(state, period).overage(seconds)
             await books.close_period(state, period.number, seconds, amount, at)
             return await books.record(state, [PeriodClosed(at, period.number, end, seconds, amount)])
 

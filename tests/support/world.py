@@ -12,9 +12,11 @@ from datetime import UTC, datetime, timedelta
 
 from billing import facts
 from billing.agenda import begin, next_step
+from billing.changes import Effective, takes_effect_now
 from billing.declines import DeclineClass
 from billing.notices import Notice, notices
 from billing.plans import Dunning, Terms
+from billing.prorating import terms_in
 from billing.service import invoice_id
 from billing.state import RULES, Answer, Asked, Card, Forgive, FreezeCause, Issue, State, Status
 from billing.steps import (
@@ -32,7 +34,6 @@ from billing.steps import (
     Wait,
 )
 from billing.subscription import apply, opened
-from billing.usage import overage
 from support.books import Behaviour, Books
 from support.invariants import check_state, check_step
 
@@ -199,11 +200,10 @@ class World:
                 yield facts.FinalActionTaken(self.now, action)
 
     def _issue(self, issue: Issue) -> facts.InvoiceIssued:
-        amount = issue.price + (issue.closed.overage if issue.closed else 0)
-        self.books.issue(issue.invoice, amount)
+        self.books.issue(issue.invoice, issue.amount)
         days = self.state.custom.days_until_due if self.state.custom else None
         return facts.InvoiceIssued(
-            self.now, issue.invoice, amount, None if days is None else self.now + timedelta(days=days)
+            self.now, issue.invoice, issue.amount, None if days is None else self.now + timedelta(days=days)
         )
 
     def _void(self, invoice: str) -> facts.PaidElsewhere | facts.InvoiceVoided:
@@ -220,8 +220,9 @@ class World:
             assert gap == timedelta() or (gap > timedelta() and len(self.closed) in self.paused_after), gap
         assert step.start <= step.end <= self.now
         self.closed.append(step)
-        terms, seconds = self.state.terms, self.seconds.get(step.number, 0)
-        cost = overage(seconds, terms.included_seconds, terms.rate, terms.currency)
+        assert self.state.period
+        seconds = self.seconds.get(step.number, 0)
+        cost = terms_in(self.state, self.state.period).overage(seconds)
         return facts.PeriodClosed(self.now, step.number, step.end, seconds, cost)
 
     def _charge(self, step: ChargeInvoice) -> Iterator[facts.Fact]:
@@ -312,6 +313,15 @@ class World:
 
     def extend(self, days: int) -> "World":
         return self.learn(facts.LadderExtended(self.now, days, "agency", f"extend{len(self.history)}"))
+
+    def change_plan(self, terms: Terms, effective: Effective | None = None) -> "World":
+        """The change's id is "chg_c<n>", and its invoice's short name "c<n>"."""
+        number = sum(isinstance(fact, facts.PlanChangeRequested) for fact in self.history) + 1
+        now = takes_effect_now(self.state, terms, effective, self.now)
+        return self.learn(facts.PlanChangeRequested(self.now, f"chg_c{number}", terms, now, "agency", f"chg{number}"))
+
+    def undo_change(self) -> "World":
+        return self.learn(facts.PlanChangeUndone(self.now, "agency", f"unchg{len(self.history)}"))
 
     def pay_elsewhere(self, short: str) -> "World":
         self.books.close(self.invoice(short), "paid")

@@ -7,6 +7,7 @@ bounded number of steps between two waits.
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import HealthCheck, settings
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from support.books import Behaviour
 from support.forecasts import foretold, happened
-from support.world import DAY, HOUR, MINUTE, REASON, T0, World, a_world
+from support.world import DAY, HOUR, MINUTE, REASON, T0, TERMS, World, a_world
 
 from billing import facts
 from billing.declines import DeclineClass
@@ -94,6 +95,11 @@ CANCELS = st.builds(
 )
 
 
+CHANGES = st.builds(
+    lambda terms, effective: lambda world: world.change_plan(terms, effective),
+    st.sampled_from([TERMS, replace(TERMS, version=2, price=9900), replace(TERMS, version=3, price=0)]),
+    st.sampled_from([None, "now", "period_end"]),
+)
 PAUSES = st.sampled_from(["pause", "undo_pause", "resume"]).map(
     lambda what: lambda world: {"pause": world.pause, "undo_pause": world.undo_pause, "resume": world.resume}[what]()
 )
@@ -174,6 +180,14 @@ class Subscription(RuleBasedStateMachine):
         self.world.dunning = dunning
         self.world.learn(facts.DunningApplied(self.world.now, dunning))
 
+    @rule(happens=CHANGES)
+    def the_agency_changes_the_plan(self, happens: Happening) -> None:
+        happens(self.world)
+
+    @rule()
+    def the_agency_takes_a_change_back(self) -> None:
+        self.world.undo_change()
+
     @rule(happens=ELSEWHERE)
     def something_happens_elsewhere(self, happens: Happening) -> None:
         happens(self.world)
@@ -199,7 +213,10 @@ class Subscription(RuleBasedStateMachine):
 
     # What comes at a bad moment, late, twice, out of order, or from nowhere
 
-    @rule(happens=st.one_of(ELSEWHERE, ASKED, CARDS, CANCELS, PAUSES), span=st.one_of(st.just(timedelta()), SPANS))
+    @rule(
+        happens=st.one_of(ELSEWHERE, ASKED, CARDS, CANCELS, PAUSES, CHANGES),
+        span=st.one_of(st.just(timedelta()), SPANS),
+    )
     def something_happens_while_the_next_step_is_in_flight(self, happens: Happening, span: timedelta) -> None:
         def interrupts(world: World) -> None:
             world.take(span)

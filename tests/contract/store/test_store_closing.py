@@ -28,8 +28,9 @@ async def _used(house: House, minutes: int = 612) -> State:
 
 
 async def _freeze(house: House, start: datetime = START, end: datetime = END, number: int = 1) -> int:
+    state = await house.state("anna")
     async with house.store.transaction() as books:
-        return await books.freeze_usage("sub_anna", number, start, end, CLOSED)
+        return await books.freeze_usage(state, number, start, end, CLOSED)
 
 
 async def _late(house: House, subscription: str = "sub_anna") -> tuple[LateEntries, ...]:
@@ -62,7 +63,7 @@ async def test_workers_that_close_at_once_close_once(house: House) -> None:
 async def test_a_period_is_closed_at_the_terms_it_was_billed_by_and_stays_so(house: House) -> None:
     state = await _used(house)
     async with house.store.transaction() as books:
-        await books.freeze_usage(state.id, 1, START, END, CLOSED)
+        await books.freeze_usage(state, 1, START, END, CLOSED)
         await books.close_period(state, 1, 36720, 1344, CLOSED)
         dearer = replace(state, terms=replace(state.terms, overage_rate="99", included_minutes=0))
         await books.close_period(dearer, 1, 36720, 60588, CLOSED + DAY)

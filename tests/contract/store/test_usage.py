@@ -184,8 +184,8 @@ async def test_a_boundary_that_the_projection_did_not_know_is_made_true_by_time(
     state = await _two_calls_at_the_boundary(house)
     async with house.store.transaction() as books:
         moved = END + timedelta(minutes=2)
-        assert await books.freeze_usage(state.id, 1, START, moved, END + HOUR) == 480
-        assert await books.freeze_usage(state.id, 1, START, moved, END + 2 * HOUR) == 480
+        assert await books.freeze_usage(state, 1, START, moved, END + HOUR) == 480
+        assert await books.freeze_usage(state, 1, START, moved, END + 2 * HOUR) == 480
     assert await _rollups(house) == {("sub_anna", 1): (480, 2)}
     assert await house.value("SELECT unbilled FROM calls WHERE call_id = 'c3'") == "paused"
     later = call("c4", "anna", END + timedelta(minutes=2), 1)
