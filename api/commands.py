@@ -199,7 +199,7 @@ def _refused_when_over(state: State, order: Command) -> Exception:
         case Retry():
             code = refusal(state, state.clock, None, on_session=False) or "nothing_to_collect"
         case Send(invoice=invoice):
-            code = send_refusal(state, invoice) or "invoice_not_open"
+            code = send_refusal(state, state.clock, invoice) or "invoice_not_open"
         case PayNow(invoice=invoice) | Void(invoice=invoice):
             code = refusal(state, state.clock, invoice, on_session=True) or "invoice_not_open"
     return conflict(code)

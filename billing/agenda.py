@@ -223,6 +223,7 @@ def _collecting(s: State) -> Iterator[Item]:
         yield Item(s.clock, rank, step, step.key.partition(":")[0], "billing-rules 6", _why_at_once(step))
     if s.ladder and s.debt:
         yield from _ladder(s, s.ladder, blocked=step is not None)
+    yield from _mailing(s)
     for number, at in custom.reminders(s):
         first = s.custom is not None and number == s.custom.reminded + 1
         due = RemindDue(s.debt[0].id, number, at) if first else None
@@ -232,13 +233,13 @@ def _collecting(s: State) -> Iterator[Item]:
 _DUE = ("the invoice is soon due", "the invoice is due", "the invoice is overdue")
 
 
-def _at_once(s: State) -> ChargeInvoice | VoidInvoice | SendInvoice | Remind | None:
+def _at_once(s: State) -> ChargeInvoice | VoidInvoice | Remind | None:
     """What is done about the debt without waiting for a date: one thing at a time."""
     if s.attempt:
         return ChargeInvoice(s.attempt, s.sweep.origin if s.sweep else Origin.ISSUE)
-    asked = _to_void(s) or _to_send(s)
-    if asked:
-        return asked
+    void = _to_void(s)
+    if void:
+        return void
     if s.sweep:
         invoice = debt.target(s, s.sweep)
         return _charge(s, invoice, s.sweep.origin) if invoice else None
@@ -281,8 +282,12 @@ def _to_void(s: State) -> VoidInvoice | None:
     return None
 
 
-def _to_send(s: State) -> SendInvoice | None:
-    return next((SendInvoice(a.invoice, a.id) for a in s.asked if a.what == "send" and a.invoice), None)
+def _mailing(s: State) -> Iterator[Item]:
+    """Beside the line of what is done about the debt: a mail that fails never holds up a payment."""
+    for asked in s.asked:
+        if asked.what == "send" and asked.invoice:
+            step = SendInvoice(asked.invoice, asked.id)
+            yield Item(s.clock, Rank.COLLECT, step, "send", "billing-rules 5", f"send {asked.invoice}")
 
 
 def _ladder(s: State, ladder: Ladder, *, blocked: bool) -> Iterator[Item]:
@@ -320,14 +325,12 @@ def _ladder_step(s: State, invoice: OpenInvoice, at: datetime, used: int) -> Cha
 # Waiting
 
 
-def _why_at_once(step: ChargeInvoice | VoidInvoice | SendInvoice | Remind) -> str:
+def _why_at_once(step: ChargeInvoice | VoidInvoice | Remind) -> str:
     match step:
         case ChargeInvoice(attempt=attempt):
             return f"attempt {attempt.number} on {attempt.invoice}"
         case VoidInvoice(invoice=invoice):
             return f"void {invoice}"
-        case SendInvoice(invoice=invoice):
-            return f"send {invoice}"
         case Remind(obstacle=obstacle):
             return _NEEDED[obstacle]
 

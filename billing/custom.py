@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from billing import debt
-from billing.facts import DueReminded
+from billing.facts import DueReminded, InvoiceIssued
 from billing.invoices import InvoiceKind, Line, LineKind
 from billing.plans import Terms
 from billing.state import Card, Custom, Ending, Issue, State, Status, Try
@@ -82,9 +82,11 @@ def reminders(s: State) -> Iterator[tuple[int, datetime]]:
             yield number + 1, s.custom.due_at + REMINDERS[number]
 
 
-def issued(s: State, due_at: datetime | None) -> State:
-    """The invoice is final, and due at that instant when it was sent."""
-    return replace(s, custom=replace(s.custom, due_at=due_at)) if s.custom else s
+def issued(s: State, fact: InvoiceIssued) -> State:
+    """The invoice is final. A reminder that would come with it, or before, is behind us: the invoice itself says so."""
+    if s.custom is None:
+        return s
+    return replace(s, custom=replace(s.custom, due_at=fact.due_at, reminded=_passed(fact.due_at, fact.at)))
 
 
 def due_reminded(s: State, fact: DueReminded) -> State:
@@ -92,5 +94,9 @@ def due_reminded(s: State, fact: DueReminded) -> State:
     custom = s.custom
     if custom is None or custom.due_at is None or fact.number <= custom.reminded:
         return s
-    passed = sum(custom.due_at + after <= fact.at for after in REMINDERS)
-    return replace(s, custom=replace(custom, reminded=max(fact.number, passed)))
+    return replace(s, custom=replace(custom, reminded=max(fact.number, _passed(custom.due_at, fact.at))))
+
+
+def _passed(due_at: datetime | None, at: datetime) -> int:
+    """How many reminders are behind us at that instant."""
+    return sum(due_at + after <= at for after in REMINDERS) if due_at else 0

@@ -14,7 +14,7 @@ from typing import Final
 from billing.facts import AccountFrozen, AccountReplaced, AccountThawed, CancelRequested
 from billing.service import cancel_requested, end_of_period_at
 from billing.state import Forgive, Freeze, FreezeCause, Origin, State, Status
-from billing.steps import ChargeInvoice, ClosePeriod, ReadNews, Remind, Step, VoidInvoice
+from billing.steps import ChargeInvoice, ClosePeriod, ReadNews, Remind, SendInvoice, Step, VoidInvoice
 
 THAW_SPREAD: Final = timedelta(minutes=60)
 """Over how long what waited is begun again: not all of an agency's subscriptions at once (billing-rules 8)."""
@@ -155,7 +155,7 @@ def set_back(s: State) -> State:
 
 def _waited(s: State, step: Step) -> bool:
     match step:
-        case ReadNews() | ClosePeriod():
+        case ReadNews() | ClosePeriod() | SendInvoice():
             return False
         case ChargeInvoice(origin=origin):
             return origin is Origin.ISSUE and s.attempt is None

@@ -55,11 +55,14 @@ def cancel_refusal(s: State, at: datetime, *, now: bool) -> str | None:
     return "cancel_pending" if agreed and not now else None
 
 
-def send_refusal(s: State, invoice: str | None) -> str | None:
-    """Why the invoice can't be mailed once more: only what was sent can be."""
+def send_refusal(s: State, at: datetime, invoice: str | None) -> str | None:
+    """Why the invoice can't be mailed once more: only what was sent can be, and no client of a frozen agency's is
+    written to."""
     if not debt.owed(s, invoice):
         return "invoice_not_open"
-    return None if debt.sent(s) else "not_a_sent_invoice"
+    if not debt.sent(s):
+        return "not_a_sent_invoice"
+    return "agency_frozen" if freezing.is_frozen(s, at) else None
 
 
 def undo_refusal(s: State, at: datetime) -> str | None:
@@ -72,7 +75,7 @@ def refuse_impossible(s: State, at: datetime) -> State:
         if asked.what == "resume":
             continue
         if asked.what == "send":
-            code = send_refusal(s, asked.invoice)
+            code = send_refusal(s, at, asked.invoice)
         elif asked.what == "void":
             code = void_refusal(s, at, asked.invoice)
         else:

@@ -152,7 +152,7 @@ def _invoice_issued(s: State, fact: facts.InvoiceIssued) -> State:
     if issue is None:
         return s
     s = debt.settle(replace(s, to_issue=tuple(i for i in s.to_issue if i is not issue)), fact.invoice)
-    s = custom.issued(s, fact.due_at)
+    s = custom.issued(s, fact)
     if fact.amount_due <= 0:
         return s
     # While a ladder runs or the debt is past due, a new invoice joins it without an attempt of its own.

@@ -158,7 +158,7 @@ class Commands(ABC):
 
     @send.validator
     def _may_send(self, command: Send) -> None:
-        self._refuse(send_refusal(self.state, command.invoice))
+        self._refuse(send_refusal(self.state, self.now(), command.invoice))
 
     @workflow.update
     async def change_plan(self, command: ChangePlan) -> Reply:

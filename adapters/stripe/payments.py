@@ -96,7 +96,7 @@ class StripePayments:
 
     async def send(self, account: str, provider_invoice: str, invoice: str, request: str) -> None:
         """Have Stripe mail the open invoice to the client, once for each request."""
-        await self._stripe.write(
+        await self._stripe.put(
             keys.invoice_send(invoice, request),
             lambda o: self._stripe.v1.invoices.send_invoice_async(provider_invoice, None, o),
             account,

@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.books import Behaviour
-from support.world import DAY, T0, World, card
+from support.world import DAY, HOUR, T0, World, card
 
+from billing.agenda import agenda
 from billing.custom import REMINDERS, custom_invoice_id, ordered, own_lines, own_terms
+from billing.facts import StepFailed
 from billing.invoices import LineKind, compose, total
 from billing.requests import send_refusal
 from billing.state import RULES, Custom, Status
+from billing.steps import SendInvoice
 from billing.view import BannerKind, banner, next_invoice, view
 
 ORDER = "cst_demo"
@@ -121,10 +124,10 @@ def test_paid_it_is_not_reminded_of() -> None:
     assert len(world.steps("RemindDue")) == 1
 
 
-def test_due_within_three_days_it_is_reminded_of_at_once_and_not_twice_at_once() -> None:
-    world = a_custom(days_until_due=1)
-    world.run(days=20)
-    assert [at for at, _ in world.steps("RemindDue")] == [0 * DAY, 1 * DAY, 8 * DAY]
+@pytest.mark.parametrize(("days", "reminded"), [(1, [1, 8]), (3, [3, 10]), (4, [1, 4, 11])])
+def test_a_reminder_that_would_come_with_the_invoice_or_before_it_is_left_out(days: int, reminded: list[int]) -> None:
+    world = a_custom(days_until_due=days).run(days=20)
+    assert [at for at, _ in world.steps("RemindDue")] == [day * DAY for day in reminded]
 
 
 def test_reminders_that_were_missed_together_are_one() -> None:
@@ -153,9 +156,9 @@ def test_pay_now_on_a_sent_one_that_is_declined_starts_no_ladder() -> None:
 
 def test_only_what_was_sent_is_sent_again_and_only_while_it_is_open() -> None:
     sent, charged = a_custom(days_until_due=14).run(days=1), a_custom("soft").run(days=1)
-    assert send_refusal(sent.state, INVOICE) is None
-    assert send_refusal(charged.state, INVOICE) == "not_a_sent_invoice"
-    assert send_refusal(sent.state, "inv_other") == "invoice_not_open"
+    assert send_refusal(sent.state, sent.now, INVOICE) is None
+    assert send_refusal(charged.state, charged.now, INVOICE) == "not_a_sent_invoice"
+    assert send_refusal(sent.state, sent.now, "inv_other") == "invoice_not_open"
 
     sent.invoice = lambda short: INVOICE  # type: ignore[method-assign]
     asked = sent.ask("send", SHORT)
@@ -164,6 +167,51 @@ def test_only_what_was_sent_is_sent_again_and_only_while_it_is_open() -> None:
     assert answer
     assert answer.result == "done"
     assert len(sent.steps("SendInvoice")) == 1
+
+
+@pytest.mark.parametrize("what", ["pay_now", "void"])
+def test_a_mail_that_fails_holds_nothing_up(what: str) -> None:
+    world = a_custom(days_until_due=14).run(days=1)
+    world.invoice = lambda short: INVOICE  # type: ignore[method-assign]
+    mail = world.ask("send", SHORT)
+    (failing,) = [item.step for item in agenda(world.state) if isinstance(item.step, SendInvoice)]
+    world.learn(StepFailed(world.now, failing.key, "Stripe does not mail"))
+    asked = world.ask(what, SHORT)
+    world.run(days=0)
+    assert world.books.bills[INVOICE].status == ("paid" if what == "pay_now" else "void")
+    refused, done = world.answer(mail), world.answer(asked)
+    assert done
+    assert refused
+    assert (done.result != "refused", refused.result) == (True, "refused")
+
+
+# Frozen
+
+
+def test_a_frozen_agencys_invoice_waits_with_its_ladder_and_goes_on_moved_by_the_span() -> None:
+    world = a_custom("soft").run(days=1)
+    world.freeze().run(days=10)
+    world.thaw().run(days=30)
+    assert [at for at, _ in world.charges()] == [0 * DAY, 13 * DAY, 18 * DAY, 25 * DAY]
+    assert not world.steps("TakeFinalAction")
+
+
+def test_of_a_sent_one_nobody_is_reminded_while_the_agency_is_frozen_and_once_after_it() -> None:
+    world = a_custom(days_until_due=14).run(days=1)
+    world.invoice = lambda short: INVOICE  # type: ignore[method-assign]
+    asked = world.ask("send", SHORT)
+    world.freeze()
+    assert send_refusal(world.state, world.now, INVOICE) == "agency_frozen"
+    answer = world.answer(asked)
+    assert answer
+    assert answer.code == "agency_frozen"
+
+    world.run(days=14)
+    assert world.steps("RemindDue", "SendInvoice") == []
+    world.thaw().run(days=1)
+    (reminded,) = world.steps("RemindDue")
+    assert 15 * DAY <= reminded[0] < 15 * DAY + HOUR
+    assert world.messages() == ["invoice_due"], "Stripe mailed the invoice itself"
 
 
 # Any life
