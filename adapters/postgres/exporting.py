@@ -10,8 +10,9 @@ from adapters.postgres.pool import Pool
 BATCH: Final = 1000
 
 _BATCH: Final = """
-    SELECT i.id, i.number, i.client_id, c.name AS client_name, c.external_id, i.subscription_id, i.kind, i.status,
-           i.currency, i.total, coalesce(i.provider_total, i.total) - i.total AS tax,
+    SELECT i.id, i.number, i.client_id, c.name AS client_name, c.external_id,
+           CASE WHEN i.kind <> 'custom' THEN i.subscription_id END AS subscription_id, i.kind, i.status, i.currency,
+           i.total, coalesce(i.provider_total, i.total) - i.total AS tax,
            coalesce(i.starting_balance, 0) - coalesce(i.ending_balance, i.starting_balance, 0) AS balance_applied,
            coalesce(i.amount_due, i.total) AS amount_due, coalesce(i.amount_paid, 0) AS amount_paid,
            i.paid_out_of_band, i.created_at, i.issued_at, i.settled_at

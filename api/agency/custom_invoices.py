@@ -87,7 +87,10 @@ class CustomInvoiceIn(
     "/clients/{client_id}/invoices",
     summary="Make a custom invoice",
     status_code=201,
-    responses=conflicts("stripe_not_ready", "agency_frozen", "client_archived") | refusals(422, "currency_not_supported"),
+    responses={
+        **conflicts("stripe_not_ready", "agency_frozen", "client_archived"),
+        **refusals(422, "currency_not_supported"),
+    },
 )
 async def make(
     client_id: str, body: CustomInvoiceIn, services: Used, caller: Calling, request: Request

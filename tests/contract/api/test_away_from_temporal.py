@@ -36,6 +36,7 @@ async def test_commands_answer_503_and_change_nothing(tenant: Tenant, cut_off: S
         ("DELETE", f"{path}/cancel", None),
         ("POST", f"{path}/retry", None),
         ("POST", f"/v1/agency/invoices/{invoice['id']}/void", {"reason": "away"}),
+        ("POST", f"/v1/agency/invoices/{invoice['id']}/send", None),
     ):
         answer = await away.api.send(method, address, json=body)
         assert (answer.status_code, answer.json()["code"]) == (503, "temporarily_unavailable"), address
@@ -56,6 +57,17 @@ async def test_a_plan_is_assigned_all_the_same_and_started_later(
     answer = await away.api.send("PUT", subscription_of(client), json={"plan_id": await away.plan()})
     assert (answer.status_code, answer.json()["source"]) == (201, "projection")
     assert (await tenant.running(client))["id"] == answer.json()["id"]
+
+
+async def test_a_custom_invoice_is_made_all_the_same_and_issued_later(
+    tenant: Tenant, cut_off: Site, eventually: Eventually
+) -> None:
+    away = await _seen_from(cut_off, tenant, eventually)
+    client = await away.client()
+    lines = [{"description": "Set-up", "amount": {"amount": 500, "currency": "usd"}}]
+    made = await away.api.post(f"/v1/agency/clients/{client}/invoices", {"lines": lines, "collection": "charge"})
+    assert (made["status"], made["total"]["amount"]) == ("draft", 500)
+    assert (await tenant.invoice(client))["id"] == made["id"]
 
 
 async def test_reading_goes_on_from_the_books(tenant: Tenant, cut_off: Site, eventually: Eventually) -> None:
