@@ -69,6 +69,8 @@ class Move:
     attempts_left: int
     final_action: FinalAction | None
     """What follows the last attempt; none when nothing does, as after a cancellation."""
+    custom: bool = False
+    """The ladder is a custom invoice's: no subscription has it."""
 
 
 def move(s: State, dunning: Dunning, at: datetime) -> Move | None:
@@ -77,4 +79,6 @@ def move(s: State, dunning: Dunning, at: datetime) -> Move | None:
     if s.ladder is None or s.ladder.next_at is None or after.ladder is None or after == s:
         return None
     final = dunning.final_action if awaits_final_action(after) else None
-    return Move(s.id, s.client, s.ladder.next_at, after.ladder.next_at, after.ladder.attempts_left, final)
+    return Move(
+        s.id, s.client, s.ladder.next_at, after.ladder.next_at, after.ladder.attempts_left, final, s.custom is not None
+    )

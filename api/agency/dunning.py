@@ -28,11 +28,11 @@ _POLICY: Final[dict[str, Any]] = {"gaps_days": [2, 4], "final_action": "past_due
 class MoveOut(Answer):
     """One ladder that would move. No `new_next_attempt_at`: no attempt is left, and the final action follows at once.
 
-    `final_action` is null where none follows, as after a cancellation.
+    `final_action` is null where none follows, as after a cancellation. `subscription_id` is null of a custom invoice's.
     """
 
     client_id: str
-    subscription_id: str
+    subscription_id: str | None
     next_attempt_at: datetime
     new_next_attempt_at: datetime | None
     attempts_left: int
@@ -110,7 +110,7 @@ def _moves(states: Sequence[State], dunning: Dunning, at: datetime) -> list[Move
 def _move_out(one: Move) -> MoveOut:
     return MoveOut(
         client_id=one.client,
-        subscription_id=one.subscription,
+        subscription_id=None if one.custom else one.subscription,
         next_attempt_at=one.next_at,
         new_next_attempt_at=one.new_next_at,
         attempts_left=one.attempts_left,

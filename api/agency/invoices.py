@@ -32,7 +32,7 @@ from api.services import Services, Used
 from api.tenant import agency_router, own_agency, own_client
 from api.tokens import Caller
 from billing.invoices import InvoiceStatus
-from workflows.messages import Void
+from workflows.messages import Retry, Void
 
 router = agency_router("Invoices")
 
@@ -95,6 +95,27 @@ async def void(
     """Waits at most 15 s for an attempt in flight: what that pays is refunded, not voided."""
     order = Void(invoice_id, caller.name, body.reason)
     settled = await give(services, caller, request, invoice_id, order)
+    return await detail(services, caller, invoice_id) if settled else processing()
+
+
+@router.post(
+    "/invoices/{invoice_id}/retry",
+    summary="Try an invoice now",
+    response_model=InvoiceDetailOut,
+    responses=settling(
+        "invoice_paid",
+        "nothing_to_collect",
+        "no_payment_method",
+        "new_card_required",
+        "action_required",
+        "card_limit",
+        "agency_frozen",
+    ),
+)
+async def retry(invoice_id: str, services: Used, caller: Calling, request: Request) -> InvoiceDetailOut | Response:
+    """Tries the debt that it belongs to, the oldest first, and lets go of what was parked there: a retry says that a
+    person has looked into it. The only way to a custom invoice, which no subscription leads to."""
+    settled = await give(services, caller, request, invoice_id, Retry(caller.name))
     return await detail(services, caller, invoice_id) if settled else processing()
 
 

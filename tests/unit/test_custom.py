@@ -11,7 +11,7 @@ from support.world import DAY, HOUR, T0, World, card
 
 from billing.agenda import agenda
 from billing.custom import REMINDERS, custom_invoice_id, ordered, own_lines, own_terms
-from billing.facts import StepFailed
+from billing.facts import InvoiceParked, StepFailed
 from billing.invoices import LineKind, compose, total
 from billing.requests import send_refusal
 from billing.state import RULES, Custom, Status
@@ -185,6 +185,18 @@ def test_a_mail_that_fails_holds_nothing_up(what: str) -> None:
     assert (done.result != "refused", refused.result) == (True, "refused")
 
 
+def test_parked_before_its_issue_it_waits_until_a_person_asks_for_a_retry() -> None:
+    world = a_custom()
+    world.learn(InvoiceParked(world.now, INVOICE, "impossible")).run(days=2)
+    assert world.steps("IssueInvoice") == []
+    assert not world.finished
+    asked = world.ask("retry")
+    assert world.run(days=1).finished
+    answer = world.answer(asked)
+    assert answer
+    assert (answer.result, world.charges()) == ("done", [(2 * DAY, f"{SHORT}#1")])
+
+
 # Frozen
 
 
@@ -212,6 +224,21 @@ def test_of_a_sent_one_nobody_is_reminded_while_the_agency_is_frozen_and_once_af
     (reminded,) = world.steps("RemindDue")
     assert 15 * DAY <= reminded[0] < 15 * DAY + HOUR
     assert world.messages() == ["invoice_due"], "Stripe mailed the invoice itself"
+
+
+def test_what_was_not_issued_before_the_freeze_is_issued_once_in_the_hour_after_it() -> None:
+    world = a_custom(days_until_due=14).freeze().run(days=3)
+    assert world.steps("IssueInvoice") == []
+    world.thaw().run(days=1)
+    ((issued, _),) = world.steps("IssueInvoice")
+    assert 3 * DAY <= issued < 3 * DAY + HOUR
+
+
+def test_a_mail_that_a_person_asks_for_is_not_put_off_after_a_thaw() -> None:
+    world = a_custom(days_until_due=60).run(days=1).freeze().run(days=2).thaw()
+    world.invoice = lambda short: INVOICE  # type: ignore[method-assign]
+    world.ask("send", SHORT)
+    assert [at for at, _ in world.run().steps("SendInvoice")] == [3 * DAY]
 
 
 # Any life

@@ -220,3 +220,33 @@ async def test_the_portal_of_a_client_with_an_invoice_stays_when_the_tier_falls(
     stranger = await own.portal(await own.client())
     with refused(403, "billing_not_available"):
         await stranger.get("/v1/portal/billing/invoices")
+
+
+# What follows
+
+
+async def test_a_retry_by_the_invoice_reaches_the_workflow_that_collects_it(tenant: Tenant, other: Tenant) -> None:
+    client = await tenant.client()
+    await tenant.save_card(client, FAILS)
+    made = await tenant.api.post(of(client), ordered(700))
+    await tenant.invoice(client, settled=True)
+    with refused(404, "not_found"):
+        await other.api.post(f"{INVOICES}/{made['id']}/retry", None)
+    await tenant.bank(client, "pays")
+    tried = await tenant.api.post(f"{INVOICES}/{made['id']}/retry", None)
+    assert (tried["status"], [one["origin"] for one in tried["attempts"]]) == ("paid", ["issue", "retry"])
+    with refused(409, "invoice_paid"):
+        await tenant.api.post(f"{INVOICES}/{made['id']}/retry", None)
+    back = await tenant.api.post(f"{INVOICES}/{made['id']}/refunds", {"amount": {"amount": 200, "currency": "usd"}})
+    assert (back["amount"]["amount"], back["status"]) == (200, "succeeded")
+
+
+async def test_a_sent_one_that_was_paid_on_its_page_is_refunded(tenant: Tenant) -> None:
+    client = await tenant.client()
+    made = await tenant.api.post(of(client), ordered(**SEND))
+    issued = await open_one(tenant, made["id"])
+    await tenant.site.stripe.tell(f"hosted-invoices/{issued['stripe_invoice_id']}", {"action": "pay"})
+    await tenant.ended(client)
+    assert (await tenant.api.get(f"{INVOICES}/{made['id']}"))["status"] == "paid"
+    back = await tenant.api.post(f"{INVOICES}/{made['id']}/refunds", None)
+    assert (back["amount"]["amount"], back["status"]) == (12500, "succeeded")
