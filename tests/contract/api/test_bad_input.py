@@ -84,6 +84,7 @@ async def _furnish(site: Site, name: str) -> dict[str, str]:
         "notification_id": told,
         "endpoint_id": "whe_1",
         "delivery_id": "dlv_1",
+        "signed": "nobodys",
     }
 
 
