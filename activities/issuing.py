@@ -55,14 +55,19 @@ class Issuing:
         except (KeyMisused, LinesDiffer) as trouble:
             return await self._park(state, draft.id, str(trouble))
         except Refused as refusal:
-            account = await self._payments.read_account(state.account)
-            if not account.healthy:
-                frozen = await take_over(self._store, state, account, self._clock.now())
-                if not frozen:
-                    raise account_not_ready(account) from refusal
-                return await self._learn(state, Look(frozen, frozen=True))
-            return await self._park(state, draft.id, str(refusal))
-        return await self._issued(state, draft.id, reading)
+            return await self._stopped(state) or await self._park(state, draft.id, str(refusal))
+        stopped = await self._stopped(state) if reading.not_mailed else None
+        return stopped or await self._issued(state, draft.id, reading)
+
+    async def _stopped(self, state: State) -> Outcome | None:
+        """What Stripe's refusal comes to when the account can't charge; none when it can, and the cause is another."""
+        account = await self._payments.read_account(state.account)
+        if account.healthy:
+            return None
+        frozen = await take_over(self._store, state, account, self._clock.now())
+        if not frozen:
+            raise account_not_ready(account)
+        return await self._learn(state, Look(frozen, frozen=True))
 
     async def _learn(self, state: State, account: Look) -> Outcome:
         """Nothing is issued while the account is frozen: that it is, is what came of the step."""
@@ -74,7 +79,7 @@ class Issuing:
 
     async def _issued(self, state: State, invoice: str, reading: InvoiceReading) -> Outcome:
         now = self._clock.now()
-        facts: tuple[Fact, ...] = (InvoiceIssued(now, invoice, reading.amount_due, reading.due_at),)
+        facts: tuple[Fact, ...] = (InvoiceIssued(now, invoice, reading.amount_due, reading.due_at, reading.not_mailed),)
         # A repeat may find that it was paid or voided since; one with nothing due is settled by being issued.
         since = settled(invoice, reading.status, paid_at(reading) or now) if reading.amount_due > 0 else None
         facts = (*facts, since) if since else facts

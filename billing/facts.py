@@ -34,6 +34,8 @@ class InvoiceIssued:
     amount_due: int
     due_at: datetime | None = None
     """When an invoice that was sent is due."""
+    not_mailed: str | None = None
+    """Why the provider refuses to mail it: then we do."""
     kind: Literal["InvoiceIssued"] = "InvoiceIssued"
 
 

@@ -33,6 +33,7 @@ class NoticeKind(StrEnum):
     CANCELLED = "cancelled"
     RECOVERED = "recovered"
     INVOICE_DUE = "invoice_due"
+    INVOICE_NOT_MAILED = "invoice_not_mailed"
     INVOICE_PARKED = "invoice_parked"
     CARD_REQUESTED = "card_requested"
     CARD_EXPIRING = "card_expiring"
@@ -62,6 +63,7 @@ _TITLES: Final = {
     NoticeKind.CANCELLED: "Unpaid: subscription cancelled",
     NoticeKind.RECOVERED: "Paid: all is well again",
     NoticeKind.INVOICE_DUE: "An invoice waits to be paid",
+    NoticeKind.INVOICE_NOT_MAILED: "Stripe did not mail an invoice",
     NoticeKind.INVOICE_PARKED: "An invoice is held for review",
     NoticeKind.CARD_REQUESTED: "A card is asked for",
     NoticeKind.CARD_EXPIRING: "The card expires before the next charge",
@@ -109,6 +111,7 @@ CHANNELS: Final[Mapping[NoticeKind, Mapping[Audience, frozenset[Channel]]]] = {
     NoticeKind.ACCOUNT_REPLACED: {"agency": _IN_APP | _MAIL},
     NoticeKind.TIER_LOWERED: {"agency": _IN_APP | _MAIL},
     NoticeKind.TIER_RAISED: {"agency": _IN_APP | _MAIL},
+    NoticeKind.INVOICE_NOT_MAILED: {"agency": _IN_APP | _MAIL},
     NoticeKind.INVOICE_PARKED: {"agency": _IN_APP | _MAIL},
     NoticeKind.ENDPOINT_DISABLED: {"agency": _IN_APP | _MAIL},
 }
@@ -152,10 +155,13 @@ def notices(before: State, fact: facts.Fact, after: State) -> tuple[Notice, ...]
 def _told(before: State, fact: facts.Fact, after: State) -> Iterator[Notice]:
     currency = before.terms.currency
     match fact:
-        case facts.InvoiceIssued(invoice=invoice, at=at, amount_due=amount) if amount > 0:
+        case facts.InvoiceIssued(invoice=invoice, at=at, amount_due=amount, not_mailed=why) if amount > 0:
             told = _each(NoticeKind.INVOICE_ISSUED, f"issued:{invoice}", at, show(amount, currency), invoice)
-            # Stripe itself mails what is sent.
-            yield from (notice for notice in told if notice.audience == "agency" or not debt.sent(after))
+            # Stripe itself mails what is sent, unless it refuses to.
+            by_us = why or not debt.sent(after)
+            yield from (notice for notice in told if notice.audience == "agency" or by_us)
+            if why:
+                yield from _each(NoticeKind.INVOICE_NOT_MAILED, f"not-mailed:{invoice}", at, why, invoice)
         case facts.PaymentSucceeded(invoice=invoice, at=at) | facts.PaidElsewhere(invoice=invoice, at=at):
             owed = debt.owed(before, invoice)
             if owed:

@@ -113,6 +113,8 @@ class InvoiceReading:
     charges: tuple[ChargeReading, ...] = ()
     due_at: datetime | None = None
     """Of an invoice that was sent."""
+    not_mailed: str | None = None
+    """Why the provider, asked to mail the final invoice, refused to."""
 
 
 @dataclass(frozen=True)

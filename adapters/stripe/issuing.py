@@ -29,12 +29,15 @@ class Issuing:
         self._stripe = connection
         self._invoices = connection.v1.invoices
 
-    async def issue(self, account: str, order: InvoiceOrder, now: datetime) -> stripe.Invoice:
-        """The final invoice, with PAYMENTS expanded. Raises LinesDiffer and every other PaymentTrouble."""
+    async def issue(self, account: str, order: InvoiceOrder, now: datetime) -> tuple[stripe.Invoice, str | None]:
+        """The final invoice, with PAYMENTS expanded, and why Stripe refuses to mail it, if it does.
+
+        Raises LinesDiffer and every other PaymentTrouble.
+        """
         era = keys.era(order.created_at, now)
         return await stepping_over(era, lambda series: self._issue(account, order, series))
 
-    async def _issue(self, account: str, order: InvoiceOrder, series: str) -> stripe.Invoice:
+    async def _issue(self, account: str, order: InvoiceOrder, series: str) -> tuple[stripe.Invoice, str | None]:
         provider = order.provider_id or await self._begin(account, order, series)
         # While the first keys hold, sending the lines again cannot double them. Else only an empty draft gets lines.
         if not series and not order.provider_id:
@@ -45,7 +48,7 @@ class Issuing:
             invoice = await self._read(account, provider)
         await self._compare(account, order, invoice)
         final = await self._finalize(account, order, invoice, series)
-        return await self._send(account, order, final, series)
+        return final, await self._send(account, order, final, series)
 
     async def _begin(self, account: str, order: InvoiceOrder, series: str) -> str:
         """The id of the invoice at Stripe: looked up first where the first keys cannot be trusted any more."""
@@ -132,13 +135,19 @@ class Issuing:
                 raise
             return current
 
-    async def _send(self, account: str, order: InvoiceOrder, invoice: stripe.Invoice, series: str) -> stripe.Invoice:
-        """Have Stripe mail it, where that was ordered. Whether it has does not show: after a day it is mailed again."""
+    async def _send(self, account: str, order: InvoiceOrder, invoice: stripe.Invoice, series: str) -> str | None:
+        """Have Stripe mail it, where that was ordered; why it refuses to. The invoice is final all the same.
+
+        Whether it has mailed it does not show: after a day it is mailed again.
+        """
         if order.days_until_due is None or invoice.status != "open":
-            return invoice
+            return None
         key = keys.in_series(keys.invoice_send(order.invoice), series)
-        await self._stripe.write(key, lambda o: self._invoices.send_invoice_async(invoice.id, None, o), account)
-        return invoice
+        try:
+            await self._stripe.write(key, lambda o: self._invoices.send_invoice_async(invoice.id, None, o), account)
+        except Refused as refusal:
+            return str(refusal)
+        return None
 
 
 def _creation(order: InvoiceOrder) -> InvoiceCreateParams:

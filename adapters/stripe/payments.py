@@ -5,6 +5,7 @@ billing.payments.PaymentTrouble.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -54,7 +55,8 @@ class StripePayments:
 
     async def issue(self, account: str, order: InvoiceOrder, now: datetime) -> InvoiceReading:
         """Create, fill, compare and finalize (adapters.stripe.issuing). `now` is business time."""
-        return await self._reading(account, await self._issuing.issue(account, order, now))
+        invoice, not_mailed = await self._issuing.issue(account, order, now)
+        return replace(await self._reading(account, invoice), not_mailed=not_mailed)
 
     async def pay(self, account: str, provider_invoice: str, attempt: Attempt) -> PayAnswer:
         """Charge the attempt's card, once: the same attempt again brings the first answer again.

@@ -250,3 +250,15 @@ async def test_a_sent_one_that_was_paid_on_its_page_is_refunded(tenant: Tenant) 
     assert (await tenant.api.get(f"{INVOICES}/{made['id']}"))["status"] == "paid"
     back = await tenant.api.post(f"{INVOICES}/{made['id']}/refunds", None)
     assert (back["amount"]["amount"], back["status"]) == (12500, "succeeded")
+
+
+async def test_one_that_stripe_does_not_mail_is_open_all_the_same_and_both_are_told(tenant: Tenant) -> None:
+    client = await tenant.subscribed(PAYS)
+    row = await tenant.site.pool.fetchrow("SELECT customer_id, account_id FROM customers WHERE client_id = $1", client)
+    await tenant.site.ask_stripe(f"/v1/customers/{row['customer_id']}", row["account_id"], {"email": ""})
+    made = await tenant.api.post(of(client), ordered(**SEND))
+    assert (await open_one(tenant, made["id"]))["status"] == "open"
+    told = await tenant.site.pool.fetch(
+        "SELECT audience, kind FROM notifications WHERE invoice_id = $1 ORDER BY kind, audience", made["id"]
+    )
+    assert {("agency", "invoice_not_mailed"), ("client", "invoice_issued")} <= {tuple(one) for one in told}

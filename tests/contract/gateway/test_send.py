@@ -86,6 +86,14 @@ async def test_a_stored_failure_of_a_mail_is_stepped_over(emulator: Emulator) ->
     assert await mails(world, issued) == 2
 
 
+async def test_what_stripe_refuses_to_mail_is_final_all_the_same_and_says_why(world: World) -> None:
+    order = await to_send(world)
+    await world.do(lambda o: world.connection.v1.customers.update_async(order.customer, {"email": ""}, o))
+    issued = await world.issue(order)
+    assert (issued.status, issued.amount_due) == (InvoiceStatus.OPEN, 12500)
+    assert "Missing email" in (issued.not_mailed or "")
+
+
 async def test_what_was_paid_before_a_repeat_is_not_mailed_again(emulator: Emulator) -> None:
     world = emulator.world
     order = await to_send(world)
