@@ -16,6 +16,8 @@ _NAMED: Final = {
     "invoice_id": ("invoices", "id"),
     "settled_by": ("invoices", "id"),
     "credit_id": ("credits", "id"),
+    "notification_id": ("notifications", "id"),
+    "endpoint_id": ("webhook_endpoints", "id"),
 }
 """What a column of this name points to."""
 

@@ -97,6 +97,13 @@ UNIQUE = (
         "connected_accounts_pkey",
         copy("connected_accounts", "agency_id = 'agc_one'", account_id="acct_new", state="disconnected"),
     ),
+    *(
+        Guard(name, "".join(copy("account_freezes", "true", id=id, thawed_at=None, **of) for id in (98, 99)))
+        for name, of in (
+            ("account_freezes_one_open", {"account_id": "acct_one", "cause": "restricted"}),
+            ("account_freezes_one_open_by_tier", {"account_id": None, "cause": "tier"}),
+        )
+    ),
     Guard("clients_agency_id_external_id_key", TWO_CLIENTS_OF_ONE_NAME),
     Guard("plan_versions_pkey", copy("plan_versions", "true")),
     *(
