@@ -121,6 +121,9 @@ CHECKS = (
     Guard("credits_never_over_consumed", copy("credit_uses", "given_back_at IS NULL", invoice_id="inv_anna_p3")),
     Guard("refunds_never_exceed_paid", copy("refunds", "true", **ASKED, amount=4501)),
     Guard("refunds_amount_check", copy("refunds", "true", id="rfd_new", provider_id=None, amount=0)),
+    Guard("subscriptions_check", "UPDATE subscriptions SET plan_version = NULL WHERE id = 'sub_anna'"),
+    # Without a plan it is a custom invoice, which is never a client's live subscription.
+    Guard("subscriptions_check1", "UPDATE subscriptions SET plan_id = NULL, plan_version = NULL WHERE id = 'sub_anna'"),
     Guard("credits_amount_check", copy("credits", "true", id=99, amount=0)),
     Guard("credit_uses_amount_check", copy("credit_uses", "true", invoice_id="inv_anna_p3", amount=0)),
     Guard("invoices_total_check", copy("invoices", ZOE_P1, id="inv_new", total=-1)),
