@@ -13,6 +13,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.messages import CHARGE_INVOICE, Outcome, Work
 from activities.outcomes import answer_in, attempted, paid_at, settled
+from activities.parking import park
 from activities.ports import Clock, Payments, Store
 from activities.standing import look_at_account, take_over
 from activities.troubles import account_not_ready, expect, for_temporal
@@ -21,7 +22,7 @@ from billing.invoices import InvoiceStatus
 from billing.ledger import AttemptRefused, AttemptRow, InvoiceRow
 from billing.payments import InvoiceReading, KeyMisused, PayAnswer, Refused
 from billing.plans import Dunning
-from billing.state import Attempt, Origin, State
+from billing.state import Attempt, Origin, State, Trouble
 from billing.steps import ChargeInvoice
 
 SAME_KEY: Final = timedelta(minutes=10)
@@ -40,6 +41,8 @@ class _Finding:
     frozen: tuple[Fact, ...] = ()
     """What is new of the agency's account, for which Stripe never made it."""
     parked: str | None = None
+    trouble: Trouble = Trouble.ATTEMPT_IMPOSSIBLE
+    """Of what is parked: why, as far as others may be for the same cause."""
 
 
 class Charging:
@@ -135,12 +138,14 @@ class Charging:
                 return _Finding(None, found.status, found.reading, card=CardRemoved(now))
             if card.id != attempt.card.id:
                 return _Finding(None, found.status, found.reading, card=CardSaved(now, card))
-        return _Finding(None, found.status, found.reading, parked=str(trouble))
+        kind = Trouble.REFUSED if isinstance(trouble, Refused) else Trouble.KEY_MISUSED
+        return _Finding(None, found.status, found.reading, parked=str(trouble), trouble=kind)
 
     async def _settle(self, state: State, attempt: Attempt, finding: _Finding) -> Outcome:
         """Commit what became of the attempt; a payment that is still processing stays in flight."""
         now = self._clock.now()
-        async with self._store.transaction() as books:
+        parked = _parked(attempt, finding, now)
+        async with park(self._store, parked) if parked else self._store.transaction() as books:
             if finding.answer is None or finding.answer.result != "processing":
                 await books.settle_attempt(attempt, finding.answer, now)
             if finding.reading:
@@ -153,6 +158,12 @@ class Charging:
         return Outcome(facts, recorded.version)
 
 
+def _parked(attempt: Attempt, finding: _Finding, now: datetime) -> InvoiceParked | None:
+    if finding.parked is None:
+        return None
+    return InvoiceParked(now, attempt.invoice, finding.parked, trouble=finding.trouble)
+
+
 def _facts(attempt: Attempt, finding: _Finding, dunning: Dunning, now: datetime) -> tuple[Fact, ...]:
     answer, reading = finding.answer, finding.reading
     facts: list[Fact] = list(finding.frozen)
@@ -162,8 +173,9 @@ def _facts(attempt: Attempt, finding: _Finding, dunning: Dunning, now: datetime)
         facts += [elsewhere] if elsewhere else []
     if finding.card:
         facts.append(finding.card)
-    if finding.parked:
-        facts.append(InvoiceParked(now, attempt.invoice, finding.parked))
+    parked = _parked(attempt, finding, now)
+    if parked:
+        facts.append(parked)
     elif answer:
         facts.append(attempted(attempt, answer, dunning, now))
     else:

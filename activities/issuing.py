@@ -1,19 +1,23 @@
 """Issuing an invoice: drafted in our books first, then made at the provider, then final in both (billing-rules 5)."""
 
+from datetime import datetime
+
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.messages import ISSUE_INVOICE, Outcome, Work
 from activities.outcomes import paid_at, settled
-from activities.ports import Clock, Payments, Store
+from activities.parking import park
+from activities.ports import Clock, Ledger, Payments, Store
 from activities.standing import Look, look_at_account, take_over
 from activities.troubles import account_not_ready, expect, for_temporal
 from billing.facts import Fact, InvoiceIssued, InvoiceParked
-from billing.invoices import too_large
-from billing.ledger import InvoiceRow, NewInvoice
+from billing.invoices import InvoiceStatus, Line, LineKind, too_large
+from billing.ledger import InvoiceRow, LateEntries, NewInvoice
 from billing.lines import invoice_lines
 from billing.payments import InvoiceOrder, InvoiceReading, KeyMisused, LinesDiffer, Refused
-from billing.state import Issue, State
+from billing.review import PERIODS, explained, implausible
+from billing.state import Issue, Review, State, Trouble
 from billing.steps import IssueInvoice
 
 
@@ -27,35 +31,56 @@ class Issuing:
     async def issue_invoice(self, work: Work) -> Outcome:
         """Issue one invoice, or park it. Repeatable from any point: a draft in our books stands as it is."""
         state, step = work.state, expect(work.step, IssueInvoice)
-        draft = await self._draft(state, step.issue)
-        if isinstance(draft, Look):
-            return await self._learn(state, draft)
+        async with self._store.transaction() as books:
+            account = await look_at_account(books, state, self._clock.now())
+            if not account.frozen:
+                draft = await self._draft(books, state, step.issue)
+                review = await self._review(books, state, step.issue, draft)
+        if account.frozen:
+            return await self._learn(state, account)
+        if review:
+            return await self._park(state, draft.id, Trouble.IMPLAUSIBLE, explained(review, draft.currency), review)
         with for_temporal():
             return await self._issue(state, draft)
 
-    async def _draft(self, state: State, issue: Issue) -> InvoiceRow | Look:
+    async def _draft(self, books: Ledger, state: State, issue: Issue) -> InvoiceRow:
         now = self._clock.now()
-        async with self._store.transaction() as books:
-            account = await look_at_account(books, state, now)
-            if account.frozen:
-                return account
+        if issue.replaces:
+            lines = await self._without_overage(books, issue.replaces, now)
+            late: tuple[LateEntries, ...] = ()  # what came late stands in those lines already
+        else:
             late = await books.late_entries(state.id)
             lines = tuple(invoice_lines(state, issue, late))
-            settles = tuple(entry for entries in late for entry in entries.ids)
-            new = NewInvoice(issue.invoice, issue.kind, issue.source, lines, settles, now, issue.opens)
-            return await books.draft_invoice(state, new)
+        settles = tuple(entry for entries in late for entry in entries.ids)
+        new = NewInvoice(issue.invoice, issue.kind, issue.source, lines, settles, now, issue.opens)
+        return await books.draft_invoice(state, new)
+
+    async def _without_overage(self, books: Ledger, rejected: str, now: datetime) -> tuple[Line, ...]:
+        """What stands of the rejected draft, which goes void: all but its overage, and its credit, which comes back."""
+        draft = await books.withdraw_draft(rejected, now)
+        return tuple(line for line in draft.lines if line.kind not in (LineKind.OVERAGE, LineKind.CREDIT))
+
+    async def _review(self, books: Ledger, state: State, issue: Issue, draft: InvoiceRow) -> Review | None:
+        """Whether a person has to see the invoice before the client does: never one that Stripe has already."""
+        if issue.closed is None or draft.provider_id or draft.status is not InvoiceStatus.DRAFT:
+            return None
+        past = await books.closed_before(state.id, issue.closed.number, PERIODS)
+        return implausible(state, issue, past, await books.review_over(state.agency, draft.currency))
 
     async def _issue(self, state: State, draft: InvoiceRow) -> Outcome:
         if too_large(draft.lines, draft.currency):
-            return await self._park(state, draft.id, "the amount is more than can be charged at once")
+            cause = "the amount is more than can be charged at once"
+            return await self._park(state, draft.id, Trouble.TOO_LARGE, cause)
         if draft.total == 0:
             return await self._settle_empty(state, draft.id)
         try:
             reading = await self._payments.issue(state.account, _order(state, draft), self._clock.now())
-        except (KeyMisused, LinesDiffer) as trouble:
-            return await self._park(state, draft.id, str(trouble))
+        except KeyMisused as trouble:
+            return await self._park(state, draft.id, Trouble.KEY_MISUSED, str(trouble))
+        except LinesDiffer as trouble:
+            return await self._park(state, draft.id, Trouble.LINES_DIFFER, str(trouble))
         except Refused as refusal:
-            return await self._stopped(state) or await self._park(state, draft.id, str(refusal))
+            return await self._stopped(state) or await self._park(state, draft.id, Trouble.REFUSED, str(refusal))
         stopped = await self._stopped(state) if reading.not_mailed else None
         return stopped or await self._issued(state, draft.id, reading)
 
@@ -96,11 +121,13 @@ class Issuing:
             recorded = await books.record(state, facts)
         return Outcome(facts, recorded.version)
 
-    async def _park(self, state: State, invoice: str, cause: str) -> Outcome:
-        facts = (InvoiceParked(self._clock.now(), invoice, cause),)
-        async with self._store.transaction() as books:
-            recorded = await books.record(state, facts)
-        return Outcome(facts, recorded.version)
+    async def _park(
+        self, state: State, invoice: str, trouble: Trouble, cause: str, review: Review | None = None
+    ) -> Outcome:
+        parked = InvoiceParked(self._clock.now(), invoice, cause, trouble=trouble, review=review)
+        async with park(self._store, parked) as books:
+            recorded = await books.record(state, (parked,))
+        return Outcome((parked,), recorded.version)
 
 
 def _order(state: State, draft: InvoiceRow) -> InvoiceOrder:

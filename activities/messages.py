@@ -21,6 +21,7 @@ REMIND = "remind"
 SEND_INVOICE = "send_invoice"
 REMIND_DUE = "remind_due"
 TAKE_FINAL_ACTION = "take_final_action"
+REPEAT_PARKING = "repeat_parking"
 RECORD = "record"
 MAKE_REFUND = "make_refund"
 

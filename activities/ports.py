@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
 from billing.facts import CardUsed, Fact
 from billing.freezing import Standing
@@ -11,7 +11,8 @@ from billing.ledger import AttemptRow, InvoiceRow, LateEntries, NewInvoice, News
 from billing.payments import AccountReading, InvoiceOrder, InvoiceReading, PayAnswer
 from billing.plans import Dunning
 from billing.refunds import RefundOrder, RefundReading, RefundRow
-from billing.state import Attempt, Card, Origin, State
+from billing.review import Past
+from billing.state import Attempt, Card, Origin, State, Trouble
 
 
 class Clock(Protocol):
@@ -110,6 +111,23 @@ class Ledger(Protocol):
     async def mirror_invoice(self, invoice: str, reading: InvoiceReading, at: datetime) -> InvoiceRow:
         """Take over number, status, amounts and links as Stripe has them. Status moves forward only; voiding gives
         back the credit that the invoice consumed."""
+        ...
+
+    async def withdraw_draft(self, invoice: str, at: datetime) -> InvoiceRow:
+        """A draft that never reached the provider goes void, and gives back its credit. Repeatable."""
+        ...
+
+    async def closed_before(self, subscription: str, number: int, limit: int) -> tuple[Past, ...]:
+        """The periods closed before this one, the newest first."""
+        ...
+
+    async def review_over(self, agency: str, currency: str) -> int | None:
+        """The agency's own limit for the overage of plans without a price, in minor units (billing-rules 9)."""
+        ...
+
+    async def may_park(self, invoice: str, trouble: Trouble, at: datetime) -> Literal["yes", "no", "no_more"]:
+        """Whether another invoice may be parked for this cause; `no_more` says so once, when parking stops
+        (billing-rules 9). One that is parked already may be again."""
         ...
 
     async def settle_empty(self, invoice: str, at: datetime) -> InvoiceRow:

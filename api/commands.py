@@ -28,7 +28,8 @@ from api.services import Services
 from billing import changes
 from billing.ladders import extend_refusal
 from billing.pausing import pause_refusal, resume_refusal, undo_pause_refusal
-from billing.requests import cancel_refusal, refusal, send_refusal, undo_refusal
+from billing.requests import cancel_refusal, refusal, retry_refusal, send_refusal, undo_refusal
+from billing.review import review_refusal
 from billing.state import State
 from workflows.messages import (
     Cancel,
@@ -39,6 +40,7 @@ from workflows.messages import (
     Reply,
     Resume,
     Retry,
+    Review,
     Send,
     UndoCancel,
     UndoPause,
@@ -63,6 +65,7 @@ Command = (
     | Retry
     | Void
     | Send
+    | Review
 )
 _UPDATES: Final[dict[type[Command], Any]] = {
     Cancel: SubscriptionWorkflow.cancel,
@@ -77,6 +80,7 @@ _UPDATES: Final[dict[type[Command], Any]] = {
     Retry: SubscriptionWorkflow.retry,
     Void: SubscriptionWorkflow.void,
     Send: SubscriptionWorkflow.send,
+    Review: SubscriptionWorkflow.review,
 }
 
 
@@ -176,7 +180,7 @@ def _when_over(state: State, order: Command, update_id: str) -> Reply | Processi
     return _told(known)
 
 
-def _refused_when_over(state: State, order: Command) -> Exception:
+def _refused_when_over(state: State, order: Command) -> Exception:  # noqa: C901  one case per order
     """What the rules say of the order when nothing will ever happen again."""
     match order:
         case Cancel(at=at):
@@ -197,9 +201,11 @@ def _refused_when_over(state: State, order: Command) -> Exception:
         case UndoPlanChange():
             code = changes.undo_refusal(state, state.clock) or "no_pending_change"
         case Retry():
-            code = refusal(state, state.clock, None, on_session=False) or "nothing_to_collect"
+            code = retry_refusal(state, state.clock) or "nothing_to_collect"
         case Send(invoice=invoice):
             code = send_refusal(state, state.clock, invoice) or "invoice_not_open"
+        case Review():
+            code = review_refusal(state) or "nothing_to_review"
         case PayNow(invoice=invoice) | Void(invoice=invoice):
             code = refusal(state, state.clock, invoice, on_session=True) or "invoice_not_open"
     return conflict(code)

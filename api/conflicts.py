@@ -35,6 +35,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "not_started": "The subscription has not begun yet.",
     "nothing_to_extend": "No retry is planned that could be moved.",
     "nothing_to_collect": "Nothing is open.",
+    "nothing_to_review": "No invoice is held for review.",
     "pause_pending": "A pause is agreed already.",
     "payment_in_progress": "A payment is being made. Ask again when it is settled.",
     "payment_overdue": "The debt has to be paid first.",

@@ -17,7 +17,6 @@ _ENDPOINT: Final = "/v1/agency/webhook-endpoints"
 
 PATHS: Final[tuple[tuple[str, str, str], ...]] = (
     ("POST", "/v1/agency/stripe/oauth-links", "Connect an existing Stripe account"),
-    ("POST", f"{_SUBSCRIPTION}/review", "Decide on a parked invoice"),
     ("PATCH", _SUBSCRIPTION, "Change spend cap or collection"),
     ("POST", f"{_INVOICE}/mark-uncollectible", "Write an invoice off"),
     ("POST", f"{_INVOICE}/mark-paid", "Mark an invoice paid elsewhere"),

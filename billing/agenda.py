@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 
-from billing import custom, debt, freezing
+from billing import custom, debt, freezing, review
 from billing.plans import FinalAction
 from billing.prorating import terms_at
 from billing.service import awaits_final_action, closing, too_many_unpaid
@@ -22,6 +22,7 @@ from billing.steps import (
     ReadNews,
     Remind,
     RemindDue,
+    RepeatParking,
     SendInvoice,
     Step,
     TakeFinalAction,
@@ -41,6 +42,7 @@ class Rank(IntEnum):
     COLLECT = 2
     ISSUE = 3
     CLOSE = 4
+    TELL = 5
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ def _in_its_order(s: State) -> Iterator[Item]:
     yield from _issuing(s)
     yield from _changing(s)
     yield from _closing(s)
+    yield from _telling(s)
 
 
 def planned(s: State) -> tuple[Item, ...]:
@@ -156,7 +159,7 @@ def _decided(s: State, step: Step, now: datetime) -> Step:
     match step:
         case ChargeInvoice(attempt=attempt) if s.attempt is None:
             return replace(step, attempt=replace(attempt, attempted_at=now))
-        case Remind() | RemindDue() | TakeFinalAction():
+        case Remind() | RemindDue() | TakeFinalAction() | RepeatParking():
             return replace(step, at=now)
         case _:
             return step
@@ -206,7 +209,7 @@ def _issuing(s: State) -> Iterator[Item]:
     parked = {p.invoice for p in s.parked}
     for issue in s.to_issue:
         if issue.invoice in parked:
-            continue
+            continue  # the period goes on: what a person has to look at holds nothing up
         detail = f"invoice {issue.kind} {issue.source}"
         step = IssueInvoice(issue)
         yield Item(issue.due_at, Rank.ISSUE, step, "issue_invoice", "billing-rules 5", detail, issue.amount)
@@ -320,6 +323,15 @@ _FINAL = {
 def _ladder_step(s: State, invoice: OpenInvoice, at: datetime, used: int) -> ChargeInvoice | Remind | None:
     blocked = debt.obstacle(s, at)
     return Remind(invoice.id, blocked, Origin.LADDER, used + 1, at) if blocked else _charge(s, invoice, Origin.LADDER)
+
+
+# Telling
+
+
+def _telling(s: State) -> Iterator[Item]:
+    for step in review.repeats(s):
+        detail = f"{step.invoice} is still held for review"
+        yield Item(step.at, Rank.TELL, step, "repeat_parking", "billing-rules 9", detail)
 
 
 # Waiting

@@ -10,7 +10,7 @@ from typing import Literal
 
 from billing.declines import DeclineClass
 from billing.plans import Dunning, FinalAction, Terms
-from billing.state import Asked, Card, Forgive, FreezeCause, Obstacle
+from billing.state import Asked, Card, Decision, Forgive, FreezeCause, Obstacle, Review, Trouble
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,39 @@ class InvoiceIssued:
 
 @dataclass(frozen=True)
 class InvoiceParked:
-    """Something impossible happened: a person has to look (architecture, "Exactly once" 7)."""
+    """A person has to look: something impossible happened (architecture, "Exactly once" 7), or, with a `review`, the
+    overage is implausible (billing-rules 9)."""
 
     at: datetime
     invoice: str
     cause: str
     kind: Literal["InvoiceParked"] = "InvoiceParked"
+    trouble: Trouble = Trouble.OTHER
+    review: Review | None = None
+
+
+@dataclass(frozen=True)
+class ParkingRepeated:
+    """The agency is told again, for the `number`th time, that the invoice waits for its word `since` then."""
+
+    at: datetime
+    invoice: str
+    since: datetime
+    number: int
+    kind: Literal["ParkingRepeated"] = "ParkingRepeated"
+
+
+@dataclass(frozen=True)
+class ReviewDecided:
+    """The agency's word on an invoice that is held for review."""
+
+    at: datetime
+    invoice: str
+    decision: Decision
+    by: str
+    reason: str = ""
+    request: str = ""
+    kind: Literal["ReviewDecided"] = "ReviewDecided"
 
 
 @dataclass(frozen=True)
@@ -369,6 +396,8 @@ Fact = (
     PeriodClosed
     | InvoiceIssued
     | InvoiceParked
+    | ParkingRepeated
+    | ReviewDecided
     | PaymentSucceeded
     | PaymentDeclined
     | PaymentProcessing

@@ -24,6 +24,7 @@ from billing.steps import (
     ReadNews,
     Remind,
     RemindDue,
+    RepeatParking,
     SendInvoice,
     Step,
     TakeFinalAction,
@@ -83,7 +84,7 @@ def _run(
                 s = after
 
 
-def _pretended(
+def _pretended(  # noqa: C901  one case per step
     s: State, step: Step, now: datetime, seconds: int, card_works: CardWorks, dunning: Dunning
 ) -> facts.Fact:
     """The fact that this step would bring, if all goes as assumed."""
@@ -112,6 +113,8 @@ def _pretended(
             return facts.DueReminded(now, invoice, number)
         case TakeFinalAction(action=action):
             return facts.FinalActionTaken(now, action)
+        case RepeatParking(invoice=invoice, since=since, number=number):
+            return facts.ParkingRepeated(now, invoice, since, number)
     assert_never(step)
 
 

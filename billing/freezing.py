@@ -14,7 +14,7 @@ from typing import Final
 from billing.facts import AccountFrozen, AccountReplaced, AccountThawed, CancelRequested
 from billing.service import cancel_requested, end_of_period_at
 from billing.state import Forgive, Freeze, FreezeCause, Origin, State, Status
-from billing.steps import ChargeInvoice, ClosePeriod, ReadNews, Remind, SendInvoice, Step, VoidInvoice
+from billing.steps import ChargeInvoice, ClosePeriod, ReadNews, Remind, RepeatParking, SendInvoice, Step, VoidInvoice
 
 THAW_SPREAD: Final = timedelta(minutes=60)
 """Over how long what waited is begun again: not all of an agency's subscriptions at once (billing-rules 8)."""
@@ -69,7 +69,7 @@ def is_frozen(s: State, at: datetime) -> bool:
 
 def stops(s: State, step: Step, at: datetime) -> bool:
     """Whether the step waits for the account at `at`. An attempt that is in flight is read, where it can be."""
-    if not is_frozen(s, at) or isinstance(step, ReadNews | ClosePeriod):
+    if not is_frozen(s, at) or isinstance(step, ReadNews | ClosePeriod | RepeatParking):
         return False
     if isinstance(step, ChargeInvoice) and s.attempt is not None:
         return any(freeze.cause == "disconnected" for freeze in s.freezes)
@@ -155,7 +155,7 @@ def set_back(s: State) -> State:
 
 def _waited(s: State, step: Step) -> bool:
     match step:
-        case ReadNews() | ClosePeriod() | SendInvoice():
+        case ReadNews() | ClosePeriod() | SendInvoice() | RepeatParking():
             return False
         case ChargeInvoice(origin=origin):
             return origin is Origin.ISSUE and s.attempt is None

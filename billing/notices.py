@@ -152,7 +152,7 @@ def notices(before: State, fact: facts.Fact, after: State) -> tuple[Notice, ...]
     return tuple(notice for notice in _told(before, fact, after) if notice.audience != "client" or not frozen)
 
 
-def _told(before: State, fact: facts.Fact, after: State) -> Iterator[Notice]:
+def _told(before: State, fact: facts.Fact, after: State) -> Iterator[Notice]:  # noqa: C901  one case per fact
     currency = before.terms.currency
     match fact:
         case facts.InvoiceIssued(invoice=invoice, at=at, amount_due=amount, not_mailed=why) if amount > 0:
@@ -175,6 +175,8 @@ def _told(before: State, fact: facts.Fact, after: State) -> Iterator[Notice]:
             yield from _each(NoticeKind.INVOICE_DUE, f"due:{invoice}:{number}", at, _due_text(after), invoice)
         case facts.InvoiceParked(invoice=invoice, at=at, cause=cause):
             yield from _each(NoticeKind.INVOICE_PARKED, f"parked:{invoice}:{at.isoformat()}", at, cause, invoice)
+        case facts.ParkingRepeated():
+            yield from _repeated(fact, after)
         case facts.FinalActionTaken(at=at) if after.status is not before.status:
             yield from _each(_FINAL[after.status], f"final:{at.isoformat()}", at, _owed_text(after))
         case facts.PeriodClosed(at=at, number=number) if _paused_unpaid(after) and not _paused_unpaid(before):
@@ -217,6 +219,14 @@ def _reminded(fact: facts.Reminded, after: State) -> Iterator[Notice]:
     used = after.ladder.used if after.ladder else 0
     detail = f"{_owed_text(after)}. {_next_date(after)}"
     yield from _each(_REMINDED[fact.obstacle], f"reminded:{fact.invoice}:{used}", fact.at, detail, fact.invoice)
+
+
+def _repeated(fact: facts.ParkingRepeated, after: State) -> Iterator[Notice]:
+    for parked in after.parked:
+        if parked.invoice == fact.invoice:
+            key = f"parked:{parked.invoice}:{parked.at.isoformat()}:{fact.number}"
+            detail = f"Since {parked.at:%Y-%m-%d %H:%M} UTC: {parked.cause}"
+            yield from _each(NoticeKind.INVOICE_PARKED, key, fact.at, detail, parked.invoice)
 
 
 def _recovered(before: State, after: State, at: datetime) -> Iterator[Notice]:

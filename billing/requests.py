@@ -32,10 +32,10 @@ def refusal(s: State, at: datetime, invoice: str | None, *, on_session: bool) ->
 
 
 def retry_refusal(s: State, at: datetime) -> str | None:
-    """Why nothing can be tried on the agency's word; one joins an attempt in flight, and lets go of what is parked."""
+    """Why nothing can be tried on the agency's word; one joins an attempt in flight, lets go of what is parked."""
     if s.attempt:
         return None
-    if s.parked:
+    if any(p.review is None for p in s.parked):
         return "agency_frozen" if freezing.is_frozen(s, at) else None
     return refusal(s, at, None, on_session=False)
 
@@ -96,8 +96,8 @@ def requested(s: State, fact: Requested) -> State:
         return answer(s, Answer(asked.id, "processing", invoice=awaited))
     if asked.what != "retry" or not s.parked:
         return s
-    # A retry is a person's word that what was impossible has been looked into.
-    s = replace(s, parked=())
+    # A retry is a person's word that what was impossible has been looked into. What is held for review has its own.
+    s = replace(s, parked=tuple(p for p in s.parked if p.review))
     return s if s.debt else answer(s, Answer(asked.id, "done"))
 
 

@@ -79,6 +79,13 @@ class Period:
     end: datetime
 
 
+class Decision(StrEnum):
+    """What the agency says of an invoice that is held for review (billing-rules 9)."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
 @dataclass(frozen=True)
 class Closed:
     """A closed period as the next invoice needs it: its frozen usage and what it came to."""
@@ -135,10 +142,16 @@ class Issue:
     """The plan whose price is billed; none in what was due before plans could change: the subscription's."""
     change: Proration | None = None
 
+    decision: Decision | None = None
+    """What was decided when it was held for review: it is not held again."""
+    replaces: str | None = None
+    """Rejected: the draft that goes void, of which this is the next revision, without its overage."""
+
     @property
     def amount(self) -> int:
         """What it comes to before late entries and credits, in minor units; below zero it is carried as a credit."""
-        return max(0, self.price + (self.closed.overage if self.closed else 0))
+        rejected = self.decision is Decision.REJECT
+        return max(0, self.price + (self.closed.overage if self.closed and not rejected else 0))
 
 
 @dataclass(frozen=True)
@@ -263,13 +276,40 @@ class Backoff:
     why: str = ""
 
 
+class Trouble(StrEnum):
+    """Why invoices are parked, as far as many of them can have one cause (billing-rules 9)."""
+
+    IMPLAUSIBLE = "implausible"
+    TOO_LARGE = "too_large"
+    KEY_MISUSED = "key_misused"
+    LINES_DIFFER = "lines_differ"
+    REFUSED = "refused"
+    ATTEMPT_IMPOSSIBLE = "attempt_impossible"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Review:
+    """The figures by which an overage is implausible, in minor units (billing-rules 9).
+
+    `usual` are the overages of the closed periods before, the newest first; `limit` is what it is over besides.
+    """
+
+    overage: int
+    usual: tuple[int, ...]
+    limit: int
+
+
 @dataclass(frozen=True)
 class Parked:
-    """Something impossible happened to this invoice: nothing is done with it until a person asks for a retry."""
+    """Nothing is done with this invoice until a person has looked: something impossible happened, or, with a `review`,
+    its overage is implausible. `repeated` counts how often the agency was told again."""
 
     invoice: str
     cause: str
     at: datetime
+    review: Review | None = None
+    repeated: int = 0
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,21 @@ class TakeFinalAction:
         return f"final:{self.invoice}"
 
 
+@dataclass(frozen=True)
+class RepeatParking:
+    """Tell the agency again that an invoice waits for its word, `since` it was parked."""
+
+    invoice: str
+    since: datetime
+    number: int
+    at: datetime
+    kind: Literal["RepeatParking"] = "RepeatParking"
+
+    @property
+    def key(self) -> str:
+        return f"parked:{self.invoice}:{self.number}"
+
+
 Step = (
     ReadNews
     | ClosePeriod
@@ -136,6 +151,7 @@ Step = (
     | Remind
     | RemindDue
     | TakeFinalAction
+    | RepeatParking
 )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
-from billing import changes, custom, debt, facts, freezing, ladders, pausing, requests, service
+from billing import changes, custom, debt, facts, freezing, ladders, pausing, requests, review, service
 from billing.agenda import live_keys
 from billing.plans import Terms
 from billing.state import Answer, AnswerResult, Attempt, Backoff, Card, OpenInvoice, Parked, State, Status, Try
@@ -79,6 +79,10 @@ def _moved(s: State, fact: facts.Fact) -> State:  # noqa: C901  one case per fac
             return _invoice_issued(s, fact)
         case facts.InvoiceParked():
             return _parked(s, fact)
+        case facts.ParkingRepeated():
+            return review.parking_repeated(s, fact)
+        case facts.ReviewDecided(request=request):
+            return s if requests.answered(s, request) else requests.remember(review.decided(s, fact), request)
         case facts.PaymentSucceeded():
             return _succeeded(s, fact)
         case facts.PaymentDeclined():
@@ -165,7 +169,7 @@ def _parked(s: State, fact: facts.InvoiceParked) -> State:
     s = requests.answer_parked(s, fact.invoice, attempted=attempted)
     concerned = debt.owed(s, fact.invoice) or any(i.invoice == fact.invoice for i in s.to_issue)
     if concerned and all(p.invoice != fact.invoice for p in s.parked):
-        s = replace(s, parked=(*s.parked, Parked(fact.invoice, fact.cause, fact.at)))
+        s = replace(s, parked=(*s.parked, Parked(fact.invoice, fact.cause, fact.at, fact.review)))
     if s.attempt and attempted:
         s = debt.end_sweep(replace(s, attempt=None), fact.at, began=s.attempt.attempted_at)
     return s

@@ -166,6 +166,11 @@ def _requested(row: Row) -> Told:
     return Told(f"asked for: {row['fact']['asked']['what'].replace('_', ' ')}")
 
 
+def _reviewed(row: Row) -> Told:
+    words = {"approve": "approved", "reject": "rejected: its overage is not billed"}
+    return Told(f"what was held for review is {words[row['fact']['decision']]}", row["amount_due"], row["currency"])
+
+
 def _cancel_requested(row: Row) -> Told:
     return Told("cancelled, now" if row["fact"]["now"] else "cancelled, at period end")
 
@@ -214,6 +219,8 @@ _TELL: dict[str, Callable[[Row], Told]] = {
     "InvoiceVoided": _invoice("voided"),
     "WrittenOff": _invoice("written off"),
     "InvoiceParked": _invoice("held for review"),
+    "ParkingRepeated": _invoice("is still held for review"),
+    "ReviewDecided": _reviewed,
     "CardSaved": _card_saved,
     "FinalActionTaken": _final_action,
     "Reminded": _reminded,

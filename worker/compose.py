@@ -10,6 +10,7 @@ from activities.closing import Closing
 from activities.collecting import Reminding, Sending, Voiding
 from activities.issuing import Issuing
 from activities.news import NewsReader, Reading
+from activities.parking import Parking
 from activities.ports import Clock, Payments, Refunds, Store
 from activities.recording import Recording
 from activities.refunding import Refunding
@@ -81,6 +82,7 @@ def activities_of(parts: Parts) -> Activities:
             reminding.remind,
             reminding.remind_due,
             reminding.take_final_action,
+            Parking(store).repeat_parking,
             Recording(store).record,
         ),
         stripe=(

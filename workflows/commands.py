@@ -25,10 +25,12 @@ from billing.facts import (
     PlanChangeUndone,
     Requested,
     RequestRefused,
+    ReviewDecided,
 )
 from billing.ladders import extend_refusal
 from billing.pausing import pause_refusal, resume_refusal, undo_pause_refusal
 from billing.requests import cancel_refusal, refusal, retry_refusal, send_refusal, undo_refusal, void_refusal
+from billing.review import held, review_refusal
 from billing.state import Answer, Asked, State
 from workflows.messages import (
     Cancel,
@@ -39,6 +41,7 @@ from workflows.messages import (
     Reply,
     Resume,
     Retry,
+    Review,
     Send,
     UndoCancel,
     UndoPause,
@@ -58,6 +61,7 @@ Ordered = (
     | LadderExtended
     | PlanChangeRequested
     | PlanChangeUndone
+    | ReviewDecided
 )
 """Commands that take effect at once, without a step."""
 
@@ -193,6 +197,19 @@ class Commands(ABC):
     @undo_plan_change.validator
     def _may_undo_plan_change(self, command: UndoPlanChange) -> None:
         self._refuse(changes.undo_refusal(self.state, self.now()))
+
+    @workflow.update
+    async def review(self, command: Review) -> Reply:
+        parked = held(self.state)
+        if parked is None:  # another's word came first, or this very one is asked again
+            known = self._answer(_request()) or Answer(_request(), "refused", "nothing_to_review")
+            return Reply(known, self.state)
+        decision = ReviewDecided(self.now(), parked.invoice, command.decision, command.by, command.reason, _request())
+        return await self._command(decision, command.by)
+
+    @review.validator
+    def _may_review(self, command: Review) -> None:
+        self._refuse(review_refusal(self.state))
 
     # How a command is answered
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from billing.custom import ordered
 from billing.plans import Terms
-from billing.state import Answer, Card, Custom, Forgive, State, Try
+from billing.state import Answer, Card, Custom, Decision, Forgive, State, Try
 from billing.subscription import opened
 
 SUBSCRIPTION = "Subscription"
@@ -187,6 +187,14 @@ class Send:
     invoice: str
     by: str
     kind: Literal["Send"] = "Send"
+
+
+@dataclass(frozen=True)
+class Review:
+    decision: Decision
+    by: str
+    reason: str = ""
+    kind: Literal["Review"] = "Review"
 
 
 @dataclass(frozen=True)

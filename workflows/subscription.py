@@ -22,6 +22,7 @@ from activities.messages import (
     RECORD,
     REMIND,
     REMIND_DUE,
+    REPEAT_PARKING,
     SEND_INVOICE,
     STRIPE_QUEUE,
     TAKE_FINAL_ACTION,
@@ -41,6 +42,7 @@ from billing.steps import (
     ReadNews,
     Remind,
     RemindDue,
+    RepeatParking,
     SendInvoice,
     Step,
     TakeFinalAction,
@@ -77,6 +79,7 @@ _ACTIVITIES: Final[dict[type[Step], tuple[str, str]]] = {
     RemindDue: (REMIND_DUE, BILLING_QUEUE),
     SendInvoice: (SEND_INVOICE, STRIPE_QUEUE),
     TakeFinalAction: (TAKE_FINAL_ACTION, BILLING_QUEUE),
+    RepeatParking: (REPEAT_PARKING, BILLING_QUEUE),
 }
 # A step is at most two quick tries: when they fail, that is a fact, and the rules say when to try again.
 _START_TO_CLOSE: Final = timedelta(seconds=30)

@@ -24,6 +24,14 @@ async def grace(connection: Connection, agency: str) -> timedelta:
     return timedelta(minutes=minutes)
 
 
+async def review_over(connection: Connection, agency: str, currency: str) -> int | None:
+    """The agency's own limit for the overage of plans without a price, in minor units; none set in this currency."""
+    limit: int | None = await connection.fetchval(
+        "SELECT review_over FROM agencies WHERE id = $1 AND review_over_currency = $2", agency, currency
+    )
+    return limit
+
+
 def state_of(reading: AccountReading) -> str:
     """The word for an account's health (http-api.md, "Agency"): attempts are made on an active one only."""
     if not reading.connected:

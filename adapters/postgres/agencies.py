@@ -30,6 +30,8 @@ class Agency:
     final_action: str
     usage_grace_minutes: int
     usage_alert_percents: tuple[int, ...]
+    review_over: int | None
+    review_over_currency: str | None
     allowed_origins: tuple[str, ...]
     sender_name: str | None
     sender_email: str | None

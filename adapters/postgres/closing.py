@@ -8,6 +8,7 @@ from adapters.postgres.placing import insert_periods, move_calls, round_calls
 from adapters.postgres.pool import Connection
 from billing.ledger import LateEntries
 from billing.prorating import PeriodTerms, terms_in
+from billing.review import Past
 from billing.state import Period, State
 
 
@@ -91,6 +92,18 @@ async def close_period(
         state.terms.call_increment_seconds,
         seconds,
     )
+
+
+async def closed_before(connection: Connection, subscription: str, number: int, limit: int) -> tuple[Past, ...]:
+    """The periods closed before this one, at most so many, the newest first."""
+    rows = await connection.fetch(
+        "SELECT overage, closed_at FROM periods WHERE subscription_id = $1 AND number < $2 AND status = 'closed' "
+        "ORDER BY number DESC LIMIT $3",
+        subscription,
+        number,
+        limit,
+    )
+    return tuple(Past(**row) for row in rows)
 
 
 _LATE: Final = """

@@ -113,6 +113,22 @@ async def mirror_invoice(connection: Connection, invoice: str, reading: InvoiceR
     return await find(connection, invoice)
 
 
+async def withdraw_draft(connection: Connection, invoice: str, at: datetime) -> InvoiceRow:
+    """A draft that never reached Stripe goes void, and gives back its credit. Repeatable; another one is refused."""
+    await lock_client_of_invoice(connection, invoice)
+    await connection.execute(
+        "UPDATE invoices SET status = 'void', settled_at = $2 WHERE id = $1 AND status = 'draft' "
+        "AND provider_id IS NULL",
+        invoice,
+        at,
+    )
+    row = await find(connection, invoice)
+    if row.status is not InvoiceStatus.VOID:
+        raise ValueError(f"{invoice} is {row.status}: it is not withdrawn")
+    await _give_back_credit(connection, invoice, at)
+    return row
+
+
 async def settle_empty(connection: Connection, invoice: str, at: datetime) -> InvoiceRow:
     """An invoice of zero: issued and paid in our books, never at Stripe. Repeatable; another total is refused."""
     await lock_client_of_invoice(connection, invoice)

@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import Literal
 
-from adapters.postgres import accounts, attempts, closing, drafting, freezes, inbox, invoicing, projection
+from adapters.postgres import accounts, attempts, closing, drafting, freezes, inbox, invoicing, parkings, projection
 from adapters.postgres.codec import encode_card
 from adapters.postgres.pool import Connection, Pool, transaction
 from adapters.postgres.projection import Written
@@ -13,7 +14,8 @@ from billing.freezing import Standing
 from billing.ledger import AttemptRow, InvoiceRow, LateEntries, NewInvoice, News
 from billing.payments import AccountReading, InvoiceReading, PayAnswer
 from billing.plans import Dunning
-from billing.state import Attempt, Card, Origin, State
+from billing.review import Past
+from billing.state import Attempt, Card, Origin, State, Trouble
 
 
 class PostgresLedger:
@@ -49,6 +51,18 @@ class PostgresLedger:
 
     async def mirror_invoice(self, invoice: str, reading: InvoiceReading, at: datetime) -> InvoiceRow:
         return await invoicing.mirror_invoice(self._connection, invoice, reading, at)
+
+    async def withdraw_draft(self, invoice: str, at: datetime) -> InvoiceRow:
+        return await invoicing.withdraw_draft(self._connection, invoice, at)
+
+    async def closed_before(self, subscription: str, number: int, limit: int) -> tuple[Past, ...]:
+        return await closing.closed_before(self._connection, subscription, number, limit)
+
+    async def review_over(self, agency: str, currency: str) -> int | None:
+        return await accounts.review_over(self._connection, agency, currency)
+
+    async def may_park(self, invoice: str, trouble: Trouble, at: datetime) -> Literal["yes", "no", "no_more"]:
+        return await parkings.may_park(self._connection, invoice, trouble, at)
 
     async def settle_empty(self, invoice: str, at: datetime) -> InvoiceRow:
         return await invoicing.settle_empty(self._connection, invoice, at)

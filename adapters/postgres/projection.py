@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.postgres import trail
+from adapters.postgres import parkings, trail
 from adapters.postgres.codec import Json, decode_state, encode_state
 from adapters.postgres.locks import lock_client
 from adapters.postgres.placing import align
@@ -105,6 +105,7 @@ async def record(
         current = after
     if current != stored:
         await _replace(connection, stored, current)
+    await parkings.follow(connection, stored, facts, current)
     return current, tuple(written)
 
 

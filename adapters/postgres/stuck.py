@@ -29,14 +29,23 @@ class Found:
 
 
 async def parked(connection: Connection) -> Found:
-    """Invoices that wait for a person's word."""
+    """Invoices that something impossible happened to. What is held for review is the agency's to decide."""
     query = """
         SELECT format('%s of %s, %s', p ->> 'invoice', s.id, s.agency_id) AS which,
                (p ->> 'at')::timestamptz AS since, p ->> 'cause' AS why
         FROM subscriptions s CROSS JOIN LATERAL jsonb_array_elements(s.state -> 'parked') p
-        WHERE s.stuck AND NOT s.finished
+        WHERE s.stuck AND NOT s.finished AND jsonb_typeof(p -> 'review') IS DISTINCT FROM 'object'
     """
     return await _found(connection, query)
+
+
+async def parking_stopped(connection: Connection, since: datetime) -> Found:
+    """The causes for which so many invoices were parked that no more are."""
+    query = """
+        SELECT format('%s: %s times since not parked', trouble, held_back) AS which, began_at AS since, NULL AS why
+        FROM parking_stops WHERE last_at > $1
+    """
+    return await _found(connection, query, since)
 
 
 async def unhealthy_accounts(connection: Connection) -> Found:

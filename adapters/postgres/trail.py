@@ -23,6 +23,7 @@ from billing.facts import (
     PaymentSucceeded,
     PeriodClosed,
     Requested,
+    ReviewDecided,
     StepFailed,
     WrittenOff,
 )
@@ -106,12 +107,23 @@ async def write_fact(connection: Connection, state: State, fact: Fact, by: str) 
         at=fact.at,
         who=by,
         what=fact.kind,
-        why=(fact.asked.reason or None) if isinstance(fact, Requested) else None,
+        why=_why(fact),
         client=state.client,
         subscription=state.id,
         detail={name: value for name, value in detail.items() if name not in ("kind", "at")},
         dedupe_key=f"{state.id}:{digest}",
     )
+
+
+def _why(fact: Fact) -> str | None:
+    """The reason that a person gave."""
+    match fact:
+        case Requested(asked=asked):
+            return asked.reason or None
+        case ReviewDecided(reason=reason):
+            return reason or None
+        case _:
+            return None
 
 
 async def entries(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from adapters.postgres.parkings import TOLD_ONCE_IN
 from adapters.postgres.pool import Connection, Pool, snapshot
 
 AT_MOST: Final = 10_000
@@ -35,10 +36,13 @@ _IN_FLIGHT: Final = """
     ) AS flying
 """
 _STUCK: Final = """
-    SELECT coalesce(sum(jsonb_array_length(state->'parked')), 0) AS parked,
+    SELECT coalesce(sum(jsonb_array_length(
+               jsonb_path_query_array(state->'parked', '$[*] ? (!exists(@.review.overage))')
+           )), 0) AS parked,
            coalesce(sum(jsonb_array_length(state->'backoff')), 0) AS backing_off
     FROM (SELECT state FROM subscriptions WHERE stuck AND NOT finished ORDER BY id LIMIT $1) AS stuck
 """
+_STOPPED: Final = "SELECT count(*) FROM parking_stops WHERE last_at > $1"
 _FROZEN: Final = """
     SELECT state, count(*) FROM (
         SELECT DISTINCT ON (agency_id) state FROM connected_accounts ORDER BY agency_id, number DESC
@@ -63,6 +67,7 @@ class Vitals:
     outbox: Waiting
     in_flight: Waiting
     parked: int
+    parking_stopped: int
     backing_off: int
     frozen: dict[str, int]
 
@@ -80,6 +85,7 @@ async def read(pool: Pool, now: datetime) -> Vitals:
             outbox=await _waiting(books, _OUTBOX, now),
             in_flight=await _waiting(books, _IN_FLIGHT, now),
             parked=stuck["parked"],
+            parking_stopped=await books.fetchval(_STOPPED, now - TOLD_ONCE_IN),
             backing_off=stuck["backing_off"],
             frozen=frozen | {row["state"]: row["count"] for row in await books.fetch(_FROZEN)},
         )

@@ -63,7 +63,11 @@ class VitalFigures(Collector):
         yield from _waiting("inbox_unread", "Events brought and not yet read", known.unread)
         yield from _waiting("outbox_undelivered", "Starts of workflows not yet delivered", known.outbox)
         yield from _waiting("attempts_in_flight", "Payment attempts whose outcome is not known", known.in_flight)
-        yield _gauge("parked_invoices", "Invoices that a person has to decide on.", known.parked)
+        yield _gauge(
+            "parked_invoices", "Invoices to which something impossible happened: a person has to look.", known.parked
+        )
+        stopped = "Causes for which parking has stopped, because too many invoices were parked for them."
+        yield _gauge("parking_stopped", stopped, known.parking_stopped)
         yield _gauge("steps_in_backoff", "Steps that failed and are tried again after a pause.", known.backing_off)
         frozen = GaugeMetricFamily(
             "retainer_frozen_accounts", "Agencies whose Stripe account takes no charges.", labels=["state"]

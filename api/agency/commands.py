@@ -1,15 +1,15 @@
-"""What an agency orders of a running subscription: cancel, pause, take either back, resume, extend, retry."""
+"""What an agency orders of a running subscription: to end, pause or resume it, to move or try payments, to decide."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
 from fastapi import Request
-from pydantic import Field
+from pydantic import Field, model_validator
 from starlette.responses import Response
 
 from api import fields
 from api.agency.subscriptions import own_subscription
 from api.commands import Command, Processing, command, processing, settling
-from api.fields import Whole
+from api.fields import LongText, Whole
 from api.guard import Calling
 from api.idempotency import update_id
 from api.live import Live
@@ -19,8 +19,8 @@ from api.subscription_out import SubscriptionOut, subscription_out
 from api.tenant import agency_router
 from api.tokens import Caller
 from billing.ladders import LONGEST_EXTENSION_DAYS
-from billing.state import Forgive
-from workflows.messages import Cancel, Extend, Pause, Resume, Retry, UndoCancel, UndoPause
+from billing.state import Decision, Forgive
+from workflows.messages import Cancel, Extend, Pause, Resume, Retry, Review, UndoCancel, UndoPause
 
 router = agency_router("Subscriptions", "/clients/{client_id}/subscription")
 
@@ -34,6 +34,21 @@ class CancelIn(fields.Request, json_schema_extra=example(at="period_end", forgiv
 
 class ExtendIn(fields.Request, json_schema_extra=example(days=7)):
     days: Annotated[Whole, Field(ge=1, le=LONGEST_EXTENSION_DAYS)]
+
+
+class ReviewIn(
+    fields.Request, json_schema_extra=example(decision="reject", reason="A test run of ours called all night.")
+):
+    """A rejection needs its reason: it stays with the overage that is not billed."""
+
+    decision: Decision
+    reason: LongText | None = None
+
+    @model_validator(mode="after")
+    def _with_reason(self) -> Self:
+        if self.decision is Decision.REJECT and not self.reason:
+            raise ValueError("a rejection needs its reason")
+        return self
 
 
 Ordered = SubscriptionOut | Response
@@ -122,6 +137,18 @@ async def extend(client_id: str, body: ExtendIn, services: Used, caller: Calling
 async def retry(client_id: str, services: Used, caller: Calling, request: Request) -> Ordered:
     """Also lets go of what was parked: a retry says that a person has looked into it."""
     return await ordered(services, caller, client_id, Retry(caller.name), request)
+
+
+@router.post(
+    "/review",
+    summary="Decide on an invoice that is held for review",
+    response_model=SubscriptionOut,
+    responses=settling("nothing_to_review"),
+)
+async def review(client_id: str, body: ReviewIn, services: Used, caller: Calling, request: Request) -> Ordered:
+    """Approved, it is issued as it is; rejected, without its overage. Of several, the one that was held first."""
+    order = Review(body.decision, caller.name, body.reason or "")
+    return await ordered(services, caller, client_id, order, request)
 
 
 async def ordered(services: Services, caller: Caller, client_id: str, order: Command, request: Request) -> Ordered:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from adapters.postgres.parkings import Held
 from adapters.postgres.particulars import Attempted, BilledPeriod, Skipped
 from adapters.postgres.statements import Statement
 from api.agency.refund_out import REFUND, RefundOut, refunds_out
@@ -14,6 +15,8 @@ from api.money import Money, Rate, money, rate
 from api.openapi import example
 from billing.invoices import InvoiceKind
 from billing.refunds import RefundRow
+from billing.review import TIMES_USUAL, mean
+from billing.state import Decision, Review
 from billing.usage import minutes_text
 
 PATH: Final = "/v1/agency/invoices"
@@ -152,6 +155,27 @@ class PeriodUsageOut(Answer):
     late_seconds: int
 
 
+class ReviewOut(Answer):
+    """Why the invoice is or was held for review: its `overage` is over `limit` and many times what is usual.
+
+    `usual` are the overages of the closed periods before, the newest first. Without a `decision` it is held still. A
+    rejected draft is void, and `replaced_by` the invoice without its overage; both show the review.
+    """
+
+    invoice_id: str
+    held_at: datetime
+    overage: Money
+    usual: list[Money]
+    mean: Money
+    factor: int
+    limit: Money
+    decision: Decision | None
+    decided_at: datetime | None
+    decided_by: str | None
+    reason: str | None
+    replaced_by: str | None
+
+
 class InvoiceDetailOut(
     InvoiceOut,
     json_schema_extra=example(
@@ -161,6 +185,7 @@ class InvoiceDetailOut(
         skipped_attempts=[{"at": "2026-11-04T01:00:05Z", "why": "card_limit"}],
         refunds=[REFUND],
         usage=_USAGE,
+        review=None,
     ),
 ):
     """An invoice with its lines, every attempt, every refund, and the usage behind it."""
@@ -170,6 +195,7 @@ class InvoiceDetailOut(
     skipped_attempts: list[SkippedOut]
     refunds: list[RefundOut]
     usage: PeriodUsageOut | None
+    review: ReviewOut | None
 
 
 def invoice_out(invoice: Statement, pdf_url: str | None) -> InvoiceOut:
@@ -183,6 +209,7 @@ def invoice_detail_out(
     skipped: Sequence[Skipped],
     refunds: Sequence[RefundRow],
     period: BilledPeriod | None,
+    review: Held | None,
 ) -> InvoiceDetailOut:
     return InvoiceDetailOut(
         **_shown(invoice, pdf_url),
@@ -191,6 +218,7 @@ def invoice_detail_out(
         skipped_attempts=[SkippedOut(at=step.at, why=step.why) for step in skipped],
         refunds=refunds_out(refunds),
         usage=_usage_out(period) if period else None,
+        review=_review_out(review) if review else None,
     )
 
 
@@ -261,4 +289,22 @@ def _usage_out(period: BilledPeriod) -> PeriodUsageOut:
         overage_rate=rate(period.rate, period.currency),
         overage=money(period.overage, period.currency),
         late_seconds=period.late_seconds,
+    )
+
+
+def _review_out(held: Held) -> ReviewOut:
+    figures = Review(held.overage, held.usual, held.over)
+    return ReviewOut(
+        invoice_id=held.invoice_id,
+        held_at=held.held_at,
+        overage=money(held.overage, held.currency),
+        usual=[money(amount, held.currency) for amount in held.usual],
+        mean=money(mean(figures, held.currency), held.currency),
+        factor=TIMES_USUAL,
+        limit=money(held.over, held.currency),
+        decision=held.decision,
+        decided_at=held.decided_at,
+        decided_by=held.decided_by,
+        reason=held.reason,
+        replaced_by=held.replaced_by,
     )

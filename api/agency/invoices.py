@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from fastapi import Query, Request
 from starlette.responses import Response
 
-from adapters.postgres import agencies, particulars, statements
+from adapters.postgres import agencies, parkings, particulars, statements
 from adapters.postgres.pool import Connection, Pool, snapshot
 from adapters.postgres.refunds import refunds_of
 from adapters.postgres.statements import Statement
@@ -168,6 +168,7 @@ async def detail(services: Services, caller: Caller, invoice_id: str) -> Invoice
             await particulars.skipped_on(books, caller.agency, invoice.id),
             await refunds_of(books, caller.agency, invoice.id),
             await particulars.billed_period(books, caller.agency, invoice),
+            await parkings.review_of(books, caller.agency, invoice.id),
         )
 
 

@@ -14,7 +14,7 @@ from api import fields
 from api.fields import Answer, Email, Name, Origin, ShortText, WebAddress, Whole, Zone
 from api.guard import Calling
 from api.idempotency import seed
-from api.money import MoneyIn
+from api.money import Money, MoneyIn, money
 from api.openapi import example, refusals
 from api.problems import InvalidFields, NotFound
 from api.services import Used
@@ -34,6 +34,12 @@ def _once_each(values: list[Any]) -> list[Any]:
     if len(set(values)) < len(values):
         raise ValueError("names one twice")
     return values
+
+
+def _above_zero(limit: MoneyIn) -> MoneyIn:
+    if limit.amount == 0:
+        raise ValueError("is zero: every overage would be held")
+    return limit
 
 
 GapDays = Annotated[Whole, Field(ge=1, le=30)]
@@ -78,7 +84,7 @@ class SettingsChange(
     usage_alert_percents: Percents | None = None
     usage_grace_minutes: Annotated[Whole, Field(ge=0, le=LONGEST_GRACE_MINUTES)] | None = None
     allowed_origins: Origins | None = None
-    review_over: MoneyIn | None = None
+    review_over: Annotated[MoneyIn, AfterValidator(_above_zero)] | None = None
     sender: SenderChange | None = None
     support: SupportChange | None = None
     tax: TaxChange | None = None
@@ -113,20 +119,21 @@ class SettingsOut(
         usage_alert_percents=[80, 100],
         usage_grace_minutes=60,
         allowed_origins=["https://app.example.com"],
-        review_over=None,
+        review_over={"amount": 10000, "currency": "usd"},
         sender=_SENDER,
         support=_SUPPORT,
         tax={"mode": "none", "rate_ids": []},
     ),
 ):
-    """`review_over` is always null and `tax.mode` always none in this version."""
+    """Where a plan has no price, an overage over `review_over` may be held for review. `tax.mode` is always none in
+    this version."""
 
     timezone: str
     dunning: DunningOut
     usage_alert_percents: list[int]
     usage_grace_minutes: int
     allowed_origins: list[str]
-    review_over: None
+    review_over: Money | None
     sender: SenderOut
     support: SupportOut
     tax: TaxOut
@@ -157,7 +164,6 @@ async def change(body: SettingsChange, services: Used, caller: Calling, request:
 
 def _refuse_unavailable(body: SettingsChange) -> None:
     later = {
-        "review_over": body.review_over is not None,
         "tax.mode": body.tax is not None and body.tax.mode == "rates",
         "tax.rate_ids": body.tax is not None and bool(body.tax.rate_ids),
     }
@@ -173,7 +179,10 @@ def _columns(body: SettingsChange) -> dict[str, object]:
     nested = {
         f"{owner}_{name}": value for owner in ("sender", "support") for name, value in given.pop(owner, {}).items()
     }
-    kept = {name: value for name, value in given.items() if name not in ("review_over", "tax")}
+    if "review_over" in given:
+        limit = given.pop("review_over") or {"amount": None, "currency": None}
+        nested |= {"review_over": limit["amount"], "review_over_currency": limit["currency"]}
+    kept = {name: value for name, value in given.items() if name != "tax"}
     return {**kept, **dunning, **nested}
 
 
@@ -204,6 +213,11 @@ async def _wake_subscriptions(connection: Connection, agency: str, change: str, 
     )
 
 
+def _limit(agency: Agency) -> Money | None:
+    amount, currency = agency.review_over, agency.review_over_currency
+    return money(amount, currency) if amount is not None and currency else None
+
+
 def _out(agency: Agency) -> SettingsOut:
     return SettingsOut(
         timezone=agency.timezone,
@@ -211,7 +225,7 @@ def _out(agency: Agency) -> SettingsOut:
         usage_alert_percents=list(agency.usage_alert_percents),
         usage_grace_minutes=agency.usage_grace_minutes,
         allowed_origins=list(agency.allowed_origins),
-        review_over=None,
+        review_over=_limit(agency),
         sender=SenderOut(name=agency.sender_name, email=agency.sender_email),
         support=SupportOut(email=agency.support_email, phone=agency.support_phone, url=agency.support_url),
         tax=TaxOut(mode="none", rate_ids=[]),

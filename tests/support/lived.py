@@ -11,11 +11,20 @@ from adapters.postgres import idempotency, inbox, outbox
 from adapters.postgres.late import Correction, record_correction
 from billing.agenda import next_step
 from billing.declines import Decline
-from billing.facts import CancelRequested, Fact, FinalActionTaken, InvoiceVoided, PaidElsewhere, Reminded, Requested
+from billing.facts import (
+    CancelRequested,
+    Fact,
+    FinalActionTaken,
+    InvoiceParked,
+    InvoiceVoided,
+    PaidElsewhere,
+    Reminded,
+    Requested,
+)
 from billing.invoices import InvoiceStatus
 from billing.ledger import ACCOUNT_CHANGED
 from billing.payments import AccountReading
-from billing.state import Asked, Card, Forgive, State
+from billing.state import Asked, Card, Forgive, State, Trouble
 from billing.steps import (
     ChargeInvoice,
     ClosePeriod,
@@ -141,7 +150,7 @@ async def _bert_is_paused_and_comes_back(house: House) -> None:
 
 
 async def _carl_gets_an_invoice_voided(house: House) -> None:
-    """A correction makes a credit; the invoice that consumes it is voided; the next one consumes it again."""
+    """A correction makes a credit; the invoice that consumes it is parked and voided; the next consumes it again."""
     life = Life(house, await house.subscribed("carl", card=CARD))
     await house.report(call("c1", "carl", START + DAY, 612), at=START + DAY)
     await life.until(BOUNDARY + HOUR - timedelta(seconds=1))
@@ -149,6 +158,7 @@ async def _carl_gets_an_invoice_voided(house: House) -> None:
     await record_correction(house.pool, AGENCY, Correction("k2", "c1", -3600, "an echo"), BOUNDARY + HOUR)
     life.declines = {CARD.id: [EMPTY]}
     await life.until(BOUNDARY + DAY)
+    await life.learn(InvoiceParked(BOUNDARY + DAY, life.state.debt[0].id, "no reason given", trouble=Trouble.REFUSED))
     asked = Asked("req_1", "void", BOUNDARY + 2 * DAY, life.state.debt[0].id, "agency", "a wrong price")
     await life.learn(Requested(BOUNDARY + 2 * DAY, asked))
     await life.until(END)

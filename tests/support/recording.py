@@ -26,6 +26,7 @@ from activities.messages import (
     READ_NEWS,
     RECORD,
     REMIND,
+    REPEAT_PARKING,
     STRIPE_QUEUE,
     TAKE_FINAL_ACTION,
     VOID_INVOICE,
@@ -47,7 +48,7 @@ from workflows.messages import FACTS_ARRIVED, Start, subscription_workflow_id
 from workflows.subscription import SubscriptionWorkflow
 
 SUBSCRIPTION: Final = "sub_demo"
-_BILLING: Final = (CLOSE_PERIOD, REMIND, TAKE_FINAL_ACTION)
+_BILLING: Final = (CLOSE_PERIOD, REMIND, TAKE_FINAL_ACTION, REPEAT_PARKING)
 _STRIPE: Final = (READ_NEWS, ISSUE_INVOICE, CHARGE_INVOICE, VOID_INVOICE)
 
 Interruption = Callable[[], Awaitable[object]]

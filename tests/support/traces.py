@@ -16,6 +16,7 @@ from billing.steps import (
     IssueInvoice,
     ReadNews,
     Remind,
+    RepeatParking,
     Step,
     TakeFinalAction,
     VoidInvoice,
@@ -75,6 +76,8 @@ def _of_step(turn: Turn, step: Step, world: World) -> str:
             return f"{obstacle}{_decided(at, turn, world)}"
         case TakeFinalAction(action=action, at=at):
             return f"{action}{_decided(at, turn, world)}"
+        case RepeatParking(at=at):
+            return _decided(at, turn, world).removeprefix(", ")
     assert_never(step)
 
 

@@ -17,8 +17,9 @@ from billing.declines import DeclineClass
 from billing.notices import Notice, notices
 from billing.plans import Dunning, Terms
 from billing.prorating import terms_in
+from billing.review import Past, explained, held, implausible
 from billing.service import invoice_id
-from billing.state import RULES, Answer, Asked, Card, Forgive, FreezeCause, Issue, State, Status
+from billing.state import RULES, Answer, Asked, Card, Decision, Forgive, FreezeCause, Issue, State, Status, Trouble
 from billing.steps import (
     ChargeInvoice,
     ClosePeriod,
@@ -27,6 +28,7 @@ from billing.steps import (
     ReadNews,
     Remind,
     RemindDue,
+    RepeatParking,
     SendInvoice,
     Step,
     TakeFinalAction,
@@ -102,6 +104,9 @@ class World:
     story: list[Line] = field(default_factory=list)
     """What happened in a forecast's words: instant, event, invoice, amount, result."""
     closed: list[ClosePeriod] = field(default_factory=list)
+    past: dict[int, Past] = field(default_factory=dict)
+    """What the closed periods came to."""
+    review_over: int | None = None
     paused_after: set[int] = field(default_factory=set)
     """The periods that a pause followed: only after them there may be a gap."""
     meanwhile: tuple[str, Callable[["World"], object]] | None = None
@@ -198,6 +203,8 @@ class World:
                 yield facts.DueReminded(self.now, invoice, number)
             case TakeFinalAction(action=action):
                 yield facts.FinalActionTaken(self.now, action)
+            case RepeatParking(invoice=invoice, since=since, number=number, at=at):
+                yield facts.ParkingRepeated(at, invoice, since, number)
 
     def _issue(self, issue: Issue) -> facts.InvoiceIssued:
         self.books.issue(issue.invoice, issue.amount)
@@ -223,7 +230,18 @@ class World:
         assert self.state.period
         seconds = self.seconds.get(step.number, 0)
         cost = terms_in(self.state, self.state.period).overage(seconds)
+        self.past[step.number] = Past(cost, self.now)
         return facts.PeriodClosed(self.now, step.number, step.end, seconds, cost)
+
+    def _issue(self, issue: Issue) -> facts.Fact:
+        before = range(issue.closed.number - 1 if issue.closed else 0, 0, -1)
+        past = [self.past[number] for number in before if number in self.past]
+        review = implausible(self.state, issue, past, self.review_over)
+        if review:
+            cause = explained(review, self.state.terms.currency)
+            return facts.InvoiceParked(self.now, issue.invoice, cause, trouble=Trouble.IMPLAUSIBLE, review=review)
+        self.books.issue(issue.invoice, issue.amount)
+        return facts.InvoiceIssued(self.now, issue.invoice, issue.amount)
 
     def _charge(self, step: ChargeInvoice) -> Iterator[facts.Fact]:
         attempt = step.attempt
@@ -298,6 +316,13 @@ class World:
     def cancel(self, *, now: bool = False, forgive: Forgive = Forgive.NONE) -> "World":
         request = f"cancel{len(self.history)}"
         return self.learn(facts.CancelRequested(self.now, now, forgive, "agency", request))
+
+    def review(self, decision: Decision, reason: str = "", *, id: str | None = None) -> "World":
+        """The agency's word on what is held, as the workflow's update would pass it on."""
+        parked = held(self.state)
+        assert parked is not None, "nothing is held"
+        request = id or f"review{len(self.history)}"
+        return self.learn(facts.ReviewDecided(self.now, parked.invoice, decision, "agency", reason, request))
 
     def undo_cancel(self) -> "World":
         return self.learn(facts.CancelUndone(self.now, "agency", f"undo{len(self.history)}"))

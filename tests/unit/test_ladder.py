@@ -314,7 +314,7 @@ def test_no_debt_is_forgotten_when_an_attempt_was_not_made_and_the_card_is_gone(
 def test_a_parked_invoice_is_left_alone_until_a_person_asks_for_a_retry() -> None:
     world = a_world("parks", "pays").run(days=20)
     assert len(world.charges()) == 1
-    assert world.messages("agency") == ["invoice_parked"]
+    assert world.messages("agency") == ["invoice_parked"] * 3, "at once, and again after 24 and 72 hours"
 
     request = world.ask("retry")
     world.run()

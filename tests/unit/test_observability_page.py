@@ -20,7 +20,7 @@ async def _figures() -> dict[str, str]:
 
     async def read() -> Vitals:
         none = Waiting(0, timedelta())
-        return Vitals(none, none, none, none, 0, 0, {"restricted": 0})
+        return Vitals(none, none, none, none, 0, 0, 0, {"restricted": 0})
 
     vitals = VitalFigures(read)
     await vitals.refresh()

@@ -21,7 +21,8 @@ from billing import facts
 from billing.declines import DeclineClass
 from billing.plans import Dunning, FinalAction
 from billing.requests import ANSWERS_KEPT
-from billing.state import Forgive, FreezeCause, Obstacle, Status
+from billing.review import held
+from billing.state import Decision, Forgive, FreezeCause, Obstacle, Status
 
 Happening = Callable[[World], object]
 
@@ -140,7 +141,7 @@ class Subscription(RuleBasedStateMachine):
     def a_card_behaves(self, name: str, script: list[Behaviour]) -> None:
         self.world.cards[name] = script
 
-    @rule(seconds=st.sampled_from([0, 30_000, 60_000]))
+    @rule(seconds=st.sampled_from([0, 30_000, 60_000, 3_000_000]))
     def calls_are_made(self, seconds: int) -> None:
         self.world.seconds[len(self.world.closed) + 1] = seconds
 
@@ -162,6 +163,11 @@ class Subscription(RuleBasedStateMachine):
     @rule(happens=CANCELS)
     def the_agency_cancels(self, happens: Happening) -> None:
         happens(self.world)
+
+    @precondition(lambda self: held(self.world.state))
+    @rule(decision=st.sampled_from(list(Decision)))
+    def the_agency_decides_on_what_is_held(self, decision: Decision) -> None:
+        self.world.review(decision)
 
     @rule()
     def the_agency_undoes_a_cancellation(self) -> None:
@@ -256,6 +262,8 @@ class Subscription(RuleBasedStateMachine):
             facts.PeriodClosed(at, 99, at, 0, 0),
             facts.InvoiceIssued(at, name, 4900),
             facts.InvoiceParked(at, name, "?"),
+            facts.ParkingRepeated(at, name, at, number),
+            facts.ReviewDecided(at, name, Decision.REJECT, "agency"),
             facts.PaymentSucceeded(at, name, number),
             facts.PaymentDeclined(at, name, number, DeclineClass.HARD, REASON, Dunning((1,), FinalAction.CANCEL)),
             facts.PaymentProcessing(at, name, number),
@@ -300,6 +308,7 @@ class Subscription(RuleBasedStateMachine):
         """A copy of the world in which nothing surprising happens any more."""
         world = copy.deepcopy(self.world)
         world.away_until, world.meanwhile, world.inbox = None, None, []
+        world.past = {}  # nothing is held for review that is not yet
         world.books.by_others, world.books.lost_to_others = [], set()
         for name in ("visa", "mastercard", "amex", "card"):
             world.cards[name] = [behaviour]

@@ -11,7 +11,7 @@ from adapters.telemetry import vitals
 from adapters.telemetry.vitals import VitalFigures
 
 NONE = Waiting(0, timedelta())
-KNOWN = Vitals(Waiting(3, timedelta(seconds=12)), NONE, NONE, NONE, 2, 1, {"restricted": 1, "disconnected": 0})
+KNOWN = Vitals(Waiting(3, timedelta(seconds=12)), NONE, NONE, NONE, 2, 0, 1, {"restricted": 1, "disconnected": 0})
 
 
 class Database:
@@ -55,6 +55,7 @@ async def test_it_shows_what_was_read_and_asks_again_only_after_a_while() -> Non
         "retainer_attempts_in_flight": 0,
         "retainer_attempts_in_flight_age_seconds": 0,
         "retainer_parked_invoices": 2,
+        "retainer_parking_stopped": 0,
         "retainer_steps_in_backoff": 1,
         'retainer_frozen_accounts{state="restricted"}': 1,
         'retainer_frozen_accounts{state="disconnected"}': 0,

@@ -44,6 +44,7 @@ class Page(StrEnum):
     ROTATE_A_SECRET = "rotate-a-secret"
     DEPLOYS = "deploys"
     PARKED_INVOICES = "parked-invoices"
+    PARKING_HAS_STOPPED = "parking-has-stopped"
     AN_ACCOUNT_CANNOT_CHARGE = "an-account-cannot-charge"
     EVENTS_ARE_NOT_DELIVERED = "events-are-not-delivered"
     EVENTS_ARE_NOT_READ = "events-are-not-read"

@@ -15,6 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.ports import Clock
 from adapters.postgres import stuck
+from adapters.postgres.parkings import TOLD_ONCE_IN
 from adapters.postgres.pool import Connection, Pool, snapshot
 from adapters.postgres.stuck import Found
 from worker.doctor.findings import Finding, Page, Section, Verdict
@@ -56,6 +57,16 @@ _TROUBLES: Final[Sequence[tuple[Trouble, _Ask]]] = (
             Page.PARKED_INVOICES,
         ),
         lambda books, _: stuck.parked(books),
+    ),
+    (
+        Trouble(
+            "parking_stopped",
+            "cause has parked so many invoices at once that no more are parked for it",
+            "causes have parked so many invoices at once that no more are parked for them",
+            "The fault is ours, not theirs. Find what the cause names, and put it right: the steps are repeated.",
+            Page.PARKING_HAS_STOPPED,
+        ),
+        lambda books, now: stuck.parking_stopped(books, now - TOLD_ONCE_IN),
     ),
     (
         Trouble(

@@ -32,13 +32,20 @@ async def test_everything_can_be_set_and_is_read_as_it_was_set(bare: Tenant) -> 
         "usage_alert_percents": [50, 90, 150],
         "usage_grace_minutes": 0,
         "allowed_origins": ["https://app.example.com", "https://app.example.com:8443", "http://localhost:3000"],
-        "review_over": None,
+        "review_over": {"amount": 100000, "currency": "usd"},
         "sender": {"name": "Bright Voice", "email": "billing@bright.example"},
         "support": {"email": "help@bright.example", "phone": "+1 207 555 0100", "url": "https://bright.example/help"},
         "tax": {"mode": "none", "rate_ids": []},
     }
     assert await bare.api.patch(SETTINGS, wanted) == wanted
     assert await bare.api.get(SETTINGS) == wanted
+
+
+async def test_the_limit_for_plans_without_a_price_is_money_and_can_be_taken_back(bare: Tenant) -> None:
+    with refused(422, "invalid_fields"):
+        await bare.api.patch(SETTINGS, {"review_over": {"amount": 0, "currency": "usd"}})
+    await bare.api.patch(SETTINGS, {"review_over": {"amount": 5000, "currency": "eur"}})
+    assert (await bare.api.patch(SETTINGS, {"review_over": None}))["review_over"] is None
 
 
 async def test_what_is_left_out_stays_inside_the_objects_too(bare: Tenant) -> None:
@@ -92,7 +99,6 @@ async def test_a_wrong_setting_is_refused_by_its_name(bystander: Tenant, field: 
 @pytest.mark.parametrize(
     ("field", "body"),
     [
-        ("review_over", {"review_over": {"amount": 100000, "currency": "usd"}}),
         ("tax.mode", {"tax": {"mode": "rates"}}),
         ("tax.rate_ids", {"tax": {"rate_ids": ["txr_1"]}}),
     ],

@@ -35,6 +35,13 @@ FAILED = copy("refunds", "true", id="rfd_failed", provider_id="re_failed", statu
 DRAFT = copy(
     "invoices", ZOE_P1, id="inv_new", source="9", provider_id=None, status="draft", issued_at=None, settled_at=None
 )
+PARKED = """
+    INSERT INTO parkings (agency_id, client_id, subscription_id, invoice_id, trouble, cause, parked_at, overage, usual,
+                          over, ended_at, decision, decided_by, reason)
+    SELECT agency_id, client_id, subscription_id, id, 'implausible', 'too much', created_at, 5, '{1,1,1}', 4,
+           created_at, 'reject', 'agency', 'a test' FROM invoices WHERE id = 'inv_zoe_p1';
+"""
+STOPPED = "INSERT INTO parking_stops VALUES ('refused', '2026-03-01Z', '2026-03-01Z', 1);"
 OF_DRAFT = copy("invoice_lines", "invoice_id = 'inv_zoe_p1'", invoice_id="inv_new")
 PLAN = "agency_id = 'agc_one' AND version = 1"
 PERIOD = "subscription_id = 'sub_zoe' AND number ="
@@ -105,6 +112,15 @@ UNIQUE = (
         )
     ),
     Guard("clients_agency_id_external_id_key", TWO_CLIENTS_OF_ONE_NAME),
+    Guard(
+        "parkings_one_open",
+        PARKED
+        + "".join(
+            copy("parkings", "decision IS NOT NULL", id=id, ended_at=None, decision=None, decided_by=None, reason=None)
+            for id in (98, 99)
+        ),
+    ),
+    Guard("parking_stops_pkey", 2 * STOPPED),
     Guard("plan_versions_pkey", copy("plan_versions", "true")),
     *(
         Guard(name, copy("plan_versions", PLAN, version=2, **same) + copy("plan_versions", PLAN, version=3, **same))
@@ -140,6 +156,10 @@ CHECKS = (
     Guard("calls_in_a_period_or_unbilled", "UPDATE calls SET period = NULL WHERE call_id = 'a1'"),
     Guard("calls_in_a_period_or_unbilled", "UPDATE calls SET unbilled = 'paused' WHERE call_id = 'a1'"),
     Guard("corrections_seconds_check", copy("corrections", "true", correction_id="k9", seconds=0)),
+    Guard("parkings_reviewed_by_figures", PARKED + copy("parkings", "decision IS NOT NULL", id=99, over=None)),
+    Guard("parkings_decided_by_somebody", PARKED + copy("parkings", "decision IS NOT NULL", id=99, reason=None)),
+    Guard("parkings_decided_by_somebody", PARKED + copy("parkings", "decision IS NOT NULL", id=99, ended_at=None)),
+    Guard("agencies_review_over_is_money", "UPDATE agencies SET review_over = 5"),
     Guard("late_entries_check", copy("late_entries", "true", id=99, settled_by=None)),
 )
 
@@ -230,6 +250,9 @@ STANDS = (
     Guard("late_entries.late_entries_settled_once", "UPDATE late_entries SET settled_by = NULL, settled_at = NULL"),
     Guard("late_entries.late_entries_never_deleted", "DELETE FROM late_entries"),
     Guard("plan_versions.plan_versions_terms_stand", "UPDATE plan_versions SET price = 1"),
+    Guard("parkings.parkings_stand", PARKED + "UPDATE parkings SET overage = 6 WHERE overage = 5"),
+    Guard("parkings.parkings_decided_stand", PARKED + "UPDATE parkings SET decision = 'approve' WHERE overage = 5"),
+    Guard("parkings.parkings_never_deleted", PARKED + "DELETE FROM parkings"),
     Guard("audit.audit_stands", "UPDATE audit SET who = 'nobody'"),
     Guard("audit.audit_stands", "DELETE FROM audit"),
     Guard("audit.audit_never_truncated", "TRUNCATE audit"),

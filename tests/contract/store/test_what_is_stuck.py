@@ -8,11 +8,11 @@ import pytest
 from support.house import ACCOUNT, AGENCY, CARD, DAY, HOUR, START, House, attempt
 from support.lived import receive_event
 
-from adapters.postgres import inbox, outbox
+from adapters.postgres import inbox, outbox, parkings
 from adapters.postgres.pool import transaction
 from adapters.postgres.stuck import SHOWN
-from billing.facts import InvoiceParked, NewsArrived, StepFailed
-from billing.state import Origin, State
+from billing.facts import InvoiceParked, NewsArrived, StepFailed, WrittenOff
+from billing.state import Origin, State, Trouble
 from billing.steps import ReadNews
 from worker.doctor.findings import Finding, Verdict
 from worker.doctor.stuck import LATE, UNREAD, in_the_books
@@ -114,7 +114,18 @@ async def _keep_failing(house: House) -> datetime:
     return failed_at - MINUTE
 
 
+async def _stop_parking(house: House) -> datetime:
+    async with transaction(house.pool) as connection:
+        for number in range(5):
+            state = await house.issue(await house.subscribed(f"c{number}"), START)
+            parked = InvoiceParked(START, state.debt[0].id, "no", trouble=Trouble.REFUSED)
+            await house.record(await house.record(state, parked), WrittenOff(START, state.debt[0].id))
+        await parkings.may_park(connection, "inv_new", Trouble.REFUSED, START)
+    return START + MINUTE
+
+
 TROUBLES = (
+    (_stop_parking, "parking_stopped", "1 cause has parked", "refused: 1 times since not parked"),
     (_park, "parked", "1 invoice is parked", "inv_anna_p1 of sub_anna, agc_one: nonsense to [hidden], [hidden]"),
     (
         _restrict,

@@ -1,0 +1,130 @@
+"""Holding an invoice for the agency's word: when, how often it is told, and what its word does (billing-rules 9)."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Final
+
+from billing.facts import ParkingRepeated, ReviewDecided
+from billing.money import round_to_unit, show
+from billing.state import Decision, Issue, Parked, Review, State
+from billing.steps import RepeatParking
+
+PERIODS: Final = 3
+"""So many closed periods say what is usual; with fewer nothing is implausible."""
+TIMES_USUAL: Final = 10
+TIMES_PRICE: Final = 5
+REPEATED_AFTER: Final = (timedelta(hours=24), timedelta(hours=72))
+"""From the parking: when the agency is told again."""
+MOST_OF_ONE_CAUSE: Final = 5
+WINDOW: Final = timedelta(minutes=10)
+"""So many parkings of one cause in so short a time are a fault of ours, not of the invoices: more are not made."""
+
+_REVISION: Final = re.compile(r"(.+)_r(\d+)")
+
+
+@dataclass(frozen=True)
+class Past:
+    """A period that closed before: what it came to, in minor units, and when it was closed."""
+
+    overage: int
+    closed_at: datetime
+
+
+def implausible(s: State, issue: Issue, past: Sequence[Past], limit: int | None) -> Review | None:
+    """Why the invoice is held for review; none when it is issued.
+
+    `past` are the periods closed before the one that it bills, the newest first, `limit` the agency's own for plans
+    without a price. Only the closed period's overage counts: neither price nor what came late to periods before it.
+    """
+    closed, usual = issue.closed, tuple(one.overage for one in past[:PERIODS])
+    most = TIMES_PRICE * s.terms.price or limit
+    if s.rules < 2 or closed is None or issue.decision or most is None or len(usual) < PERIODS:
+        return None
+    if _catches_up(issue, past[0].closed_at) or _waited_for_the_account(s, issue):
+        return None
+    unusual = closed.overage * len(usual) > TIMES_USUAL * sum(usual)
+    return Review(closed.overage, usual, most) if unusual and closed.overage > most else None
+
+
+def _catches_up(issue: Issue, previous: datetime) -> bool:
+    """Whether it is one of several that were missed and are billed one after the other.
+
+    Then the period that it opens is over already, or the one that it bills was when the one before it was closed.
+    """
+    over = issue.opens is not None and issue.opens.end <= issue.due_at
+    return over or (issue.closed is not None and previous >= issue.closed.end)
+
+
+def _waited_for_the_account(s: State, issue: Issue) -> bool:
+    """Whether it fell due before the last thaw, and is one of many that go on now (billing-rules 8)."""
+    return s.resumes_at is not None and issue.due_at < s.resumes_at
+
+
+def explained(review: Review, currency: str) -> str:
+    """The figures in words, for the agency."""
+    return (
+        f"The overage of {show(review.overage, currency)} is more than {TIMES_USUAL} times the usual "
+        f"{show(mean(review, currency), currency)}, the mean of the last {len(review.usual)} periods, "
+        f"and more than {show(review.limit, currency)}."
+    )
+
+
+def mean(review: Review, currency: str) -> int:
+    """What is usual, rounded for showing only."""
+    return round_to_unit(Fraction(sum(review.usual), len(review.usual)), currency)
+
+
+def held(s: State) -> Parked | None:
+    """The invoice that awaits the agency's word: of several the one that was held first."""
+    return next((parked for parked in s.parked if parked.review), None)
+
+
+def review_refusal(s: State) -> str | None:
+    """Why there is nothing to decide."""
+    return None if held(s) else "nothing_to_review"
+
+
+def decided(s: State, fact: ReviewDecided) -> State:
+    """Approved, it is issued as it is; rejected, its next revision is, without the overage."""
+    if all(p.invoice != fact.invoice or p.review is None for p in s.parked):
+        return s
+    return replace(
+        s,
+        parked=tuple(p for p in s.parked if p.invoice != fact.invoice),
+        to_issue=tuple(_settled(i, fact.decision) if i.invoice == fact.invoice else i for i in s.to_issue),
+    )
+
+
+def _settled(issue: Issue, decision: Decision) -> Issue:
+    if decision is Decision.APPROVE:
+        return replace(issue, decision=decision)
+    return replace(issue, invoice=revision(issue.invoice), replaces=issue.invoice, decision=decision)
+
+
+def revision(invoice: str) -> str:
+    """The id of the invoice that takes the place of this one: inv_x_p4, inv_x_p4_r2, inv_x_p4_r3."""
+    known = _REVISION.fullmatch(invoice)
+    return f"{known[1]}_r{int(known[2]) + 1}" if known else f"{invoice}_r2"
+
+
+def repeats(s: State) -> Iterator[RepeatParking]:
+    """What the agency is still to be told of its parked invoices, the next for each."""
+    if s.rules < 2:
+        return
+    for parked in s.parked:
+        if parked.repeated < len(REPEATED_AFTER):
+            at = parked.at + REPEATED_AFTER[parked.repeated]
+            yield RepeatParking(parked.invoice, parked.at, parked.repeated + 1, at)
+
+
+def parking_repeated(s: State, fact: ParkingRepeated) -> State:
+    told = (fact.invoice, fact.since, fact.number)
+    return replace(
+        s,
+        parked=tuple(
+            replace(p, repeated=fact.number) if (p.invoice, p.at, p.repeated + 1) == told else p for p in s.parked
+        ),
+    )
