@@ -2,15 +2,24 @@
 
 from temporalio import activity
 
-from activities.messages import REMIND, REMIND_DUE, SEND_INVOICE, TAKE_FINAL_ACTION, VOID_INVOICE, Outcome, Work
+from activities.messages import (
+    REMIND,
+    REMIND_DUE,
+    SEND_INVOICE,
+    TAKE_FINAL_ACTION,
+    TELL_EXPIRY,
+    VOID_INVOICE,
+    Outcome,
+    Work,
+)
 from activities.outcomes import paid_at, settled
 from activities.ports import Clock, Payments, Store
 from activities.standing import look_at_account
 from activities.troubles import expect, for_temporal
-from billing.facts import DueReminded, Fact, FinalActionTaken, InvoiceSent, Reminded, RequestRefused
+from billing.facts import CardExpiryTold, DueReminded, Fact, FinalActionTaken, InvoiceSent, Reminded, RequestRefused
 from billing.payments import InvoiceReading, Refused
 from billing.state import State
-from billing.steps import Remind, RemindDue, SendInvoice, TakeFinalAction, VoidInvoice
+from billing.steps import Remind, RemindDue, SendInvoice, TakeFinalAction, TellExpiry, VoidInvoice
 
 
 class Voiding:
@@ -106,6 +115,15 @@ class Reminding:
         """The client is told that a sent invoice waits."""
         state, step = work.state, expect(work.step, RemindDue)
         facts = (DueReminded(step.at, step.invoice, step.number),)
+        async with self._store.transaction() as books:
+            recorded = await books.record(state, facts)
+        return Outcome(facts, recorded.version)
+
+    @activity.defn(name=TELL_EXPIRY)
+    async def tell_expiry(self, work: Work) -> Outcome:
+        """The client is told that the card on file expires before it is charged again."""
+        state, step = work.state, expect(work.step, TellExpiry)
+        facts = (CardExpiryTold(step.at, step.card, step.period),)
         async with self._store.transaction() as books:
             recorded = await books.record(state, facts)
         return Outcome(facts, recorded.version)

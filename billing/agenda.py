@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 
-from billing import custom, debt, freezing, review
+from billing import custom, debt, expiry, freezing, review
 from billing.plans import FinalAction
 from billing.prorating import terms_at
 from billing.service import awaits_final_action, closing, too_many_unpaid
@@ -26,6 +26,7 @@ from billing.steps import (
     SendInvoice,
     Step,
     TakeFinalAction,
+    TellExpiry,
     VoidInvoice,
     Wait,
 )
@@ -159,7 +160,7 @@ def _decided(s: State, step: Step, now: datetime) -> Step:
     match step:
         case ChargeInvoice(attempt=attempt) if s.attempt is None:
             return replace(step, attempt=replace(attempt, attempted_at=now))
-        case Remind() | RemindDue() | TakeFinalAction() | RepeatParking():
+        case Remind() | RemindDue() | TellExpiry() | TakeFinalAction() | RepeatParking():
             return replace(step, at=now)
         case _:
             return step
@@ -332,6 +333,10 @@ def _telling(s: State) -> Iterator[Item]:
     for step in review.repeats(s):
         detail = f"{step.invoice} is still held for review"
         yield Item(step.at, Rank.TELL, step, "repeat_parking", "billing-rules 9", detail)
+    if expires := expiry.to_tell(s):
+        at, card, period = expires
+        detail = "the card expires before the next charge"
+        yield Item(at, Rank.TELL, TellExpiry(card, period, at), "card_expiring", "billing-rules 9", detail)
 
 
 # Waiting

@@ -238,6 +238,16 @@ class DueReminded:
 
 
 @dataclass(frozen=True)
+class CardExpiryTold:
+    """The client was told that `card` (its identity) expires before the charge at the end of `period`."""
+
+    at: datetime
+    card: str
+    period: int
+    kind: Literal["CardExpiryTold"] = "CardExpiryTold"
+
+
+@dataclass(frozen=True)
 class FinalActionTaken:
     at: datetime
     action: FinalAction
@@ -417,6 +427,7 @@ Fact = (
     | Reminded
     | InvoiceSent
     | DueReminded
+    | CardExpiryTold
     | FinalActionTaken
     | NewsArrived
     | NewsRead

@@ -28,6 +28,7 @@ from billing.steps import (
     SendInvoice,
     Step,
     TakeFinalAction,
+    TellExpiry,
     VoidInvoice,
     Wait,
 )
@@ -111,6 +112,8 @@ def _pretended(  # noqa: C901  one case per step
             return facts.InvoiceSent(now, invoice, request)
         case RemindDue(invoice=invoice, number=number):
             return facts.DueReminded(now, invoice, number)
+        case TellExpiry(card=card, period=period):
+            return facts.CardExpiryTold(now, card, period)
         case TakeFinalAction(action=action):
             return facts.FinalActionTaken(now, action)
         case RepeatParking(invoice=invoice, since=since, number=number):

@@ -173,6 +173,9 @@ def _told(before: State, fact: facts.Fact, after: State) -> Iterator[Notice]:  #
             yield from _reminded(fact, after)
         case facts.DueReminded(invoice=invoice, at=at, number=number):
             yield from _each(NoticeKind.INVOICE_DUE, f"due:{invoice}:{number}", at, _due_text(after), invoice)
+        case facts.CardExpiryTold(at=at, card=card, period=period):
+            key = f"expiring:{period}:{card}"
+            yield from _each(NoticeKind.CARD_EXPIRING, key, at, _expiry_text(after))
         case facts.InvoiceParked(invoice=invoice, at=at, cause=cause):
             yield from _each(NoticeKind.INVOICE_PARKED, f"parked:{invoice}:{at.isoformat()}", at, cause, invoice)
         case facts.ParkingRepeated():
@@ -250,6 +253,13 @@ def _next_date(s: State) -> str:
     if s.ladder is None or s.ladder.next_at is None:
         return "No further automatic attempt is planned."
     return f"Next date: {s.ladder.next_at:%Y-%m-%d %H:%M} UTC."
+
+
+def _expiry_text(s: State) -> str:
+    if s.card is None or s.period is None:
+        return ""
+    card = f"{s.card.brand} ···· {s.card.last4}, {s.card.exp_month:02d}/{s.card.exp_year}"
+    return f"The card on file ({card}) is charged next on {s.period.end:%Y-%m-%d}."
 
 
 def _owed_text(s: State) -> str:

@@ -388,6 +388,8 @@ class State:
     """What `period` was under before its plan was changed, in order."""
     changes: tuple[PlanChange, ...] = ()
     """Changes of the plan that are accepted and not in effect, in the order in which they will be."""
+    expiry_told: str | None = None
+    """The card and the period of whose charge it was last told that the card expires before."""
     news: bool = False
     acked: tuple[int, ...] = ()
     freezes: tuple[Freeze, ...] = ()

@@ -115,6 +115,20 @@ class RemindDue:
 
 
 @dataclass(frozen=True)
+class TellExpiry:
+    """The client is told that the card (its identity) expires before the charge at the period's end."""
+
+    card: str
+    period: int
+    at: datetime
+    kind: Literal["TellExpiry"] = "TellExpiry"
+
+    @property
+    def key(self) -> str:
+        return f"tell-expiry:{self.period}:{self.card}"
+
+
+@dataclass(frozen=True)
 class TakeFinalAction:
     action: FinalAction
     invoice: str
@@ -150,6 +164,7 @@ Step = (
     | SendInvoice
     | Remind
     | RemindDue
+    | TellExpiry
     | TakeFinalAction
     | RepeatParking
 )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
-from billing import changes, custom, debt, facts, freezing, ladders, pausing, requests, review, service
+from billing import changes, custom, debt, expiry, facts, freezing, ladders, pausing, requests, review, service
 from billing.agenda import live_keys
 from billing.plans import Terms
 from billing.state import Answer, AnswerResult, Attempt, Backoff, Card, OpenInvoice, Parked, State, Status, Try
@@ -119,6 +119,8 @@ def _moved(s: State, fact: facts.Fact) -> State:  # noqa: C901  one case per fac
             return requests.answer(s, Answer(request, "done"))
         case facts.DueReminded():
             return custom.due_reminded(s, fact)
+        case facts.CardExpiryTold():
+            return expiry.expiry_told(s, fact)
         case facts.FinalActionTaken():
             return service.final_action_taken(s, fact)
         case facts.NewsArrived():

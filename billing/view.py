@@ -2,18 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import Final
 
-from billing import debt, freezing
+from billing import debt, expiry, freezing
 from billing.agenda import agenda
 from billing.periods import boundary
 from billing.service import closing, too_many_unpaid
-from billing.state import Card, Obstacle, PausedReason, Period, State, Status
-
-EXPIRY_NOTICE: Final = timedelta(days=10)
-"""How long before it expires a card that will not see the next charge is announced (billing-rules 9)."""
+from billing.state import Obstacle, PausedReason, Period, State, Status
 
 
 class BannerKind(StrEnum):
@@ -159,16 +155,8 @@ def _banner_kind(s: State, status: Status, now: datetime) -> BannerKind | None:
 
 
 def _expires_first(s: State, status: Status, now: datetime) -> bool:
-    if s.card is None or s.period is None or status is not Status.ACTIVE or s.ending is not None:
-        return False
-    over = expires_at(s.card)
-    return over <= s.period.end and over - EXPIRY_NOTICE <= now
-
-
-def expires_at(card: Card) -> datetime:
-    """The first instant at which the card is no longer good: the month after the one printed on it."""
-    years, month0 = divmod(card.exp_month, 12)
-    return datetime(card.exp_year + years, month0 + 1, 1, tzinfo=UTC)
+    since = expiry.announced_at(s)
+    return since is not None and since <= now and status is Status.ACTIVE
 
 
 def _actions(s: State, kind: BannerKind, now: datetime) -> tuple[str, ...]:

@@ -209,6 +209,10 @@ def _dunning_applied(row: Row) -> Told:
     return Told(f"another retry policy for the running ladder: {gaps} days")
 
 
+def _expiry_told(row: Row) -> Told:
+    return Told("told: the card expires before the next charge")
+
+
 _TELL: dict[str, Callable[[Row], Told]] = {
     "PeriodClosed": _closed,
     "InvoiceIssued": _issued,
@@ -224,6 +228,7 @@ _TELL: dict[str, Callable[[Row], Told]] = {
     "CardSaved": _card_saved,
     "FinalActionTaken": _final_action,
     "Reminded": _reminded,
+    "CardExpiryTold": _expiry_told,
     "AccountFrozen": _frozen,
     "AccountThawed": _thawed,
     "AccountReplaced": _replaced,

@@ -81,6 +81,7 @@ def activities_of(parts: Parts) -> Activities:
             Closing(store, clock).close_period,
             reminding.remind,
             reminding.remind_due,
+            reminding.tell_expiry,
             reminding.take_final_action,
             Parking(store).repeat_parking,
             Recording(store).record,

@@ -26,6 +26,7 @@ from activities.messages import (
     SEND_INVOICE,
     STRIPE_QUEUE,
     TAKE_FINAL_ACTION,
+    TELL_EXPIRY,
     VOID_INVOICE,
     Outcome,
     Record,
@@ -46,6 +47,7 @@ from billing.steps import (
     SendInvoice,
     Step,
     TakeFinalAction,
+    TellExpiry,
     VoidInvoice,
     Wait,
 )
@@ -77,6 +79,7 @@ _ACTIVITIES: Final[dict[type[Step], tuple[str, str]]] = {
     VoidInvoice: (VOID_INVOICE, STRIPE_QUEUE),
     Remind: (REMIND, BILLING_QUEUE),
     RemindDue: (REMIND_DUE, BILLING_QUEUE),
+    TellExpiry: (TELL_EXPIRY, BILLING_QUEUE),
     SendInvoice: (SEND_INVOICE, STRIPE_QUEUE),
     TakeFinalAction: (TAKE_FINAL_ACTION, BILLING_QUEUE),
     RepeatParking: (REPEAT_PARKING, BILLING_QUEUE),

@@ -1,13 +1,14 @@
 """The lives whose golden traces are kept (tests/replay/traces): one for each way in which the rules can go."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from billing import facts
 from billing.plans import Dunning, FinalAction
 from billing.state import RULES, Forgive
-from support.world import DAY, HOUR, MINUTE, OVER, T0, World, a_world
+from support.world import DAY, HOUR, MINUTE, OVER, T0, World, a_world, card
 
 Scenario = Callable[[int], World]
 """A life under the rules of that number."""
@@ -165,6 +166,13 @@ def card_cap_in_the_books(rules: int) -> World:
     """Another subscription of the client used the card up: the ladder's attempt is refused, and its date skipped."""
     world = a_world("soft", rules=rules).run(days=2.9)
     return world.use_by_another(9).run(days=20)
+
+
+def card_that_expires_first(rules: int) -> World:
+    """Good until the end of March, charged on the first of April: told ten days before; another card ends it."""
+    world = a_world(rules=rules)
+    world.state = replace(world.state, card=replace(card(), exp_month=3, exp_year=2026))
+    return world.run(days=45).save_card("mastercard").run(days=30)
 
 
 def card_saved_while_an_attempt_is_in_flight(rules: int) -> World:
@@ -373,6 +381,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         card_removed_mid_ladder,
         card_cap,
         card_cap_in_the_books,
+        card_that_expires_first,
         card_saved_while_an_attempt_is_in_flight,
         pay_now_joined,
         pay_now_declined,

@@ -19,6 +19,7 @@ from billing.steps import (
     RepeatParking,
     Step,
     TakeFinalAction,
+    TellExpiry,
     VoidInvoice,
     Wait,
 )
@@ -76,7 +77,7 @@ def _of_step(turn: Turn, step: Step, world: World) -> str:
             return f"{obstacle}{_decided(at, turn, world)}"
         case TakeFinalAction(action=action, at=at):
             return f"{action}{_decided(at, turn, world)}"
-        case RepeatParking(at=at):
+        case RepeatParking(at=at) | TellExpiry(at=at):
             return _decided(at, turn, world).removeprefix(", ")
     assert_never(step)
 

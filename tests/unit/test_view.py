@@ -8,9 +8,10 @@ from support.books import Behaviour
 from support.world import DAY, HOUR, MINUTE, OVER, T0, World, a_world, card
 
 from billing import facts
+from billing.expiry import expires_at
 from billing.plans import Dunning, FinalAction
 from billing.state import Forgive, Status
-from billing.view import Banner, BannerKind, expires_at, next_invoice, renewal, view
+from billing.view import Banner, BannerKind, next_invoice, renewal, view
 
 MARCH = 31 * DAY
 BOTH = ("update_payment_method", "pay_now")
