@@ -48,13 +48,12 @@ class CardSession:
 
 _CLIENTS: Final = """
     SELECT c.id, c.agency_id, c.name, c.email, c.external_id, c.billing_details, c.card, c.created_at, c.archived_at,
-           s.status, v.name AS plan_name
+           s.status, s.plan_name
     FROM clients c
     LEFT JOIN LATERAL (
-        SELECT status, plan_id, plan_version FROM subscriptions
+        SELECT status, state -> 'terms' ->> 'name' AS plan_name FROM subscriptions
         WHERE client_id = c.id AND plan_id IS NOT NULL ORDER BY (status = 'cancelled'), created_at DESC LIMIT 1
     ) s ON true
-    LEFT JOIN plan_versions v ON v.plan_id = s.plan_id AND v.version = s.plan_version
     WHERE c.agency_id = $1
 """
 _CHANGEABLE: Final = frozenset({"name", "email", "external_id", "billing_details"})

@@ -79,6 +79,7 @@ async def test_an_upgrade_is_previewed_and_billed_by_the_same_rule_to_the_cent(t
     shown = await (await tenant.portal(client)).get("/v1/portal/billing")
     assert shown["plan"]["name"] == "Voice Max"
     assert shown["usage"]["minutes_included"] == preview["included_minutes"]
+    assert (await tenant.api.get(f"/v1/agency/clients/{client}"))["plan_name"] == "Voice Max"
     with refused(409, "no_change"):
         await change(tenant, client, plan)
 
