@@ -18,6 +18,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "change_pending": "Another change of the plan is agreed already.",
     "client_archived": "The client is archived.",
     "correction_conflict": "The correction is known with another content.",
+    "endpoint_disabled": "The endpoint is switched off. Add it anew.",
     "external_id_taken": "Another client has this external_id.",
     "idempotency_key_reused": "The key was used for another content. Take a new key.",
     "invoice_not_open": "The invoice is not open.",
@@ -45,6 +46,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "stripe_not_ready": "The agency's Stripe account is not ready to charge.",
     "stripe_refused": "Stripe refuses it for this invoice.",
     "subscription_paused": "The subscription is paused.",
+    "too_many_endpoints": "The agency has as many endpoints as it may have.",
     "subscription_running": "The client has a subscription that is not over.",
 }
 

@@ -13,7 +13,6 @@ from api.tokens import Role
 _CLIENT: Final = "/v1/agency/clients/{client_id}"
 _SUBSCRIPTION: Final = f"{_CLIENT}/subscription"
 _INVOICE: Final = "/v1/agency/invoices/{invoice_id}"
-_ENDPOINT: Final = "/v1/agency/webhook-endpoints"
 
 PATHS: Final[tuple[tuple[str, str, str], ...]] = (
     ("POST", "/v1/agency/stripe/oauth-links", "Connect an existing Stripe account"),
@@ -22,12 +21,6 @@ PATHS: Final[tuple[tuple[str, str, str], ...]] = (
     ("POST", f"{_INVOICE}/mark-paid", "Mark an invoice paid elsewhere"),
     ("POST", f"{_INVOICE}/reissue", "Reissue an invoice"),
     ("POST", f"{_INVOICE}/credit-notes", "Make a credit note"),
-    ("GET", _ENDPOINT, "Outbound webhook endpoints"),
-    ("POST", _ENDPOINT, "Add an outbound webhook endpoint"),
-    ("DELETE", f"{_ENDPOINT}/{{endpoint_id}}", "Remove an outbound webhook endpoint"),
-    ("GET", f"{_ENDPOINT}/{{endpoint_id}}/deliveries", "Deliveries of an endpoint"),
-    ("POST", f"{_ENDPOINT}/{{endpoint_id}}/deliveries/{{delivery_id}}/resend", "Send a delivery again"),
-    ("POST", f"{_ENDPOINT}/{{endpoint_id}}/rotate-secret", "Rotate an endpoint's secret"),
     ("GET", "/v1/agency/findings", "What reconciliation found"),
 )
 

@@ -55,10 +55,17 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp, port: int) -> AsyncIterator[None]:
+async def serving(app: ASGIApp, port: int, **tls: str) -> AsyncIterator[None]:
     """The app answers on this port of the loopback, and is brought down after the block."""
     config = uvicorn.Config(
-        app, host=LOOPBACK, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=1
+        app,
+        host=LOOPBACK,
+        port=port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=1,
+        ssl_certfile=tls.get("ssl_certfile"),
+        ssl_keyfile=tls.get("ssl_keyfile"),
     )
     server = _Server(config)
     running = asyncio.create_task(server.serve())

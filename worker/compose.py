@@ -18,6 +18,7 @@ from adapters.clock import clock_of
 from adapters.links import links_of
 from adapters.mail.letter import Letterhead
 from adapters.mail.smtp import SmtpMailer
+from adapters.outbound import webhook_sender
 from adapters.postgres.ledger import PostgresStore
 from adapters.postgres.pool import Pool, open_pool
 from adapters.postgres.refunds import PostgresRefunds
@@ -27,6 +28,7 @@ from adapters.stripe.payments import StripePayments
 from adapters.stripe.refunding import StripeRefunds
 from adapters.telemetry.facts import count_facts
 from billing.notices import Channel
+from worker.hooks import Hooks, Sender
 from worker.mails import Mailer, Mails
 from worker.telling import Telling
 
@@ -42,6 +44,7 @@ class Parts:
     payments: Payments
     refunds: Refunds
     clock: Clock
+    sender: Sender
     mailer: Mailer | None
     """None where no mail server is set up."""
 
@@ -59,13 +62,17 @@ async def real_parts(settings: Settings) -> AsyncIterator[Parts]:
     """The parts that the settings name, closed after the block. Nothing is connected before it is needed."""
     stripe = connect(settings.stripe_api_key.get_secret_value(), settings.stripe_api_base)
     try:
-        async with open_pool(settings.database_url.get_secret_value(), settings.database_pool_size) as pool:
+        async with (
+            webhook_sender(anywhere=settings.sandbox) as sender,
+            open_pool(settings.database_url.get_secret_value(), settings.database_pool_size) as pool,
+        ):
             yield Parts(
                 pool=pool,
                 store=PostgresStore(pool, count_facts),
                 payments=StripePayments(stripe),
                 refunds=StripeRefunds(stripe),
                 clock=clock_of(settings),
+                sender=sender,
                 mailer=SmtpMailer(settings) if settings.mail_is_on else None,
             )
     finally:
@@ -101,4 +108,8 @@ def messengers(settings: Settings, parts: Parts) -> tuple[Telling, ...]:
     """Who carries messages out of the house, one for each channel."""
     head = Letterhead(settings.mail_from, links_of(settings)) if settings.mail_from else None
     mails = Mails(parts.pool, parts.clock, parts.mailer, head)
-    return (Telling(parts.pool, Channel.MAIL, mails.hand_over),)
+    hooks = Hooks(parts.pool, parts.clock, parts.sender)
+    return (
+        Telling(parts.pool, Channel.MAIL, mails.hand_over),
+        Telling(parts.pool, Channel.WEBHOOK, hooks.hand_over, hooks.given_up),
+    )

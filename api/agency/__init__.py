@@ -23,6 +23,7 @@ from api.agency import (
     subscriptions,
     summary,
     usage,
+    webhook_endpoints,
 )
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -41,6 +42,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     summary.router,
     export.router,
     notifications.router,
+    webhook_endpoints.router,
     settings.router,
     dunning.router,
     audit.router,

@@ -1,0 +1,105 @@
+"""Webhooks to an agency's programs, from the fact to a real receiver (billing-rules 9)."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook
+from support.http import refused
+from support.tenant import FAILS, Tenant
+
+from sandbox.ports import free_port
+from sandbox.up import serving
+
+ENDPOINTS = "/v1/agency/webhook-endpoints"
+
+
+class Receiver:
+    def __init__(self, port: int) -> None:
+        self.url, self.status = f"http://127.0.0.1:{port}/hook", 200
+        self.heard: list[tuple[dict[str, str], bytes]] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        body = (await receive())["body"]
+        self.heard.append(({name.decode(): value.decode() for name, value in scope["headers"]}, body))
+        await send({"type": "http.response.start", "status": self.status, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    made = Receiver(port := free_port())
+    async with serving(made, port):
+        yield made
+
+
+async def _delivered(own: Tenant, endpoint: str, status: str, count: int) -> list[dict[str, Any]]:
+    async def all_so() -> list[dict[str, Any]] | None:
+        found: list[dict[str, Any]] = (await own.api.get(f"{ENDPOINTS}/{endpoint}/deliveries"))["data"]
+        return found if [one["status"] for one in found] == [status] * count else None
+
+    return await own.eventually(all_so)
+
+
+async def test_facts_reach_the_receiver_signed_and_can_be_sent_again(own: Tenant, receiver: Receiver) -> None:
+    endpoint = await own.api.post(ENDPOINTS, {"url": receiver.url})
+    (listed,) = (await own.api.get(ENDPOINTS))["data"]
+    assert "secret" not in listed
+    client = await own.subscribed(FAILS)
+    deliveries = await _delivered(own, endpoint["id"], "delivered", 2)
+    said = [Webhook(endpoint["secret"]).verify(body, headers) for headers, body in receiver.heard]
+    assert sorted(one["type"] for one in said) == ["invoice_issued", "payment_failed"]
+    assert {one["data"]["client_id"] for one in said} == {client}
+    assert {headers["webhook-id"] for headers, _ in receiver.heard} == {one["id"] for one in deliveries}
+    assert {one["response_status"] for one in deliveries} == {200}
+
+    rotated = await own.api.post(f"{ENDPOINTS}/{endpoint['id']}/rotate-secret", {})
+    first = deliveries[0]["id"]
+    await own.api.post(f"{ENDPOINTS}/{endpoint['id']}/deliveries/{first}/resend", {})
+    await _delivered(own, endpoint["id"], "delivered", 2)
+    headers, body = receiver.heard[-1]
+    assert (headers["webhook-id"], len(receiver.heard)) == (first, 3)
+    for secret in (endpoint["secret"], rotated["secret"]):
+        Webhook(secret).verify(body, headers)
+
+    removed = await own.api.delete(f"{ENDPOINTS}/{endpoint['id']}")
+    assert removed["status"] == "removed"
+    assert (await own.api.get(ENDPOINTS))["data"] == []
+
+
+async def test_an_endpoint_that_is_gone_is_switched_off_and_the_agency_told(own: Tenant, receiver: Receiver) -> None:
+    endpoint = await own.api.post(ENDPOINTS, {"url": receiver.url})
+    receiver.status = 410
+    await own.subscribed(FAILS)
+
+    async def told() -> bool:
+        found = (await own.api.get("/v1/agency/notifications"))["data"]
+        return [one["client_id"] for one in found if one["kind"] == "endpoint_disabled"] == [None]
+
+    await own.eventually(told)
+    (listed,) = (await own.api.get(ENDPOINTS))["data"]
+    assert (listed["id"], listed["status"]) == (endpoint["id"], "disabled")
+    delivery = (await own.api.get(f"{ENDPOINTS}/{endpoint['id']}/deliveries"))["data"][0]["id"]
+    with refused(409, "endpoint_disabled"):
+        await own.api.post(f"{ENDPOINTS}/{endpoint['id']}/deliveries/{delivery}/resend", {})
+
+
+async def test_a_failure_waits_and_another_agency_sees_nothing(own: Tenant, other: Tenant, receiver: Receiver) -> None:
+    endpoint = (await own.api.post(ENDPOINTS, {"url": receiver.url}))["id"]
+    receiver.status = 500
+    await own.subscribed(FAILS)
+
+    async def tried() -> bool:
+        found = (await own.api.get(f"{ENDPOINTS}/{endpoint}/deliveries"))["data"]
+        return bool(found) and all((one["status"], one["response_status"]) == ("pending", 500) for one in found)
+
+    await own.eventually(tried)
+    delivery = (await own.api.get(f"{ENDPOINTS}/{endpoint}/deliveries"))["data"][0]["id"]
+    with refused(404, "not_found"):
+        await other.api.get(f"{ENDPOINTS}/{endpoint}/deliveries")
+    with refused(404, "not_found"):
+        await other.api.post(f"{ENDPOINTS}/{endpoint}/deliveries/{delivery}/resend", {})
+    with refused(404, "not_found"):
+        await other.api.delete(f"{ENDPOINTS}/{endpoint}")
+    with refused(422, "invalid_fields"):
+        await own.api.post(ENDPOINTS, {"url": "https://user:pass@hooks.brightvoice.io"})
