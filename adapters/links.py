@@ -19,6 +19,7 @@ LASTS: Final[dict[About, timedelta]] = {"invoice": timedelta(days=90), "card": t
 """Longer than any ladder; Stripe's own links to an invoice end after 30 days."""
 _PURPOSE: Final = b"retainer/pay/1\n"
 """A signature for this is one for nothing else under the same secret."""
+_CONSENT: Final = b"retainer/consent/1\n"
 _SIGNATURE_BYTES: Final = 16
 _LONGEST: Final = 300
 
@@ -66,14 +67,35 @@ class Links:
         return link
 
     def _signed(self, signed: str) -> Link:
-        raw = _decode(signed)
-        body, signature = raw[:-_SIGNATURE_BYTES], raw[-_SIGNATURE_BYTES:]
-        if not any(hmac.compare_digest(_signature(secret, body), signature) for secret in self._secrets):
-            raise LinkRefused
+        body = _signed_body(signed, self._secrets, _PURPOSE)
         about, agency, subject, ends_at = body.decode().split("\n")
         if about not in get_args(About):
             raise LinkRefused
         return Link(cast(About, about), agency, subject, datetime.fromtimestamp(int(ends_at), UTC))
+
+
+class Consents:
+    """The `state` that goes to Stripe's consent page and comes back: which link it was, signed, for a few minutes."""
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        self._secrets = [secret.encode() for secret in secrets]
+
+    def sign(self, link: str, ends_at: datetime) -> str:
+        body = f"{link}\n{int(ends_at.timestamp())}".encode()
+        return _encode(body + _signature(self._secrets[0], body, _CONSENT))
+
+    def read(self, state: str, now: datetime) -> str:
+        """The link. Raises LinkRefused, also when its time is over."""
+        body = _signed_body(state, self._secrets, _CONSENT)
+        link, _, ends_at = body.decode().partition("\n")
+        if datetime.fromtimestamp(int(ends_at), UTC) <= now:
+            raise LinkRefused
+        return link
+
+
+def consents_of(settings: Settings) -> Consents:
+    """The states that the settings' secret signs."""
+    return Consents([secret.get_secret_value() for secret in settings.link_secret])
 
 
 def links_of(settings: Settings) -> Links:
@@ -81,8 +103,17 @@ def links_of(settings: Settings) -> Links:
     return Links(settings.public_base_url, [secret.get_secret_value() for secret in settings.link_secret])
 
 
-def _signature(secret: bytes, body: bytes) -> bytes:
-    return hmac.new(secret, _PURPOSE + body, hashlib.sha256).digest()[:_SIGNATURE_BYTES]
+def _signed_body(signed: str, secrets: Sequence[bytes], purpose: bytes) -> bytes:
+    """What was signed for the purpose with one of the secrets. Raises LinkRefused."""
+    raw = _decode(signed)
+    body, signature = raw[:-_SIGNATURE_BYTES], raw[-_SIGNATURE_BYTES:]
+    if not any(hmac.compare_digest(_signature(secret, body, purpose), signature) for secret in secrets):
+        raise LinkRefused
+    return body
+
+
+def _signature(secret: bytes, body: bytes, purpose: bytes = _PURPOSE) -> bytes:
+    return hmac.new(secret, purpose + body, hashlib.sha256).digest()[:_SIGNATURE_BYTES]
 
 
 def _encode(raw: bytes) -> str:

@@ -117,6 +117,8 @@ class Settings(BaseSettings):
     """Of the platform's endpoint: one, or the old and the new one while they are rotated."""
     stripe_connect_webhook_secret: WebhookSecrets
     """Of the connected accounts' endpoint, likewise."""
+    stripe_client_id: Annotated[str, Field(pattern=r"^ca_\w+$")] | None = None
+    """The platform's client id of OAuth; none: agencies can't connect an account that they have already."""
 
     jwt_issuer: str
     jwt_audience: str = "retainer"

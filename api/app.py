@@ -15,7 +15,7 @@ from temporalio.client import Interceptor
 
 from adapters.process import version
 from adapters.settings import Settings, load_settings
-from api import agency, health, openapi, pay, platform, portal, problems, unavailable, usage, webhooks
+from api import agency, health, oauth, openapi, pay, platform, portal, problems, unavailable, usage, webhooks
 from api.observing import ObserveRequests
 from api.services import open_services
 
@@ -46,6 +46,7 @@ def create_app(settings: Settings | None = None, interceptors: Sequence[Intercep
         *portal.ROUTERS,
         usage.router,
         webhooks.router,
+        oauth.router,
         pay.router,
         health.router,
     ):

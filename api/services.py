@@ -16,6 +16,7 @@ from adapters.postgres.pool import Pool, open_pool
 from adapters.settings import Settings
 from adapters.stripe.connection import connect
 from adapters.stripe.directory import StripeDirectory
+from adapters.stripe.oauth import StripeOAuth
 from adapters.stripe.payments import StripePayments
 from adapters.stripe.prices import StripePrices
 from adapters.telemetry.scrape import Scrape
@@ -36,6 +37,8 @@ class Services:
     database: Pool
     directory: StripeDirectory
     payments: StripePayments
+    oauth: StripeOAuth | None
+    """None without a client id."""
     prices: StripePrices
     temporal: Client
     links: Links
@@ -60,6 +63,7 @@ async def open_services(settings: Settings, interceptors: Sequence[Interceptor] 
             database=database,
             directory=StripeDirectory(connection),
             payments=StripePayments(connection),
+            oauth=StripeOAuth(connection, settings.stripe_client_id) if settings.stripe_client_id else None,
             prices=StripePrices(connection),
             temporal=await temporal.connect(lazy=True, interceptors=interceptors),
             links=links_of(settings),

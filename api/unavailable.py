@@ -15,7 +15,6 @@ _SUBSCRIPTION: Final = f"{_CLIENT}/subscription"
 _INVOICE: Final = "/v1/agency/invoices/{invoice_id}"
 
 PATHS: Final[tuple[tuple[str, str, str], ...]] = (
-    ("POST", "/v1/agency/stripe/oauth-links", "Connect an existing Stripe account"),
     ("PATCH", _SUBSCRIPTION, "Change spend cap or collection"),
     ("POST", f"{_INVOICE}/mark-uncollectible", "Write an invoice off"),
     ("POST", f"{_INVOICE}/mark-paid", "Mark an invoice paid elsewhere"),

@@ -28,6 +28,7 @@ from sandbox.processes import Supervisor, sole_owner
 from sandbox.queues import Watch
 from sandbox.run import GRACE_SECONDS
 from sandbox.runs import Runs
+from sandbox.stripe.oauth import client_id_of
 
 DATABASE = "retainer"
 LOOPBACK = "127.0.0.1"
@@ -150,6 +151,7 @@ def environment(home: Home, kept: Kept) -> dict[str, str]:
         "STRIPE_API_BASE": url(kept, "stripe"),
         "STRIPE_WEBHOOK_SECRET": kept.secrets.webhook,
         "STRIPE_CONNECT_WEBHOOK_SECRET": kept.secrets.connect_webhook,
+        "STRIPE_CLIENT_ID": client_id_of(kept.secrets.stripe_api_key),
         "LINK_SECRET": kept.secrets.links,
         "SMTP_HOST": LOOPBACK,
         "SMTP_PORT": str(kept.ports["mail"]),

@@ -34,6 +34,8 @@ class Connection:
 
     def __init__(self, client: stripe.StripeClient, transport: stripe.HTTPXClient) -> None:
         self.v1 = client.v1
+        self.oauth = client.oauth
+        self._client = client
         self._transport = transport
 
     async def read(self, call: Call[T], account: str | None) -> T:
@@ -54,6 +56,12 @@ class Connection:
         """
         return await stepping_over(0, lambda series: self.write(keys.in_series(key, series), call, account))
 
+    async def ask_connect(self, path: str, key: str, **params: str) -> Mapping[str, object]:
+        """A write to Connect's own address, where OAuth answers. Raises stripe.StripeError."""
+        answer = await self._client.raw_request_async("post", path, base="connect", idempotency_key=key, **params)
+        body: Mapping[str, object] = answer.data
+        return body
+
     async def close(self) -> None:
         await self._transport.close_async()  # type: ignore[no-untyped-call]  # the SDK leaves it without types
 
@@ -66,7 +74,10 @@ def connect(api_key: str, api_base: str | None = None, *, timeout: float = TIMEO
     transport = _KeyedTransport(timeout=timeout)
     client = stripe.StripeClient(
         api_key,
-        base_addresses={"api": (api_base or stripe.DEFAULT_API_BASE).rstrip("/")},
+        base_addresses={
+            "api": (api_base or stripe.DEFAULT_API_BASE).rstrip("/"),
+            "connect": (api_base or stripe.DEFAULT_CONNECT_API_BASE).rstrip("/"),
+        },
         max_network_retries=0,
         http_client=transport,
     )

@@ -66,6 +66,10 @@ def agency_account(agency: str, number: int) -> str:
     return f"agency:{agency}:account:{number}"
 
 
+def agency_oauth(agency: str, request: str) -> str:
+    return f"agency:{agency}:oauth:{request}"
+
+
 def agency_link(agency: str, request: str) -> str:
     return f"agency:{agency}:link:{request}"
 

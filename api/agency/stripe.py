@@ -1,24 +1,30 @@
 """The agency's own Stripe account: onboarding on Stripe's pages, and how it stands."""
 
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
 
 from fastapi import Request
 
-from adapters.postgres import accounts, agencies
+from adapters.links import consents_of
+from adapters.postgres import accounts, agencies, connecting
 from adapters.postgres.agencies import Account, Agency
+from adapters.postgres.connecting import OAuthLink
 from adapters.postgres.pool import transaction
 from api import fields
+from api.conflicts import conflict
 from api.fields import Answer, WebAddress
 from api.guard import Calling
 from api.idempotency import seed
-from api.openapi import example, refusals
+from api.ids import made_id
+from api.oauth import CALLBACK
+from api.openapi import conflicts, example, refusals
 from api.problems import InvalidFields
 from api.services import Services, Used
 from api.tenant import agency_router, own_agency
 from billing.payments import PaymentTrouble
 
 router = agency_router("Stripe account", "/stripe")
+_CONSENT_HOLDS: Final = timedelta(minutes=10)
 
 
 class OnboardingIn(
@@ -88,6 +94,32 @@ async def onboard(body: OnboardingIn, services: Used, caller: Calling, request: 
         agency.id, seed(request), account=account, return_url=body.return_url, refresh_url=body.refresh_url
     )
     return LinkOut(url=link.url, expires_at=link.expires_at)
+
+
+class ExistingIn(fields.Request, json_schema_extra=example(return_url="https://app.example.com/stripe")):
+    """Where the browser is sent in the end, with `stripe` = connected or error in its query."""
+
+    return_url: WebAddress
+
+
+@router.post(
+    "/oauth-links",
+    summary="A link to connect an account that exists",
+    status_code=201,
+    responses=conflicts("oauth_not_available"),
+)
+async def connect_existing(body: ExistingIn, services: Used, caller: Calling, request: Request) -> LinkOut:
+    """Leads to Stripe's consent page, on which the owner of an account lets the platform in; once, within minutes."""
+    agency = await own_agency(services, caller)
+    if services.oauth is None:
+        raise conflict("oauth_not_available")
+    now = datetime.now(UTC)
+    link = OAuthLink(made_id("oau", seed(request)), agency.id, body.return_url)
+    await connecting.open_link(services.database, link, now)
+    ends_at = now + _CONSENT_HOLDS
+    state = consents_of(services.settings).sign(link.id, ends_at)
+    page = services.oauth.consent_page(state, f"{services.settings.public_base_url}{CALLBACK}")
+    return LinkOut(url=page, expires_at=ends_at)
 
 
 async def _account_id(services: Services, agency: Agency) -> str:

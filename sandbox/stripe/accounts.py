@@ -21,8 +21,8 @@ class AccountAction(StrEnum):
     DISCONNECT = "disconnect"
 
 
-def create_account(work: Work, country: str, params: Json) -> Record:
-    """A connected account that has finished its onboarding."""
+def create_account(work: Work, country: str, params: Json, *, connected: bool = True) -> Record:
+    """An account that has finished its onboarding. One that its owner made is not connected before he consents."""
     capabilities = {
         name: "active" for name, wanted in params.get("capabilities", {}).items() if wanted.get("requested")
     }
@@ -45,7 +45,9 @@ def create_account(work: Work, country: str, params: Json) -> Record:
         "tos_acceptance": {"date": work.now, "ip": None, "user_agent": None},
         "type": params.get("type") or "none",
     }
-    account = work.create("account", body, {"connected": True}, account=work.site.platform)
+    account = work.create("account", body, {"connected": connected}, account=work.site.platform)
+    if not connected:
+        return account
     work.emit("account.updated", account, account=account.id)
     for name in capabilities:
         _emit_capability(work, account, name, before="inactive")

@@ -14,6 +14,7 @@ from sandbox.stripe.clock import Clock
 from sandbox.stripe.control import control_routes
 from sandbox.stripe.faults import Faults
 from sandbox.stripe.ids import new_id, random_text
+from sandbox.stripe.oauth import client_id_of
 from sandbox.stripe.pages import page_routes
 from sandbox.stripe.store import Store
 from sandbox.stripe.webhooks import Webhooks
@@ -42,14 +43,17 @@ class Emulator:
                 config.base_url,
                 platform=store.setting("platform", new_id("account")),
                 salt=store.setting("salt", random_text(32)),
-                application=store.setting("application", new_id("application")),
+                application=client_id_of(config.api_key),
             )
         self._stopping = asyncio.Event()
         self.faults = Faults(store)
         self.webhooks = Webhooks(self.site)
         self.api = Api(self.site, config.api_key, self.faults, self._stopping)
         self._web = Starlette(
-            routes=[*page_routes(self.site, self.webhooks), *control_routes(self.site, self.api, self.webhooks)],
+            routes=[
+                *page_routes(self.site, self.webhooks, config.api_key),
+                *control_routes(self.site, self.api, self.webhooks),
+            ],
             lifespan=self._lifespan,
         )
 

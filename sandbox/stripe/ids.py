@@ -23,6 +23,7 @@ _FORMS = {
     "invoice_payment": ("inpay_1", 23),
     "invoiceitem": ("ii_1", 23),
     "line_item": ("il_1", 23),
+    "oauth_code": ("ac_", 32),
     "payment_intent": ("pi_3", 23),
     "payment_method": ("pm_1", 23),
     "price": ("price_1", 23),

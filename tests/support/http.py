@@ -23,6 +23,7 @@ from sandbox.caller import ApiRefused, Caller
 from sandbox.emulator import Emulator
 from sandbox.ports import free_port
 from sandbox.stack import LOOPBACK
+from sandbox.stripe.oauth import client_id_of
 from sandbox.up import serving
 from support.servers import StripeServer
 from worker.compose import real_parts
@@ -102,6 +103,7 @@ def site_settings(database: str, stripe: StripeServer, port: int, **changes: obj
             "stripe_api_base": stripe.base,
             "stripe_webhook_secret": platform,
             "stripe_connect_webhook_secret": connected,
+            "stripe_client_id": client_id_of(stripe.api_key),
             "link_secret": "links-of-tests-only-" * 2,
             "jwt_issuer": "tests",
             "jwt_secret": "for-tests-only-" * 3,
