@@ -125,7 +125,8 @@ def test_the_example_of_its_answer_is_one(operation: Operation) -> None:
         for status in ("200", "201")
         if "application/json" in answers.get(status, {}).get("content", {})
     }
-    assert examples or not operation.available or operation.path.endswith(("/pdf", ".csv", "/metrics", "{signed}", "/callback"))
+    shows_none = ("/pdf", ".csv", "/metrics", "{signed}", "/callback")
+    assert examples or not operation.available or operation.path.endswith(shows_none)
     for status, example in examples.items():
         model = route.responses.get(int(status), {}).get("model", route.response_model)
         if model:
