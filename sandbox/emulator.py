@@ -71,6 +71,18 @@ class Emulator:
             body = {"url": url, "secret": secret, "connect": url.endswith("/connect"), "enabled_events": sorted(EVENTS)}
             await self.tell("webhook_endpoints", body)
 
+    async def make_price(self, account: str, name: str, amount: int, currency: str) -> str:
+        """A monthly price with its product, as an agency makes them in its dashboard; the price's id."""
+        body = {
+            "currency": currency,
+            "unit_amount": str(amount),
+            "recurring[interval]": "month",
+            "product_data[name]": name,
+        }
+        headers = {**self._as_platform, "Stripe-Account": account}
+        made: str = _answer(await self._http.post("/v1/prices", data=body, headers=headers))["id"]
+        return made
+
     async def type_card(self, page: str, card: Mapping[str, str]) -> str | None:
         """Fill in Checkout's page as a customer would, answering the bank when it asks; the refusal, or none."""
         reply = await self._http.post(page, data=dict(card))

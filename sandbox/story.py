@@ -36,6 +36,7 @@ _COLOURS = {
     "payment_declined": Colour.BAD,
     "final_action_taken": Colour.BAD,
     "invoice_parked": Colour.BAD,
+    "refund_failed": Colour.BAD,
     "account_frozen": Colour.BAD,
     "account_thawed": Colour.GOOD,
 }

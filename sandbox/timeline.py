@@ -179,6 +179,19 @@ def _cancel_undone(row: Row) -> Told:
     return Told("the cancellation is taken back")
 
 
+def _plan_change(row: Row) -> Told:
+    fact = row["fact"]
+    return Told(f"plan change to {fact['terms']['name']}, {'now' if fact['now'] else 'at period end'}")
+
+
+def _refund(words: str) -> Callable[[Row], Told]:
+    return lambda row: Told(words, row["fact"]["amount"], row["fact"]["currency"])
+
+
+def _custom_invoice(row: Row) -> Told:
+    return Told(f"a custom invoice is made, to be {'sent' if row['fact']['collection'] == 'send' else 'charged'}")
+
+
 def _pause_requested(row: Row) -> Told:
     return Told("paused, at period end")
 
@@ -235,6 +248,11 @@ _TELL: dict[str, Callable[[Row], Told]] = {
     "Requested": _requested,
     "CancelRequested": _cancel_requested,
     "CancelUndone": _cancel_undone,
+    "PlanChangeRequested": _plan_change,
+    "refund_requested": _refund("a refund is asked for"),
+    "refunded": _refund("refunded"),
+    "refund_failed": _refund("the refund failed"),
+    "custom_invoice_made": _custom_invoice,
     "PauseRequested": _pause_requested,
     "PauseUndone": _pause_undone,
     "LadderExtended": _extended,

@@ -153,6 +153,12 @@ NAMI: Final = Client(
 )
 CLIENTS: Final = (CEDAR, HARBOR, SUMMIT, HANA, KUMO, NAMI)
 
+# The second act's: what it comes to is not known on paper, because it depends on the length of the month.
+RHEIN: Final = Agency("Rhein Voice", "DE", "Europe/Berlin", "eur")
+RHEIN_PRO: Final = Plan(RHEIN, "Sprache Pro", 3900, 400, "11")
+RHEIN_MAX: Final = Plan(RHEIN, "Sprache Max", 7900, 1000, "9.5")
+ALPEN: Final = Client("Alpen Hotel", "alpen-hotel", RHEIN_PRO, (), Total(0, 0, 0, 0))
+
 
 def beginnings(now: datetime) -> dict[Agency, datetime]:
     """When the periods of each agency's clients begin: on the next 31st in New York, on the 1st after it in Tokyo."""

@@ -1,4 +1,4 @@
-"""`python -m sandbox demo`: a year of two agencies and six clients, told as it happens, and checked at its end."""
+"""`python -m sandbox demo`: a year of two agencies, then a second act, told as it happens, and checked at its end."""
 
 import asyncio
 import shlex
@@ -8,12 +8,12 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+from sandbox.demo import second, year
 from sandbox.demo.calls import read_calls
 from sandbox.demo.cast import CEDAR, HANA, HARBOR, KUMO
 from sandbox.demo.closing import tell_totals, tell_what_it_took, tell_what_was_in_vain, told_that_all_holds
 from sandbox.demo.progress import Progress
 from sandbox.demo.stage import set_up
-from sandbox.demo.year import play
 from sandbox.home import Home
 from sandbox.stack import Sandbox, running_sandbox
 from sandbox.story import Colour, Story
@@ -55,8 +55,10 @@ async def _play(sandbox: Sandbox, story: Story) -> bool:
     progress = Progress(story.console)
     async with set_up(sandbox, story, progress, read_calls()) as stage:
         with progress.shown():
-            await play(stage)
+            await year.play(stage)
         await tell_totals(stage)
+        with progress.shown():
+            await second.play(stage)
         ok = await told_that_all_holds(stage.control, story)
         await tell_what_it_took(stage, monotonic() - began_at)
         tell_what_was_in_vain(stage)

@@ -6,6 +6,7 @@ import functools
 from collections.abc import AsyncIterator, Awaitable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 from api.tokens import Role
@@ -13,7 +14,7 @@ from billing.periods import boundary
 from sandbox.bodies import rfc3339
 from sandbox.caller import ApiRefused, Caller
 from sandbox.demo.calls import Call
-from sandbox.demo.cast import AGENCIES, CLIENTS, HOUR, MONTHS, PLANS, Agency, Client, beginnings
+from sandbox.demo.cast import AGENCIES, CLIENTS, DAY, HOUR, MONTHS, PLANS, Agency, Client, Plan, beginnings
 from sandbox.demo.progress import Progress
 from sandbox.seed import make_agency, make_token
 from sandbox.stack import Sandbox
@@ -57,6 +58,7 @@ class Stage:
     story: Story
     progress: Progress
     control: Caller
+    callers: contextlib.AsyncExitStack
     begins: dict[Agency, datetime]
     calls: list[Call]
     offices: dict[Agency, Office] = field(default_factory=dict)
@@ -146,6 +148,22 @@ class Stage:
 
     # What people do
 
+    async def open(self, agency: Agency) -> None:
+        """An agency signs up, onboards at Stripe, and makes the plans that it sells from the beginning."""
+        id = await make_agency(self.sandbox, agency.details)
+        tokens = [make_token(self.sandbox, role, {"agency": id}) for role in (Role.AGENCY, Role.SERVICE)]
+        as_agency, as_service = [
+            await self.callers.enter_async_context(Caller(self.sandbox.url("api"), token)) for token in tokens
+        ]
+        self.offices[agency] = Office(id, as_agency, as_service, {})
+        for plan in PLANS:
+            if plan.agency is agency:
+                await self.sell(plan)
+
+    async def sell(self, plan: Plan) -> None:
+        office = self.offices[plan.agency]
+        office.plans[plan.name] = (await office.agency.post("/v1/agency/plans", plan.details))["id"]
+
     async def subscribe(self, client: Client, starts_at: datetime, words: str, **asked: object) -> None:
         """A new client of its agency's, on its plan."""
         office = self.offices[client.agency]
@@ -169,8 +187,24 @@ class Stage:
         found: Json = (await self.ask(client).get(f"{self.path(client)}/invoices", limit=1))["data"][0]
         return found
 
+    async def status(self, client: Client) -> str:
+        shown = await self.ask(client).get(f"{self.path(client)}/subscription")
+        return str(shown["status"])
+
     async def type_card(self, client: Client, number: str) -> None:
         await self.while_telling(self.control.post("/cards", {"client_id": self.ids[client], "number": number}))
+
+    async def own_price(self, plan: Plan) -> str:
+        """A price that the agency has made in its own Stripe account; its id there."""
+        account = (await self.offices[plan.agency].agency.get("/v1/agency/stripe"))["account_id"]
+        return await self.sandbox.emulator.make_price(account, plan.name, plan.price, plan.agency.currency)
+
+    async def account(self, agency: Agency, action: str, words: str) -> None:
+        """What Stripe does with the agency's account."""
+        await self.note(agency, f"{agency.name}: {words}")
+        await self.while_telling(
+            self.control.post("/accounts", {"agency_id": self.offices[agency].id, "action": action})
+        )
 
     async def behave(self, client: Client, behaviour: str, words: str) -> None:
         """The bank answers so from now on for the card on file."""
@@ -220,10 +254,10 @@ async def set_up(sandbox: Sandbox, story: Story, progress: Progress, calls: list
     async with contextlib.AsyncExitStack() as callers:
         control = await callers.enter_async_context(Caller(sandbox.url("control")))
         now = sandbox.machine.now()
-        stage = Stage(sandbox, story, progress, control, beginnings(now), calls)
+        stage = Stage(sandbox, story, progress, control, callers, beginnings(now), calls)
         for agency in AGENCIES:
             story.line(f"\n{agency.name}, {agency.zone}, sells in {agency.currency.upper()}.")
-            stage.offices[agency] = await _open(sandbox, agency, callers)
+            await stage.open(agency)
             for plan in PLANS:
                 if plan.agency is agency:
                     story.line(f"  {plan.name}: {plan}")
@@ -232,12 +266,12 @@ async def set_up(sandbox: Sandbox, story: Story, progress: Progress, calls: list
         yield stage
 
 
-async def _open(sandbox: Sandbox, agency: Agency, callers: contextlib.AsyncExitStack) -> Office:
-    id = await make_agency(sandbox, agency.details)
-    tokens = {role: make_token(sandbox, role, {"agency": id}) for role in (Role.AGENCY, Role.SERVICE)}
-    as_agency, as_service = [
-        await callers.enter_async_context(Caller(sandbox.url("api"), token)) for token in tokens.values()
-    ]
-    plans = [plan for plan in PLANS if plan.agency is agency]
-    made = {plan.name: (await as_agency.post("/v1/agency/plans", plan.details))["id"] for plan in plans}
-    return Office(id, as_agency, as_service, made)
+def amounts(entries: list[Json]) -> list[int]:
+    return [entry["amount"]["amount"] for entry in entries]
+
+
+def days(entries: list[Json]) -> list[int]:
+    """The days from each entry to the next; -1 where it is not a whole number of them."""
+    instants = [datetime.fromisoformat(entry["at"]) for entry in entries]
+    gaps = [later - earlier for earlier, later in pairwise(instants)]
+    return [round(gap / DAY) if abs(gap - round(gap / DAY) * DAY) < PROMPT else -1 for gap in gaps]

@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Final
 
 from sandbox.demo.cast import BRIGHT, CEDAR, DAY, HANA, HARBOR, HINODE, HOUR, KUMO, MONTHS, NAMI, SUMMIT, Agency, Client
-from sandbox.demo.stage import GRACE, POLL_SECONDS, PROMPT, Json, Stage
+from sandbox.demo.stage import GRACE, POLL_SECONDS, PROMPT, Stage, amounts, days
 from sandbox.story import local_time
 
 SOON: Final = timedelta(minutes=30)
@@ -72,13 +71,13 @@ async def calls(stage: Stage) -> None:
 async def card_comes_late(stage: Stage) -> None:
     """No card is not a failure: no attempt, a date that reminds, and a charge as soon as there is one."""
     reminded = stage.told_of(KUMO, 0, "reminded")
-    await stage.claim(_days(reminded) == [3], "Kumo Hotels is reminded of the card after 3 days")
+    await stage.claim(days(reminded) == [3], "Kumo Hotels is reminded of the card after 3 days")
     since = stage.mark()
     await stage.note(KUMO, "types its first card, six days late")
     await stage.type_card(KUMO, VISA)
     await stage.to(stage.now + PROMPT)
     paid = stage.told_of(KUMO, since, "payment_succeeded")
-    await stage.claim(_amounts(paid) == [4200], "Kumo Hotels is charged as soon as it has a card")
+    await stage.claim(amounts(paid) == [4200], "Kumo Hotels is charged as soon as it has a card")
 
 
 async def card_runs_dry(stage: Stage) -> None:
@@ -87,16 +86,16 @@ async def card_runs_dry(stage: Stage) -> None:
     await stage.behave(HARBOR, "insufficient_funds", "the card on file runs dry")
     await stage.to(due + 15 * DAY + 2 * GRACE)
     declined = stage.told_of(HARBOR, since, "payment_declined")
-    await stage.claim(_days(declined) == [3, 5, 7], "Harbor Realty is tried again after 3, 5 and 7 days")
-    await stage.claim(_amounts(declined) == [4900] * 4, "Harbor Realty is tried for 49.00 USD four times")
-    await stage.claim(await _status(stage, HARBOR) == "past_due", "Harbor Realty is past due")
+    await stage.claim(days(declined) == [3, 5, 7], "Harbor Realty is tried again after 3, 5 and 7 days")
+    await stage.claim(amounts(declined) == [4900] * 4, "Harbor Realty is tried for 49.00 USD four times")
+    await stage.claim(await stage.status(HARBOR) == "past_due", "Harbor Realty is past due")
     await stage.to(due + 17 * DAY)
     await stage.note(HARBOR, "types a new card on Stripe's page")
     await stage.type_card(HARBOR, MASTERCARD)
     await stage.to(stage.now + PROMPT)
     paid = stage.told_of(HARBOR, since, "payment_succeeded")
-    await stage.claim(_amounts(paid) == [4900], "Harbor Realty pays its debt by the new card, once")
-    await stage.claim(await _status(stage, HARBOR) == "active", "Harbor Realty has recovered")
+    await stage.claim(amounts(paid) == [4900], "Harbor Realty pays its debt by the new card, once")
+    await stage.claim(await stage.status(HARBOR) == "active", "Harbor Realty has recovered")
 
 
 async def card_is_lost(stage: Stage) -> None:
@@ -108,11 +107,11 @@ async def card_is_lost(stage: Stage) -> None:
     await stage.note(KUMO, f"presses pay now: {said.replace('_', ' ')}")
     await stage.claim(said == "new_card_required", "a card that is lost is refused, not tried")
     declined = stage.told_of(KUMO, since, "payment_declined")
-    await stage.claim(_amounts(declined) == [4288], "Kumo Hotels' lost card is tried once")
+    await stage.claim(amounts(declined) == [4288], "Kumo Hotels' lost card is tried once")
     await stage.type_card(KUMO, DISCOVER)
     await stage.to(stage.now + PROMPT)
     paid = stage.told_of(KUMO, since, "payment_succeeded")
-    await stage.claim(_amounts(paid) == [4288], "Kumo Hotels pays by another card")
+    await stage.claim(amounts(paid) == [4288], "Kumo Hotels pays by another card")
 
 
 async def card_needs_the_customer(stage: Stage) -> None:
@@ -126,7 +125,7 @@ async def card_needs_the_customer(stage: Stage) -> None:
     await stage.to(due + 16 * DAY)
     await stage.claim(page["status"] == "paid", "Stripe's page says that it is paid")
     paid, tried = (stage.told_of(HANA, since, kind) for kind in ("paid_elsewhere", "payment_declined"))
-    await stage.claim((_amounts(paid), _amounts(tried)) == ([8625], [8625]), "Hana Clinic pays there, and only there")
+    await stage.claim((amounts(paid), amounts(tried)) == ([8625], [8625]), "Hana Clinic pays there, and only there")
     await stage.behave(HANA, "pays", "the bank has no more questions")
 
 
@@ -140,7 +139,7 @@ async def paid_by_hand(stage: Stage) -> None:
     await stage.control.post("/dashboard", {"invoice_id": invoice["id"], "action": "paid_out_of_band"})
     await stage.to(due + 16 * DAY)
     paid, tried = (stage.told_of(SUMMIT, since, kind) for kind in ("paid_elsewhere", "payment_declined"))
-    await stage.claim((_amounts(paid), _days(tried)) == ([2900], [3]), "Summit Legal is not tried after its cheque")
+    await stage.claim((amounts(paid), days(tried)) == ([2900], [3]), "Summit Legal is not tried after its cheque")
     await stage.claim(not stage.told_of(SUMMIT, since, "payment_succeeded"), "Summit Legal's card is not charged")
 
 
@@ -162,7 +161,7 @@ async def worker_dies(stage: Stage) -> None:
     made = await _charges(stage) - before
     await stage.note(SUMMIT, f"renewed all the same, by {_counted(len(made), 'charge')} at Stripe")
     paid = stage.told_of(SUMMIT, since, "payment_succeeded")
-    await stage.claim(len(made) == 1 and _amounts(paid) == [2900], "Summit Legal is charged once, for 29.00 USD")
+    await stage.claim(len(made) == 1 and amounts(paid) == [2900], "Summit Legal is charged once, for 29.00 USD")
 
 
 async def stripe_is_down(stage: Stage) -> None:
@@ -182,7 +181,7 @@ async def stripe_is_down(stage: Stage) -> None:
     await stage.note(HINODE, f"Stripe is back, after {failed} failed calls")
     await stage.to(stage.now + SOON + PROMPT)
     paid = [stage.told_of(client, since, "payment_succeeded") for client in (HANA, KUMO)]
-    await stage.claim([*map(_amounts, paid)] == [[7237], [4200]], "both renew once, within half an hour")
+    await stage.claim([*map(amounts, paid)] == [[7237], [4200]], "both renew once, within half an hour")
 
 
 async def temporal_is_away(stage: Stage) -> None:
@@ -207,7 +206,7 @@ async def temporal_is_away(stage: Stage) -> None:
     await stage.to(stage.now + PROMPT)
     paid = stage.told_of(NAMI, since, "payment_succeeded")
     closed = stage.told_of(NAMI, since, "period_closed")
-    await stage.claim(_amounts(paid) == [7200, 7200], "Nami Travel has caught up: one invoice for each month, in order")
+    await stage.claim(amounts(paid) == [7200, 7200], "Nami Travel has caught up: one invoice for each month, in order")
     await stage.claim(["410 of 500" in entry["detail"] for entry in closed] == [True], "all its calls were counted")
     await stage.claim(len(stage.told_of(HARBOR, since, "card_saved")) == 1, "Harbor Realty's card is known, once")
 
@@ -234,8 +233,8 @@ async def cancelled_for_good(stage: Stage) -> None:
 
 async def left(stage: Stage) -> None:
     paid = stage.told_of(NAMI, 0, "payment_succeeded")
-    await stage.claim(_amounts(paid)[5:] == [611], "Nami Travel's last invoice is its overage alone")
-    await stage.claim(await _status(stage, NAMI) == "cancelled", "Nami Travel has left")
+    await stage.claim(amounts(paid)[5:] == [611], "Nami Travel's last invoice is its overage alone")
+    await stage.claim(await stage.status(NAMI) == "cancelled", "Nami Travel has left")
     await stage.note(NAMI, "has left: only its overage was left to pay")
 
 
@@ -283,11 +282,6 @@ async def _type(stage: Stage, client: Client, number: str) -> None:
     await stage.control.post("/cards", {"client_id": stage.ids[client], "number": number})
 
 
-async def _status(stage: Stage, client: Client) -> str:
-    shown = await stage.ask(client).get(f"{stage.path(client)}/subscription")
-    return str(shown["status"])
-
-
 async def _charges(stage: Stage) -> set[str]:
     accounts = (await stage.control.get("/books"))["accounts"]
     return {charge["id"] for account in accounts for charge in account["charges"]}
@@ -296,17 +290,6 @@ async def _charges(stage: Stage) -> set[str]:
 async def _failed_requests(stage: Stage) -> int:
     requests = (await stage.sandbox.emulator.ask("requests?limit=2000"))["requests"]
     return sum(request["status"] == 500 for request in requests)
-
-
-def _amounts(entries: list[Json]) -> list[int]:
-    return [entry["amount"]["amount"] for entry in entries]
-
-
-def _days(entries: list[Json]) -> list[int]:
-    """The days from each entry to the next; -1 where it is not a whole number of them."""
-    instants = [datetime.fromisoformat(entry["at"]) for entry in entries]
-    gaps = [later - earlier for earlier, later in pairwise(instants)]
-    return [round(gap / DAY) if abs(gap - round(gap / DAY) * DAY) < PROMPT else -1 for gap in gaps]
 
 
 def _counted(number: int, what: str) -> str:

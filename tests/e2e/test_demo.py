@@ -100,6 +100,25 @@ BEATS = {
         r"· has left",
         r"6 +40811 JPY +4811 JPY +40811 JPY +0 JPY +0 JPY",
     ),
+    "Alpen Hotel": (
+        r"· Sprache Pro from today on",
+        r"mastercard 4444 attempt 1 paid +39\.00 EUR +ch_",
+        r"· would pay \d\d\.\d\d EUR for Sprache Max",
+        r"plan change to Sprache Max, now",
+        r"mastercard 4444 attempt 1 paid +\d\d\.\d\d EUR +ch_",
+        r"attempt 1 declined: +79\.00 EUR +ch_\S+ insufficient funds",
+        r"frozen: the account is restricted",
+        r"thawed: what waited goes on",
+        r"mastercard 4444 attempt 2 paid: +79\.00 EUR +ch_\S+ recovered",
+        r"a refund is asked for +20\.00 EUR",
+        r"refunded +20\.00 EUR",
+    ),
+    "Rhein Voice": (
+        r"· Rhein Voice onboards on Stripe's page: its account is active",
+        r"· Rhein Voice imports its price",
+        r"· Rhein Voice: Stripe restricts",
+        r"· Rhein Voice: the account is restored",
+    ),
     "": (
         r"· Stripe is down",
         r"· Stripe is back",
@@ -108,7 +127,7 @@ BEATS = {
         r"· Temporal is back",
         r"together +39 +1779\.40 USD +128\.40 USD +1750\.40 USD +29\.00 USD +0\.00 USD",
         r"together +31 +195979 JPY +18979 JPY +187354 JPY +8625 JPY +0 JPY",
-        r"2547 calls taken in; 69 charges, 8",
+        r"2547 calls taken in; \d\d charges, 9",
     ),
 }
 
