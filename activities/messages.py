@@ -1,6 +1,7 @@
 """The wire between workflow and activities: task queues, activity names, and what goes in and comes back."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from billing.facts import Fact
@@ -25,6 +26,9 @@ TAKE_FINAL_ACTION = "take_final_action"
 REPEAT_PARKING = "repeat_parking"
 RECORD = "record"
 MAKE_REFUND = "make_refund"
+LIST_ACCOUNTS = "list_accounts"
+RECONCILE_ACCOUNT = "reconcile_account"
+FINISH_RECONCILIATION = "finish_reconciliation"
 
 
 @dataclass(frozen=True)
@@ -63,3 +67,50 @@ class RefundStart:
     agency: str
     account: str
     kind: Literal["RefundStart"] = "RefundStart"
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Which connected accounts are asked for, and, coming back, which there are. `after` is the last one known."""
+
+    after: str = ""
+    limit: int = 100
+    found: tuple[str, ...] = ()
+    kind: Literal["Accounts"] = "Accounts"
+
+
+@dataclass(frozen=True)
+class Account:
+    """The connected account to be compared, over the invoices of so many days."""
+
+    account: str
+    days: int
+    kind: Literal["Account"] = "Account"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What reconciliation came to: of one account, or of all so far.
+
+    `events` were missing from the inbox, `failed` accounts could not be compared, `differing` counts what is found now.
+    """
+
+    started_at: datetime
+    accounts: int = 0
+    failed: int = 0
+    events: int = 0
+    differing: int = 0
+    opened: int = 0
+    resolved: int = 0
+    kind: Literal["Tally"] = "Tally"
+
+    def plus(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.started_at,
+            self.accounts + other.accounts,
+            self.failed + other.failed,
+            self.events + other.events,
+            self.differing + other.differing,
+            self.opened + other.opened,
+            self.resolved + other.resolved,
+        )

@@ -1,6 +1,6 @@
 """What the activities need of the outside. Adapters fit it by shape; worker/compose.py is where the fit is checked."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -8,8 +8,9 @@ from typing import Literal, Protocol
 from billing.facts import CardUsed, Fact
 from billing.freezing import Standing
 from billing.ledger import AttemptRow, InvoiceRow, LateEntries, NewInvoice, News
-from billing.payments import AccountReading, InvoiceOrder, InvoiceReading, PayAnswer
+from billing.payments import AccountReading, EventReading, InvoiceOrder, InvoiceReading, PayAnswer
 from billing.plans import Dunning
+from billing.reconciling import Booked, BookedAccount, Difference, FindingKind
 from billing.refunds import RefundOrder, RefundReading, RefundRow
 from billing.review import Past
 from billing.state import Attempt, Card, Origin, State, Trouble
@@ -182,3 +183,62 @@ class Ledger(Protocol):
 
 class Store(Protocol):
     def transaction(self) -> AbstractAsyncContextManager[Ledger]: ...
+
+
+class Records(Protocol):
+    """What the provider has recorded of a connected account, read in lists. Raises billing.payments.PaymentTrouble."""
+
+    def events(self, account: str, since: datetime) -> AsyncIterator[Sequence[EventReading]]:
+        """Those of the types that we act on, a page at a time."""
+        ...
+
+    def invoices(self, account: str, since: datetime) -> AsyncIterator[Sequence[InvoiceReading]]:
+        """Those made since then, with their successful charges, and the older ones that are open; a page at a time."""
+        ...
+
+
+class Comparison(Protocol):
+    """Our books' side of reconciliation. Nothing on it moves money."""
+
+    async def accounts(self, after: str, limit: int) -> Sequence[str]:
+        """The connected accounts that can be read, in the order of their ids, behind `after`."""
+        ...
+
+    async def account(self, account: str) -> BookedAccount | None: ...
+
+    async def events_since(self, account: str) -> datetime | None:
+        """Up to when the account's events are surely in the inbox; none: they were never looked at."""
+        ...
+
+    async def take_in(self, account: str, events: Sequence[EventReading], at: datetime) -> int:
+        """Store the events that the inbox lacks, as if their webhooks had come; how many it lacked."""
+        ...
+
+    async def wake(self, account: str, objects: Collection[str], at: datetime) -> None:
+        """Have these invoices, or the account itself, read again by whom they concern."""
+        ...
+
+    async def expected(self, account: str, since: datetime) -> Sequence[Booked]:
+        """The invoices that the provider should have: made since then, or open."""
+        ...
+
+    async def booked(self, account: str, objects: Collection[str], invoices: Collection[str]) -> Sequence[Booked]:
+        """The account's invoices with these ids of the provider's, or of ours."""
+        ...
+
+    async def open_findings(self, account: str) -> Sequence[tuple[FindingKind, str]]:
+        """Kind and object of each."""
+        ...
+
+    async def settle(
+        self, account: str, differences: Sequence[Difference], looked_at: Collection[str], at: datetime
+    ) -> tuple[int, int]:
+        """Enter the differences as findings, with a message for each new one, and resolve the others about what was
+        looked at; how many of either."""
+        ...
+
+    async def reconciled(self, account: str, events_until: datetime | None, at: datetime) -> None: ...
+
+    async def finished(self, started_at: datetime, at: datetime, accounts: int, failed: int) -> None:
+        """A whole run, of every account, is over."""
+        ...

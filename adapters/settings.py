@@ -166,6 +166,8 @@ class Settings(BaseSettings):
     """Workflow tasks at once: 2 to 4 for each core, because a task may not take 2 s."""
     worker_billing_activities: int = Field(default=20, ge=1, le=500)
     worker_stripe_activities: int = Field(default=40, ge=1, le=500)
+    reconcile_every_minutes: int | None = Field(default=None, ge=0, le=10_080)
+    """How often Stripe and the books are compared; 0: never by itself. Left out: each hour, in the sandbox never."""
 
     @property
     def sandbox(self) -> bool:
@@ -183,6 +185,13 @@ class Settings(BaseSettings):
     @property
     def graceful_shutdown(self) -> timedelta:
         return timedelta(seconds=self.worker_graceful_shutdown_seconds)
+
+    @property
+    def reconcile_every(self) -> timedelta | None:
+        """None: nothing is compared by itself. A schedule knows no other clock than the wall's."""
+        given = self.reconcile_every_minutes
+        minutes = (0 if self.sandbox else 60) if given is None else given
+        return timedelta(minutes=minutes) if minutes else None
 
     @property
     def sticky_timeout(self) -> timedelta:

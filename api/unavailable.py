@@ -20,7 +20,6 @@ PATHS: Final[tuple[tuple[str, str, str], ...]] = (
     ("POST", f"{_INVOICE}/mark-paid", "Mark an invoice paid elsewhere"),
     ("POST", f"{_INVOICE}/reissue", "Reissue an invoice"),
     ("POST", f"{_INVOICE}/credit-notes", "Make a credit note"),
-    ("GET", "/v1/agency/findings", "What reconciliation found"),
 )
 
 

@@ -49,6 +49,7 @@ class NoticeKind(StrEnum):
     ENDPOINT_DISABLED = "endpoint_disabled"
     TIER_LOWERED = "tier_lowered"
     TIER_RAISED = "tier_raised"
+    FINDING = "finding"
 
 
 _TITLES: Final = {
@@ -79,6 +80,7 @@ _TITLES: Final = {
     NoticeKind.ENDPOINT_DISABLED: "A webhook endpoint was switched off",
     NoticeKind.TIER_LOWERED: "Billing is not in the tier any more",
     NoticeKind.TIER_RAISED: "Billing is in the tier again",
+    NoticeKind.FINDING: "Stripe and Retainer differ",
 }
 
 _MAIL: Final = frozenset({Channel.MAIL})
@@ -114,6 +116,7 @@ CHANNELS: Final[Mapping[NoticeKind, Mapping[Audience, frozenset[Channel]]]] = {
     NoticeKind.INVOICE_NOT_MAILED: {"agency": _IN_APP | _MAIL},
     NoticeKind.INVOICE_PARKED: {"agency": _IN_APP | _MAIL},
     NoticeKind.ENDPOINT_DISABLED: {"agency": _IN_APP | _MAIL},
+    NoticeKind.FINDING: {"agency": _IN_APP | _MAIL},
 }
 """Who is told of what, and how: the table of billing-rules 9. Who is not named there is told nothing."""
 

@@ -156,3 +156,15 @@ class HostedPage:
     id: str
     url: str
     expires_at: datetime
+
+
+@dataclass(frozen=True)
+class EventReading:
+    """Something that the provider says has happened. `payload` is its JSON text, as a webhook would bring it."""
+
+    id: str
+    type: str
+    created_at: datetime
+    object_id: str
+    customer: str | None
+    payload: str

@@ -1,5 +1,5 @@
 """`python -m worker`: the worker process, set up by the environment alone. `check` and `doctor` look, and change
-nothing."""
+nothing; `reconcile` has the running workers compare Stripe with the books."""
 
 import argparse
 import sys
@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 from adapters.process import end
 
 _UNKNOWN: Final = 2
-"""In both commands' exit status."""
+"""In every command's exit status."""
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
@@ -24,6 +24,10 @@ def main(arguments: Sequence[str]) -> NoReturn:
         from worker.doctor.command import main as doctor
 
         end(_seen(lambda: doctor(as_json=given.json)))
+    if given.command == "reconcile":
+        from worker.reconcile import main as reconcile
+
+        end(_seen(lambda: reconcile(as_json=given.json, account=given.account, days=given.days)))
     from worker.process import main as work
 
     work()
@@ -45,7 +49,14 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser(
         "doctor", help="what is configured, reachable, stuck? 0 well, 1 stuck, 2 not reachable"
     )
-    for command in (check, doctor):
+    reconcile = commands.add_parser(
+        "reconcile", help="compare Stripe with the books now: 0 all agrees, 1 something differs, 2 not compared"
+    )
+    reconcile.add_argument("--account", help="the connected account (acct_…); left out: all")
+    reconcile.add_argument(
+        "--days", type=int, default=None, help="over the invoices of so many days, and all open ones"
+    )
+    for command in (check, doctor, reconcile):
         command.add_argument("--json", action="store_true", help="one line of JSON, for programs")
     check.add_argument("--books-only", action="store_true", help="leave the workflows out (I9): each is asked once")
     return parser

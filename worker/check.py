@@ -20,6 +20,7 @@ from temporalio.service import RPCError
 from activities.ports import Clock
 from adapters.clock import clock_of
 from adapters.postgres.compared import Compared
+from adapters.postgres.findings import agrees_with_stripe
 from adapters.postgres.inbox_checks import taken_in
 from adapters.postgres.invariants import examined
 from adapters.postgres.pool import CONNECTION_LOST, Pool, open_pool, snapshot
@@ -34,7 +35,7 @@ TAKES_EFFECT_WITHIN: Final = timedelta(hours=1)
 """The longest pause after a failed reading is 30 minutes: an event that is older and unread is forgotten."""
 _STATEMENT_SECONDS: Final = 1800.0
 _NOT_HERE: Final = (
-    "what only Stripe can contradict (amounts, charges and refunds made there) is not compared: that is reconciliation"
+    "what only Stripe can contradict (amounts, charges and refunds made there) is not asked for: reconciliation does"
 )
 
 
@@ -78,11 +79,18 @@ async def _check(settings: Settings, *, books_only: bool) -> Checked:
 async def check(pool: Pool, clock: Clock, *, books_only: bool = False) -> Checked:
     """Look at everything. Raises what a lost database raises; with Temporal away the books are still looked at."""
     async with snapshot(pool) as books:
-        comparisons = [*await examined(books), await taken_in(books, clock.now() - TAKES_EFFECT_WITHIN)]
+        comparisons = [
+            *await examined(books),
+            await taken_in(books, clock.now() - TAKES_EFFECT_WITHIN),
+        ]
+        with_stripe = await agrees_with_stripe(books)
+    if with_stripe.wrong:  # without its other half it may break I9, and never vouch for it
+        comparisons.append(with_stripe)
     if books_only:
         return Checked(summed_up(comparisons), ("I9: the workflows were not to be asked", _NOT_HERE), blind=False)
     workflows, why_not = await _workflows(pool)
-    report = summed_up([*comparisons, workflows] if workflows else comparisons)
+    agreement = [workflows, *([] if with_stripe.wrong else [with_stripe])] if workflows else []
+    report = summed_up([*comparisons, *agreement])
     return Checked(report, (*([f"I9: {why_not}"] if why_not else ()), _NOT_HERE), blind=workflows is None)
 
 

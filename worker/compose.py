@@ -1,6 +1,6 @@
 """The composition root: which adapter fits which port. The type checker proves the fit here and nowhere else."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,8 @@ from activities.collecting import Reminding, Sending, Voiding
 from activities.issuing import Issuing
 from activities.news import NewsReader, Reading
 from activities.parking import Parking
-from activities.ports import Clock, Payments, Refunds, Store
+from activities.ports import Clock, Comparison, Payments, Records, Refunds, Store
+from activities.reconciling import PAUSES_SECONDS, Reconciling
 from activities.recording import Recording
 from activities.refunding import Refunding
 from adapters.clock import clock_of
@@ -21,10 +22,12 @@ from adapters.mail.smtp import SmtpMailer
 from adapters.outbound import webhook_sender
 from adapters.postgres.ledger import PostgresStore
 from adapters.postgres.pool import Pool, open_pool
+from adapters.postgres.reconciling import PostgresComparison
 from adapters.postgres.refunds import PostgresRefunds
 from adapters.settings import Settings
 from adapters.stripe.connection import connect
 from adapters.stripe.payments import StripePayments
+from adapters.stripe.records import StripeRecords
 from adapters.stripe.refunding import StripeRefunds
 from adapters.telemetry.facts import count_facts
 from billing.notices import Channel
@@ -47,6 +50,10 @@ class Parts:
     sender: Sender
     mailer: Mailer | None
     """None where no mail server is set up."""
+    records: Records
+    comparison: Comparison
+    pauses_seconds: Sequence[float] = PAUSES_SECONDS
+    """Between the looks at what differs."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,8 @@ async def real_parts(settings: Settings) -> AsyncIterator[Parts]:
                 clock=clock_of(settings),
                 sender=sender,
                 mailer=SmtpMailer(settings) if settings.mail_is_on else None,
+                records=StripeRecords(stripe),
+                comparison=PostgresComparison(pool),
             )
     finally:
         await stripe.close()
@@ -83,6 +92,7 @@ def activities_of(parts: Parts) -> Activities:
     """Every activity over these parts, on the queue where its limits are set."""
     store, payments, clock = parts.store, parts.payments, parts.clock
     reminding = Reminding(store)
+    reconciling = Reconciling(parts.comparison, parts.records, payments, clock, parts.pauses_seconds)
     return Activities(
         billing=(
             Closing(store, clock).close_period,
@@ -92,6 +102,8 @@ def activities_of(parts: Parts) -> Activities:
             reminding.take_final_action,
             Parking(store).repeat_parking,
             Recording(store).record,
+            reconciling.list_accounts,
+            reconciling.finish_reconciliation,
         ),
         stripe=(
             Issuing(store, payments, clock).issue_invoice,
@@ -100,6 +112,7 @@ def activities_of(parts: Parts) -> Activities:
             Sending(store, payments, clock).send_invoice,
             Reading(NewsReader(store, payments, clock)).read_news,
             Refunding(PostgresRefunds(parts.pool), parts.refunds, payments, clock).make_refund,
+            reconciling.reconcile_account,
         ),
     )
 

@@ -19,6 +19,7 @@ from worker.compose import Activities
 from worker.heartbeat import THROTTLE, HeartbeatInterceptor
 from worker.observing import ObserveWork
 from workflows.custom_invoice import CustomInvoiceWorkflow
+from workflows.reconciliation import ReconciliationWorkflow
 from workflows.refund import RefundWorkflow
 from workflows.subscription import SubscriptionWorkflow
 
@@ -43,7 +44,12 @@ def workers(
     settings: Settings,
     activities: Activities,
     *,
-    workflows: Sequence[type] = (SubscriptionWorkflow, CustomInvoiceWorkflow, RefundWorkflow),
+    workflows: Sequence[type] = (
+        SubscriptionWorkflow,
+        CustomInvoiceWorkflow,
+        RefundWorkflow,
+        ReconciliationWorkflow,
+    ),
 ) -> tuple[Worker, Worker]:
     """The worker of each queue, not yet running. Benchmarks run a workflow of their own with the same settings."""
     billing = Worker(

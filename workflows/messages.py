@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from activities.messages import Tally
 from billing.custom import ordered
 from billing.plans import Terms
 from billing.state import Answer, Card, Custom, Decision, Forgive, State, Try
@@ -12,6 +13,7 @@ from billing.subscription import opened
 SUBSCRIPTION = "Subscription"
 CUSTOM_INVOICE = "CustomInvoice"
 REFUND = "Refund"
+RECONCILIATION = "Reconciliation"
 FACTS_ARRIVED = "facts_arrived"
 
 AGENCY_ATTRIBUTE = "RetainerAgency"
@@ -29,6 +31,28 @@ def subscription_workflow_id(subscription: str) -> str:
 def refund_workflow_id(refund: str) -> str:
     """The workflow that carries a refund out."""
     return f"refund-{refund}"
+
+
+RECONCILIATION_SCHEDULE = "reconciliation"
+"""The one schedule of an installation; the workflows that it starts have ids that begin so."""
+RECONCILED_DAYS = 35
+"""Over the invoices of so many days two sides are compared, and over all open ones: a month, and its retries."""
+
+
+def reconciliation_workflow_id(account: str | None) -> str:
+    """Of a run by hand, over one account or all: one at a time."""
+    return f"reconciliation-by-hand-{account or 'all'}"
+
+
+@dataclass(frozen=True)
+class Reconcile:
+    """A reconciliation's input. `account`: this one alone. The rest is carried from run to run."""
+
+    account: str | None = None
+    days: int = RECONCILED_DAYS
+    after: str = ""
+    so_far: Tally | None = None
+    kind: Literal["Reconcile"] = "Reconcile"
 
 
 @dataclass(frozen=True)

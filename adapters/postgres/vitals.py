@@ -48,6 +48,9 @@ _FROZEN: Final = """
         SELECT DISTINCT ON (agency_id) state FROM connected_accounts ORDER BY agency_id, number DESC
     ) AS newest WHERE state IN ('restricted', 'disconnected') GROUP BY state
 """
+_FINDINGS: Final = """
+    SELECT count(*) FROM (SELECT FROM findings WHERE resolved_at IS NULL LIMIT $1) AS lasting
+"""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Vitals:
-    """`frozen` counts the agencies whose Stripe account takes no charges, by its state."""
+    """`frozen` counts the agencies whose Stripe account takes no charges, by its state; `findings` are those that
+    last."""
 
     inbox: Waiting
     unread: Waiting
@@ -70,6 +74,9 @@ class Vitals:
     parking_stopped: int
     backing_off: int
     frozen: dict[str, int]
+    findings: int = 0
+    reconciled_at: datetime | None = None
+    """When the last reconciliation of all accounts came to its end."""
 
 
 async def read(pool: Pool, now: datetime) -> Vitals:
@@ -88,6 +95,8 @@ async def read(pool: Pool, now: datetime) -> Vitals:
             parking_stopped=await books.fetchval(_STOPPED, now - TOLD_ONCE_IN),
             backing_off=stuck["backing_off"],
             frozen=frozen | {row["state"]: row["count"] for row in await books.fetch(_FROZEN)},
+            findings=await books.fetchval(_FINDINGS, AT_MOST),
+            reconciled_at=await books.fetchval("SELECT max(finished_at) FROM reconciliations"),
         )
 
 

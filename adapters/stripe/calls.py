@@ -28,6 +28,7 @@ _NAMES: Final[Mapping[str, str]] = {
     "post customers": "customers.create",
     "get customers/*": "customers.retrieve",
     "post customers/*": "customers.update",
+    "get events": "events.list",
     "get invoices": "invoices.list",
     "post invoices": "invoices.create",
     "get invoices/*": "invoices.retrieve",

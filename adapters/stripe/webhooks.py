@@ -55,6 +55,11 @@ class WebhookEvent:
     payload: str
 
 
+def as_if_delivered(event: Json, account: str) -> WebhookEvent:
+    """An event that was read from Stripe's list on behalf of the account, in the form in which a webhook brings it."""
+    return _event(json.dumps({**event, "account": account}, default=str))
+
+
 def verify(body: bytes, signature: str | None, secrets: Sequence[str], now: datetime) -> WebhookEvent:
     """The event in `body`, when the header `Stripe-Signature` proves it. Raises WebhookRefused.
 

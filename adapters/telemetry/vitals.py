@@ -69,6 +69,9 @@ class VitalFigures(Collector):
         stopped = "Causes for which parking has stopped, because too many invoices were parked for them."
         yield _gauge("parking_stopped", stopped, known.parking_stopped)
         yield _gauge("steps_in_backoff", "Steps that failed and are tried again after a pause.", known.backing_off)
+        yield _gauge("findings_open", "Differences between Stripe and the books that last.", known.findings)
+        reconciled = known.reconciled_at.timestamp() if known.reconciled_at else 0
+        yield _gauge("reconciled_timestamp_seconds", "When all accounts were last compared; 0: never.", reconciled)
         frozen = GaugeMetricFamily(
             "retainer_frozen_accounts", "Agencies whose Stripe account takes no charges.", labels=["state"]
         )

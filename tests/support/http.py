@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -137,7 +137,8 @@ async def running_worker(settings: Settings, temporal: str) -> AsyncIterator[Non
         client = await connect()
     stop = asyncio.Event()
     async with real_parts(settings) as parts:
-        working = asyncio.create_task(work(settings, parts, client, stop))
+        impatient = replace(parts, pauses_seconds=(0.2, 0.4, 0.8))
+        working = asyncio.create_task(work(settings, impatient, client, stop))
         yield
         stop.set()
         await working

@@ -9,6 +9,7 @@ from typing import Any
 
 from adapters.postgres import idempotency, inbox, outbox
 from adapters.postgres.late import Correction, record_correction
+from adapters.postgres.reconciling import PostgresComparison
 from billing.agenda import next_step
 from billing.declines import Decline
 from billing.facts import (
@@ -24,6 +25,7 @@ from billing.facts import (
 from billing.invoices import InvoiceStatus
 from billing.ledger import ACCOUNT_CHANGED
 from billing.payments import AccountReading
+from billing.reconciling import Difference, FindingKind
 from billing.state import Asked, Card, Forgive, State, Trouble
 from billing.steps import (
     ChargeInvoice,
@@ -208,6 +210,9 @@ async def _post(house: House) -> None:
         ACCOUNT,
         END,
     )
+    found = Difference(FindingKind.INVOICE_AMOUNT_DIFFERS, "in_1", "ours", "theirs", "inv_anna_p1", "cli_anna")
+    await PostgresComparison(house.pool).settle(ACCOUNT, [found], ["in_1"], START)
+    await PostgresComparison(house.pool).settle(ACCOUNT, [], ["in_1"], START + HOUR)
     await receive_event(house, "evt_1", "cus_anna")
     (event,) = await inbox.claim(house.pool, END)
     await inbox.resolve(house.pool, event.id)

@@ -57,6 +57,8 @@ async def test_it_shows_what_was_read_and_asks_again_only_after_a_while() -> Non
         "retainer_parked_invoices": 2,
         "retainer_parking_stopped": 0,
         "retainer_steps_in_backoff": 1,
+        "retainer_findings_open": 0,
+        "retainer_reconciled_timestamp_seconds": 0,
         'retainer_frozen_accounts{state="restricted"}': 1,
         'retainer_frozen_accounts{state="disconnected"}': 0,
     }

@@ -18,7 +18,7 @@ from adapters.settings import Settings, SettingsRefused, load_settings
 from adapters.stripe.connection import connect as connect_stripe
 from adapters.stripe.platform import StripePlatform
 from adapters.temporal import connect
-from worker.doctor import configured, servers, stuck
+from worker.doctor import configured, reconciliation, servers, stuck
 from worker.doctor import stripe as stripe_looks
 from worker.doctor.findings import Finding, Page, Section, Verdict, status_of
 from worker.doctor.looking import Place, look_at
@@ -91,9 +91,10 @@ async def _look(settings: Settings, pool: Pool, stripe: StripePlatform) -> Seque
 
     found = await asyncio.gather(
         look_at(_BOOKS, lambda: servers.postgres(pool)),
-        look_at(_TEMPORAL, _of_temporal),
+        look_at(_TEMPORAL, lambda: _of_scheduled(settings)),
         look_at(_STRIPE, lambda: _of_stripe(stripe, settings)),
         look_at(_STUCK, lambda: stuck.in_the_books(pool, clock)),
+        look_at(_STUCK, lambda: reconciliation.last_run(pool, settings.reconcile_every, clock)),
         look_at(_WORKFLOWS, of_workflows),
     )
     return list(chain.from_iterable(found))
@@ -106,6 +107,10 @@ async def _of_temporal() -> Sequence[Finding]:
         *await servers.search_attributes(client),
         *await servers.queues(client),
     ]
+
+
+async def _of_scheduled(settings: Settings) -> Sequence[Finding]:
+    return [*await _of_temporal(), *await reconciliation.schedule(await connect(), settings)]
 
 
 async def _of_stripe(stripe: StripePlatform, settings: Settings) -> Sequence[Finding]:

@@ -53,6 +53,7 @@ class Page(StrEnum):
     SUBSCRIPTIONS_ARE_OVERDUE = "subscriptions-are-overdue"
     A_STEP_KEEPS_FAILING = "a-step-keeps-failing"
     A_WORKFLOW_IS_NOT_RUNNING = "a-workflow-is-not-running"
+    RECONCILIATION = "reconciliation"
 
 
 @dataclass(frozen=True)

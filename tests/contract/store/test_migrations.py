@@ -87,5 +87,5 @@ async def test_every_table_of_a_tenant_names_its_agency(database: str) -> None:
     finally:
         await connection.close()
     # An inbox row's tenant is its Stripe account, an idempotency key's its caller; a stop of parking is ours.
-    shared = ["agencies", "alembic_version", "idempotency_keys", "inbox", "parking_stops"]
+    shared = ["agencies", "alembic_version", "idempotency_keys", "inbox", "parking_stops", "reconciliations"]
     assert [row["table_name"] for row in rows] == shared

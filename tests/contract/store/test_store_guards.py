@@ -122,6 +122,7 @@ UNIQUE = (
     ),
     Guard("parking_stops_pkey", 2 * STOPPED),
     Guard("plan_versions_pkey", copy("plan_versions", "true")),
+    Guard("findings_one_open", "".join(copy("findings", "true", id=id, resolved_at=None) for id in ("f1", "f2"))),
     *(
         Guard(name, copy("plan_versions", PLAN, version=2, **same) + copy("plan_versions", PLAN, version=3, **same))
         for name, same in (

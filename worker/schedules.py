@@ -1,0 +1,72 @@
+"""What Temporal starts by itself: reconciliation, at the interval of the settings."""
+
+import logging
+from datetime import timedelta
+from typing import Final
+
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.messages import BILLING_QUEUE
+from adapters.temporal import TemporalAway, within
+from workflows.messages import RECONCILIATION, RECONCILIATION_SCHEDULE, Reconcile
+
+_ANSWER_SECONDS: Final = 10.0
+_CATCH_UP: Final = timedelta(minutes=10)
+"""What was missed for longer, because Temporal was away, is the next one's: it looks at the same."""
+
+log = logging.getLogger(__name__)
+
+
+async def schedule_reconciliation(client: Client, every: timedelta | None) -> None:
+    """Have the schedule as the settings want it: every worker does so at its start, and all come to the same.
+
+    What a person did to it, as pausing it, stays. Nothing that is billed depends on it: a refusal is only logged.
+    """
+    try:
+        await within(_ANSWER_SECONDS, _arrange(client, every))
+    except (RPCError, TemporalAway) as error:
+        log.warning("reconciliation could not be scheduled", extra={"why": str(error)})
+
+
+async def _arrange(client: Client, every: timedelta | None) -> None:
+    handle = client.get_schedule_handle(RECONCILIATION_SCHEDULE)
+    if every is None:
+        try:
+            await handle.delete()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+        return
+    wanted = reconciliation_schedule(every)
+    try:
+        await client.create_schedule(RECONCILIATION_SCHEDULE, wanted)
+    except ScheduleAlreadyRunningError:
+
+        def renewed(there: ScheduleUpdateInput) -> ScheduleUpdate:
+            wanted.state = there.description.schedule.state
+            return ScheduleUpdate(schedule=wanted)
+
+        await handle.update(renewed)
+
+
+def reconciliation_schedule(every: timedelta) -> Schedule:
+    """One at a time: a run that lasts longer lets the next one be skipped."""
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            RECONCILIATION, Reconcile(), id=RECONCILIATION_SCHEDULE, task_queue=BILLING_QUEUE
+        ),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=_CATCH_UP),
+    )
