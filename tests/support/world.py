@@ -142,8 +142,8 @@ class World:
 
     def do(self, step: Step) -> None:
         check_step(self.state, step)
-        reads = isinstance(step, ReadNews | ClosePeriod) or self.state.attempt is not None
-        assert reads or not self.freezes, f"{step.key} while the account is frozen"
+        harmless = isinstance(step, ReadNews | ClosePeriod | RepeatParking) or self.state.attempt is not None
+        assert harmless or not self.freezes, f"{step.key} while the account is frozen"
         self.log.append(Entry(self.now - self.start, type(step).__name__, step.key))
         before, self.state = self.state, begin(self.state, step, self.now)
         assert self.state == before or self.state.version > before.version

@@ -23,6 +23,7 @@ from billing.plans import Dunning, FinalAction
 from billing.requests import ANSWERS_KEPT
 from billing.review import held
 from billing.state import Decision, Forgive, FreezeCause, Obstacle, Status
+from billing.steps import ReadNews
 
 Happening = Callable[[World], object]
 
@@ -250,9 +251,11 @@ class Subscription(RuleBasedStateMachine):
             return
         fact, before = old[which % len(old)], self.world.state
         self.world.learn(fact)
-        # A try is counted while it is recent; what the inbox held is acknowledged as it was said last.
+        # A try is counted while it is recent; what the inbox held is acknowledged as it was said last. That ends the
+        # pause of a reading that failed: while no time passes, its failure counts anew.
         counts = facts.FailedElsewhere | facts.CardUsed | facts.NewsRead
-        assert self.world.state == before or isinstance(fact, counts), f"{fact} has effect again"
+        failed = isinstance(fact, facts.StepFailed) and fact.key == ReadNews().key
+        assert self.world.state == before or failed or isinstance(fact, counts), f"{fact} has effect again"
 
     @rule(number=st.integers(1, 3))
     def news_of_unknown_things(self, number: int) -> None:
