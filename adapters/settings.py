@@ -162,6 +162,8 @@ class Settings(BaseSettings):
     worker_sticky_timeout_seconds: float = Field(default=10.0, gt=0)
     worker_graceful_shutdown_seconds: float = Field(default=25.0, gt=0)
     """Above Stripe's 20 s, so that no call in flight is cut; keep it below the container's kill time."""
+    worker_message_lease_seconds: float = Field(default=60.0, gt=0)
+    """Longer than one attempt to send a message may take. What a worker died with is sent by another one after that."""
     worker_workflow_tasks: int = Field(default=8, ge=2, le=200)
     """Workflow tasks at once: 2 to 4 for each core, because a task may not take 2 s."""
     worker_billing_activities: int = Field(default=20, ge=1, le=500)
@@ -192,6 +194,10 @@ class Settings(BaseSettings):
         given = self.reconcile_every_minutes
         minutes = (0 if self.sandbox else 60) if given is None else given
         return timedelta(minutes=minutes) if minutes else None
+
+    @property
+    def message_lease(self) -> timedelta:
+        return timedelta(seconds=self.worker_message_lease_seconds)
 
     @property
     def sticky_timeout(self) -> timedelta:

@@ -35,6 +35,8 @@ LOOPBACK = "127.0.0.1"
 MAIL_FROM = "billing@retainer.example"
 STICKY_SECONDS = 1
 """How long Temporal keeps a workflow for a worker that may be dead: production's 10 s would be felt here."""
+LEASE_SECONDS = 3
+"""Of a message that a worker died with, likewise: nothing here takes longer to send one."""
 PROCESSES = ("worker", "api", "stripe", "temporal", "postgres", "mail")
 WORKER = ("-m", "sandbox.run", "worker")
 API = ("-m", "sandbox.run", "api")
@@ -163,6 +165,7 @@ def environment(home: Home, kept: Kept) -> dict[str, str]:
         "API_HOST": LOOPBACK,
         "API_PORT": str(kept.ports["api"]),
         "WORKER_STICKY_TIMEOUT_SECONDS": str(STICKY_SECONDS),
+        "WORKER_MESSAGE_LEASE_SECONDS": str(LEASE_SECONDS),
         "WORKER_GRACEFUL_SHUTDOWN_SECONDS": str(GRACE_SECONDS),
         "TEMPORAL_ADDRESS": _temporal_address(kept),
         "TEMPORAL_NAMESPACE": temporal.NAMESPACE,

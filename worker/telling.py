@@ -36,17 +36,23 @@ async def _nothing(claimed: Claimed, why: NotTaken) -> None:
 
 
 class Telling:
-    """Carries the deliveries of one channel. `given_up` is told of each that will not be tried again."""
+    """Carries the deliveries of one channel, each within its lease.
 
-    def __init__(self, pool: Pool, channel: Channel, hand_over: HandOver, given_up: GivenUp = _nothing) -> None:
+    `given_up` is told of each that will not be tried again.
+    """
+
+    def __init__(
+        self, pool: Pool, channel: Channel, lease: timedelta, hand_over: HandOver, given_up: GivenUp = _nothing
+    ) -> None:
         self._pool = pool
+        self._lease = lease
         self._channel = channel
         self._hand_over = hand_over
         self._given_up = given_up
 
     async def carry(self) -> bool:
         """One batch; whether there may be more. Raises what a lost database raises."""
-        claimed = await message_deliveries.claim(self._pool, self._channel, _BATCH)
+        claimed = await message_deliveries.claim(self._pool, self._channel, _BATCH, self._lease)
         outcomes = await asyncio.gather(*map(self._carry, claimed), return_exceptions=True)
         for failure in outcomes:
             if failure is not None:

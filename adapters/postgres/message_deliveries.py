@@ -14,8 +14,6 @@ from billing.notices import Audience, Channel
 
 CHANNEL: Final = "retainer_messages"
 """NOTIFY is sent on it when deliveries are committed."""
-LEASE: Final = timedelta(seconds=60)
-"""Longer than an attempt may take. Who dies with a claimed row is replaced after that."""
 _OF_ONE_ENDPOINT: Final = 5
 """At once: an endpoint that answers slowly must not have all places."""
 
@@ -35,7 +33,7 @@ DUE: Final = f"d.status = 'pending' AND d.next_at <= now() AND NOT {_HELD}"
 
 @dataclass(frozen=True)
 class Claimed:
-    """A delivery that is the caller's for LEASE, with its message. `attempts` counts this one."""
+    """A delivery that is the caller's until its lease ends, with its message. `attempts` counts this one."""
 
     id: str
     agency_id: str
@@ -52,7 +50,7 @@ class Claimed:
     at: datetime
 
 
-async def claim(pool: Pool, channel: Channel, limit: int) -> Sequence[Claimed]:
+async def claim(pool: Pool, channel: Channel, limit: int, lease: timedelta) -> Sequence[Claimed]:
     """Deliveries that are due, for the caller alone: then it has marked what came of them, or died."""
     rows = await pool.fetch(
         f"""
@@ -76,7 +74,7 @@ async def claim(pool: Pool, channel: Channel, limit: int) -> Sequence[Claimed]:
         50 * limit,
         _OF_ONE_ENDPOINT,
         limit,
-        LEASE,
+        lease,
     )
     return [Claimed(**row) for row in rows]
 

@@ -24,6 +24,7 @@ from worker.mails import Mails
 from worker.telling import PAUSES, Telling
 
 EMPTY = Decline("insufficient_funds", None, None)
+LEASE = timedelta(seconds=60)
 MAIL_FROM = "billing@mail.retainer.test"
 
 
@@ -51,7 +52,7 @@ class Post:
         )
         self.house, self.server, self.clock = house, server, StandingClock(START)
         self.mails = Mails(house.pool, self.clock, SmtpMailer(settings), Letterhead(MAIL_FROM, links_of(settings)))
-        self.carrier = Telling(house.pool, Channel.MAIL, self.mails.hand_over)
+        self.carrier = Telling(house.pool, Channel.MAIL, LEASE, self.mails.hand_over)
 
     async def carry(self) -> None:
         while await self.carrier.carry():
@@ -115,7 +116,7 @@ async def test_an_agency_without_an_address_is_mailed_nothing(post: Post) -> Non
 
 async def test_a_worker_that_dies_between_sending_and_marking_sends_the_same_mail_again(post: Post) -> None:
     await _issued(post.house)
-    (claimed,) = await message_deliveries.claim(post.house.pool, Channel.MAIL, 10)
+    (claimed,) = await message_deliveries.claim(post.house.pool, Channel.MAIL, 10, LEASE)
     assert await post.mails.hand_over(claimed) == 250  # and here the worker is killed
     await post.carry()
     assert len(post.server.mails) == 1, "the lease holds"
@@ -144,7 +145,7 @@ async def test_a_lost_answer_brings_the_same_mail_again(post: Post) -> None:
 async def test_two_workers_do_not_send_one_mail_twice(post: Post) -> None:
     for name in ("anna", "bert", "carl", "dora"):
         await post.house.issue(await post.house.subscribed(name, card=CARD), START)
-    other = Telling(post.house.pool, Channel.MAIL, post.mails.hand_over)
+    other = Telling(post.house.pool, Channel.MAIL, LEASE, post.mails.hand_over)
     await asyncio.gather(*(carrier.carry() for carrier in (post.carrier, other) for _ in range(3)))
     assert len(post.server.mails) == 4
 
@@ -230,7 +231,7 @@ async def test_a_mail_that_comes_late_asks_nobody_for_what_is_settled(post: Post
 
 async def test_without_a_mail_server_messages_stay_in_the_app(house: House) -> None:
     await _issued(house)
-    off = Telling(house.pool, Channel.MAIL, Mails(house.pool, StandingClock(START), None, None).hand_over)
+    off = Telling(house.pool, Channel.MAIL, LEASE, Mails(house.pool, StandingClock(START), None, None).hand_over)
     await off.carry()
     (row,) = await house.fetch("SELECT status, detail FROM message_deliveries")
     assert (row["status"], row["detail"]) == ("dropped", "mail is off")

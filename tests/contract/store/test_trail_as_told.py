@@ -32,7 +32,7 @@ def _stage(house: House) -> Stage:
     now = datetime.now(UTC)
     sandbox = cast(Any, SimpleNamespace(pool=house.pool, machine=SimpleNamespace(now=lambda: now)))
     story = Story(io.StringIO())
-    return Stage(sandbox, story, Progress(story.console), cast(Any, None), beginnings(now), [])
+    return Stage(sandbox, story, Progress(story.console), cast(Any, None), cast(Any, None), beginnings(now), [])
 
 
 async def test_an_entry_that_is_committed_behind_a_later_one_is_told(house: House) -> None:
