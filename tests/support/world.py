@@ -209,13 +209,6 @@ class World:
             case RepeatParking(invoice=invoice, since=since, number=number, at=at):
                 yield facts.ParkingRepeated(at, invoice, since, number)
 
-    def _issue(self, issue: Issue) -> facts.InvoiceIssued:
-        self.books.issue(issue.invoice, issue.amount)
-        days = self.state.custom.days_until_due if self.state.custom else None
-        return facts.InvoiceIssued(
-            self.now, issue.invoice, issue.amount, None if days is None else self.now + timedelta(days=days)
-        )
-
     def _void(self, invoice: str) -> facts.PaidElsewhere | facts.InvoiceVoided:
         if self.books.bills[invoice].status == "paid":
             return facts.PaidElsewhere(self.now, invoice)
@@ -244,7 +237,9 @@ class World:
             cause = explained(review, self.state.terms.currency)
             return facts.InvoiceParked(self.now, issue.invoice, cause, trouble=Trouble.IMPLAUSIBLE, review=review)
         self.books.issue(issue.invoice, issue.amount)
-        return facts.InvoiceIssued(self.now, issue.invoice, issue.amount)
+        days = self.state.custom.days_until_due if self.state.custom else None
+        due_at = None if days is None else self.now + timedelta(days=days)
+        return facts.InvoiceIssued(self.now, issue.invoice, issue.amount, due_at)
 
     def _charge(self, step: ChargeInvoice) -> Iterator[facts.Fact]:
         attempt = step.attempt
