@@ -1,6 +1,6 @@
 """Who is told what: the messages that follow from a fact (billing-rules 9). One message per fact and audience."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -69,7 +69,7 @@ _TITLES: Final = {
     NoticeKind.CARD_REQUESTED: "A card is asked for",
     NoticeKind.CARD_EXPIRING: "The card expires before the next charge",
     NoticeKind.TRIAL_ENDING: "The trial ends soon",
-    NoticeKind.USAGE_ALERT: "Included minutes are running out",
+    NoticeKind.USAGE_ALERT: "A level of the included minutes is reached",
     NoticeKind.CAP_REACHED: "The spend cap is reached",
     NoticeKind.REFUNDED: "Payment refunded",
     NoticeKind.REFUND_FAILED: "A refund failed",
@@ -150,43 +150,49 @@ def notices(before: State, fact: facts.Fact, after: State) -> tuple[Notice, ...]
     """What people are told of `fact`; nothing when it changed nothing, as a repeat does."""
     if after == before:
         return ()
-    # While the agency's account can't charge, its clients are not written to (billing-rules 8).
-    frozen = freezing.is_frozen(after, after.clock) and not isinstance(fact, facts.AccountReplaced)
-    return tuple(notice for notice in _told(before, fact, after) if notice.audience != "client" or not frozen)
+    told = _told(before, fact, after)
+    return tuple(told) if isinstance(fact, facts.AccountReplaced) else spoken(told, after, after.clock)
+
+
+def spoken(told: Iterable[Notice], s: State, at: datetime) -> tuple[Notice, ...]:
+    """Those of the messages that are told as things stand: while the agency's account can't charge, its clients are
+    not written to (billing-rules 8)."""
+    frozen = freezing.is_frozen(s, at)
+    return tuple(notice for notice in told if notice.audience != "client" or not frozen)
 
 
 def _told(before: State, fact: facts.Fact, after: State) -> Iterator[Notice]:  # noqa: C901  one case per fact
     currency = before.terms.currency
     match fact:
         case facts.InvoiceIssued(invoice=invoice, at=at, amount_due=amount, not_mailed=why) if amount > 0:
-            told = _each(NoticeKind.INVOICE_ISSUED, f"issued:{invoice}", at, show(amount, currency), invoice)
+            told = to_each(NoticeKind.INVOICE_ISSUED, f"issued:{invoice}", at, show(amount, currency), invoice)
             # Stripe itself mails what is sent, unless it refuses to.
             by_us = why or not debt.sent(after)
             yield from (notice for notice in told if notice.audience == "agency" or by_us)
             if why:
-                yield from _each(NoticeKind.INVOICE_NOT_MAILED, f"not-mailed:{invoice}", at, why, invoice)
+                yield from to_each(NoticeKind.INVOICE_NOT_MAILED, f"not-mailed:{invoice}", at, why, invoice)
         case facts.PaymentSucceeded(invoice=invoice, at=at) | facts.PaidElsewhere(invoice=invoice, at=at):
             owed = debt.owed(before, invoice)
             if owed:
-                yield from _each(NoticeKind.INVOICE_PAID, f"paid:{invoice}", at, show(owed.amount, currency), invoice)
+                yield from to_each(NoticeKind.INVOICE_PAID, f"paid:{invoice}", at, show(owed.amount, currency), invoice)
             yield from _recovered(before, after, at)
         case facts.PaymentDeclined():
             yield from _declined(before, fact, after)
         case facts.Reminded():
             yield from _reminded(fact, after)
         case facts.DueReminded(invoice=invoice, at=at, number=number):
-            yield from _each(NoticeKind.INVOICE_DUE, f"due:{invoice}:{number}", at, _due_text(after), invoice)
+            yield from to_each(NoticeKind.INVOICE_DUE, f"due:{invoice}:{number}", at, _due_text(after), invoice)
         case facts.CardExpiryTold(at=at, card=card, period=period):
             key = f"expiring:{period}:{card}"
-            yield from _each(NoticeKind.CARD_EXPIRING, key, at, _expiry_text(after))
+            yield from to_each(NoticeKind.CARD_EXPIRING, key, at, _expiry_text(after))
         case facts.InvoiceParked(invoice=invoice, at=at, cause=cause):
-            yield from _each(NoticeKind.INVOICE_PARKED, f"parked:{invoice}:{at.isoformat()}", at, cause, invoice)
+            yield from to_each(NoticeKind.INVOICE_PARKED, f"parked:{invoice}:{at.isoformat()}", at, cause, invoice)
         case facts.ParkingRepeated():
             yield from _repeated(fact, after)
         case facts.FinalActionTaken(at=at) if after.status is not before.status:
-            yield from _each(_FINAL[after.status], f"final:{at.isoformat()}", at, _owed_text(after))
+            yield from to_each(_FINAL[after.status], f"final:{at.isoformat()}", at, _owed_text(after))
         case facts.PeriodClosed(at=at, number=number) if _paused_unpaid(after) and not _paused_unpaid(before):
-            yield from _each(NoticeKind.PAUSED, f"unpaid:{number}", at, _owed_text(after))
+            yield from to_each(NoticeKind.PAUSED, f"unpaid:{number}", at, _owed_text(after))
         case facts.AccountReplaced(at=at) if before.status is not Status.CANCELLED:
             detail = "Payments go to another account from now on: please enter your card once more."
             yield Notice(NoticeKind.CARD_NEEDED, "client", "replaced", at, detail)
@@ -218,13 +224,13 @@ def _declined(before: State, fact: facts.PaymentDeclined, after: State) -> Itera
     must_act = fact.decline == "customer_must_act"
     kind = NoticeKind.ACTION_REQUIRED if must_act else NoticeKind.PAYMENT_FAILED
     detail = f"{fact.reason} {_next_date(after)}"
-    yield from _each(kind, f"failed:{fact.invoice}:{fact.number}", fact.at, detail, fact.invoice)
+    yield from to_each(kind, f"failed:{fact.invoice}:{fact.number}", fact.at, detail, fact.invoice)
 
 
 def _reminded(fact: facts.Reminded, after: State) -> Iterator[Notice]:
     used = after.ladder.used if after.ladder else 0
     detail = f"{_owed_text(after)}. {_next_date(after)}"
-    yield from _each(_REMINDED[fact.obstacle], f"reminded:{fact.invoice}:{used}", fact.at, detail, fact.invoice)
+    yield from to_each(_REMINDED[fact.obstacle], f"reminded:{fact.invoice}:{used}", fact.at, detail, fact.invoice)
 
 
 def _repeated(fact: facts.ParkingRepeated, after: State) -> Iterator[Notice]:
@@ -232,17 +238,17 @@ def _repeated(fact: facts.ParkingRepeated, after: State) -> Iterator[Notice]:
         if parked.invoice == fact.invoice:
             key = f"parked:{parked.invoice}:{parked.at.isoformat()}:{fact.number}"
             detail = f"Since {parked.at:%Y-%m-%d %H:%M} UTC: {parked.cause}"
-            yield from _each(NoticeKind.INVOICE_PARKED, key, fact.at, detail, parked.invoice)
+            yield from to_each(NoticeKind.INVOICE_PARKED, key, fact.at, detail, parked.invoice)
 
 
 def _recovered(before: State, after: State, at: datetime) -> Iterator[Notice]:
     if before.ladder and after.ladder is None:
         key = f"recovered:{before.ladder.started_at.isoformat()}"
-        yield from _each(NoticeKind.RECOVERED, key, at, "Nothing is owed any more")
+        yield from to_each(NoticeKind.RECOVERED, key, at, "Nothing is owed any more")
 
 
-def _each(kind: NoticeKind, key: str, at: datetime, detail: str, invoice: str | None = None) -> Iterator[Notice]:
-    """To everybody whom the table names."""
+def to_each(kind: NoticeKind, key: str, at: datetime, detail: str, invoice: str | None = None) -> Iterator[Notice]:
+    """The message to everybody whom the table names."""
     for audience in CHANNELS[kind]:
         yield Notice(kind, audience, key, at, detail, invoice)
 

@@ -87,6 +87,8 @@ TO_CLIENTS: Final[Mapping[NoticeKind, Words]] = {
         "card",
     ),
     NoticeKind.RECOVERED: Words("All is paid with {agency}", "Thank you. Everything that was open is paid."),
-    NoticeKind.USAGE_ALERT: Words("Your minutes with {agency}", "You have used much of your included minutes."),
+    NoticeKind.USAGE_ALERT: Words(
+        "Your minutes with {agency}", "This is how much of your included minutes you have used."
+    ),
     NoticeKind.CAP_REACHED: Words("Your spend cap with {agency} is reached", "You have reached your spend cap."),
 }

@@ -128,6 +128,8 @@ async def change_agency(connection: Connection, agency: str, changes: Mapping[st
     if not changes.keys() <= CHANGEABLE:
         raise ValueError(f"not to be changed: {sorted(changes.keys() - CHANGEABLE)}")
     sets = "".join(f", {name} = ${n}" for n, name in enumerate(changes, start=3))
+    if "usage_alert_percents" in changes:
+        sets += ", usage_levels_since = $2"
     await connection.execute(f"UPDATE agencies SET updated_at = $2{sets} WHERE id = $1", agency, at, *changes.values())
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from adapters.postgres.locks import lock_client, lock_client_of
-from adapters.postgres.placing import insert_periods, move_calls, round_calls
+from adapters.postgres.placing import RowTerms, follow_terms, insert_periods, move_calls
 from adapters.postgres.pool import Connection
 from billing.ledger import LateEntries
 from billing.prorating import PeriodTerms, terms_in
@@ -33,8 +33,8 @@ async def freeze_usage(
     )
     if known is not None:
         return known
-    await _set_bounds(connection, state, Period(number, 0, start, end))
-    await move_calls(connection, client, start)
+    await _set_bounds(connection, state, Period(number, 0, start, end), at)
+    await move_calls(connection, client, start, at)
     frozen: int | None = await connection.fetchval(
         """
         UPDATE periods SET frozen_at = $3, seconds = coalesce(
@@ -51,13 +51,13 @@ async def freeze_usage(
     return frozen
 
 
-async def _set_bounds(connection: Connection, state: State, period: Period) -> None:
+async def _set_bounds(connection: Connection, state: State, period: Period, at: datetime) -> None:
     """The row as the workflow's state has it: the projection may be behind, also by a change of the plan."""
     removed = await connection.fetch(
         """
         DELETE FROM periods WHERE subscription_id = $1 AND frozen_at IS NULL
         AND (number = $2 OR tstzrange(starts_at, ends_at) && tstzrange($3, $4))
-        RETURNING number, call_increment_seconds
+        RETURNING number, call_increment_seconds, included_seconds
         """,
         state.id,
         period.number,
@@ -65,9 +65,9 @@ async def _set_bounds(connection: Connection, state: State, period: Period) -> N
         period.end,
     )
     await insert_periods(connection, state, [period])
-    increment = terms_in(state, period).terms.call_increment_seconds
-    if any(row["number"] == period.number and row["call_increment_seconds"] != increment for row in removed):
-        await round_calls(connection, state, period.number, increment)
+    for number, *terms in removed:
+        if number == period.number:
+            await follow_terms(connection, state, period, RowTerms(*terms), at)
 
 
 async def close_period(

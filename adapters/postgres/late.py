@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 from adapters.postgres.locks import lock_client
-from adapters.postgres.placing import roll_up
 from adapters.postgres.pool import Connection, Pool, transaction
+from adapters.postgres.rollups import roll_up
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ async def _add(connection: Connection, agency: str, correction: Correction, now:
         return CorrectionVerdict("unbilled", call["unbilled"])
     if late:
         return await _settle_later(connection, agency, call, correction, now)
-    await roll_up(connection, agency, {(call["subscription_id"], call["period"]): (correction.seconds, 0)})
+    await roll_up(connection, agency, {(call["subscription_id"], call["period"]): (correction.seconds, 0)}, now)
     return CorrectionVerdict("accepted")
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.postgres.pool import Connection
+from adapters.postgres.rollups import metered, roll_up, tell
 from billing.periods import boundary
 from billing.prorating import terms_in
 from billing.service import closing
@@ -34,6 +35,14 @@ class Window:
     cancelled: bool
     last: bool
     """The newest period of its subscription."""
+
+
+@dataclass(frozen=True)
+class RowTerms:
+    """By what a period's row has its calls rounded, and their level told: in seconds."""
+
+    increment: int
+    included_seconds: int
 
 
 def window_of(windows: Sequence[Window], at: datetime) -> Window | None:
@@ -101,7 +110,7 @@ async def align(connection: Connection, old: State | None, new: State) -> None:
     )
     since = min(instants, default=None)
     if since:
-        await move_calls(connection, new.client, since)
+        await move_calls(connection, new.client, since, new.clock)
 
 
 def _shape(state: State) -> tuple[object, ...]:
@@ -113,7 +122,7 @@ def _shape(state: State) -> tuple[object, ...]:
 async def write_periods(connection: Connection, state: State, until: datetime) -> None:
     """Make the rows of the periods that are not frozen what the state says, up to the one that holds `until`."""
     periods = list(coming(state, until))
-    increments = await _increments(connection, state)
+    known = await _known_terms(connection, state)
     # Rows that go, or move, go first: the new ones may not overlap what they replace.
     await connection.execute(
         """
@@ -129,22 +138,24 @@ async def write_periods(connection: Connection, state: State, until: datetime) -
         [p.end for p in periods],
     )
     await insert_periods(connection, state, periods)
-    await _renew_terms(connection, state, periods, increments)
+    await _renew_terms(connection, state, periods, known)
 
 
-async def _increments(connection: Connection, state: State) -> dict[int, int]:
-    """The increments to which the calls of the periods that are not frozen are rounded, by number."""
+async def _known_terms(connection: Connection, state: State) -> dict[int, RowTerms]:
+    """By what the calls of the periods that are not frozen have been counted so far, by number."""
     rows = await connection.fetch(
-        "SELECT number, call_increment_seconds FROM periods WHERE subscription_id = $1 AND frozen_at IS NULL", state.id
+        "SELECT number, call_increment_seconds, included_seconds FROM periods "
+        "WHERE subscription_id = $1 AND frozen_at IS NULL",
+        state.id,
     )
-    return {row["number"]: row["call_increment_seconds"] for row in rows}
+    return {number: RowTerms(*terms) for number, *terms in rows}
 
 
 async def _renew_terms(
-    connection: Connection, state: State, periods: Sequence[Period], increments: Mapping[int, int]
+    connection: Connection, state: State, periods: Sequence[Period], known: Mapping[int, RowTerms]
 ) -> None:
-    """Rows that are there take over terms that changed; calls that were rounded otherwise are rounded again."""
-    own = {period.number: terms_in(state, period) for period in periods if period.number in increments}
+    """Rows that are there take over terms that changed."""
+    own = {period.number: terms_in(state, period) for period in periods if period.number in known}
     await connection.executemany(
         """
         UPDATE periods SET included_seconds = $3, rate = $4, call_increment_seconds = $5
@@ -156,9 +167,24 @@ async def _renew_terms(
             for number, terms in own.items()
         ],
     )
-    for number, terms in own.items():
-        if terms.terms.call_increment_seconds != increments[number]:
-            await round_calls(connection, state, number, terms.terms.call_increment_seconds)
+    for period in periods:
+        if period.number in known:
+            await follow_terms(connection, state, period, known[period.number], state.clock)
+
+
+async def follow_terms(connection: Connection, state: State, period: Period, known: RowTerms, at: datetime) -> None:
+    """The period's row had the terms `known` and has those of the state: if they differ, round its calls again, and
+    tell the levels that its usage reaches by them."""
+    terms = terms_in(state, period)
+    own = RowTerms(terms.terms.call_increment_seconds, terms.included_seconds)
+    if own == known:
+        return
+    before = await metered(connection, state.id, period.number)
+    if own.increment != known.increment:
+        await round_calls(connection, state, period.number, own.increment)
+    after = await metered(connection, state.id, period.number)
+    if before and after:
+        await tell(connection, replace(before.meter, included_seconds=known.included_seconds), after, at)
 
 
 async def round_calls(connection: Connection, state: State, number: int, increment: int) -> None:
@@ -218,8 +244,8 @@ async def insert_periods(connection: Connection, state: State, periods: Iterable
     )
 
 
-async def move_calls(connection: Connection, client: str, since: datetime) -> None:
-    """Put every call of the client that started at `since` or later into the period that holds it.
+async def move_calls(connection: Connection, client: str, since: datetime, at: datetime) -> None:
+    """Put every call of the client that started at `since` or later into the period that holds it, as of `at`.
 
     What no period holds gets the reason that is true now. Calls of frozen periods stay where they are, late ones too.
     The client's books are locked.
@@ -248,10 +274,10 @@ async def move_calls(connection: Connection, client: str, since: datetime) -> No
     )
     if not misplaced:
         return
-    await _rewrite(connection, misplaced, (await windows_of(connection, [client], since))[client])
+    await _rewrite(connection, misplaced, (await windows_of(connection, [client], since))[client], at)
 
 
-async def _rewrite(connection: Connection, calls: Sequence[Any], windows: Sequence[Window]) -> None:
+async def _rewrite(connection: Connection, calls: Sequence[Any], windows: Sequence[Window], at: datetime) -> None:
     moves: list[tuple[str, str, str | None, int | None, str | None, int]] = []
     shifts: dict[tuple[str, int], tuple[int, int]] = {}
     unfrozen = [w for w in windows if not w.frozen]
@@ -274,7 +300,7 @@ async def _rewrite(connection: Connection, calls: Sequence[Any], windows: Sequen
         "WHERE (agency_id, call_id) = ($1, $2)",
         moves,
     )
-    await roll_up(connection, calls[0]["agency_id"], shifts)
+    await roll_up(connection, calls[0]["agency_id"], shifts, at)
 
 
 def _shift(
@@ -282,28 +308,3 @@ def _shift(
 ) -> None:
     seconds, calls = shifts.get(period, (0, 0))
     shifts[period] = (seconds + sign * (billed + corrected), calls + sign)
-
-
-async def roll_up(connection: Connection, agency: str, shifts: dict[tuple[str, int], tuple[int, int]]) -> None:
-    """Add (seconds, calls) to the rollups of (subscription, period); in order, so that nobody waits in a circle.
-
-    Only who holds the client's books alone takes calls away, and only from a rollup that has them: an upsert would have
-    to propose a row with fewer than no calls, which the table refuses.
-    """
-    ordered = [(*period, *shift) for period, shift in sorted(shifts.items())]
-    await connection.executemany(
-        "UPDATE usage_rollups SET seconds = seconds + $3, calls = calls + $4 "
-        "WHERE (subscription_id, period) = ($1, $2)",
-        [shift for shift in ordered if shift[-1] < 0],
-    )
-    added = [shift for shift in ordered if shift[-1] >= 0]
-    await connection.execute(
-        """
-        INSERT INTO usage_rollups AS known (agency_id, subscription_id, period, seconds, calls)
-        SELECT $1, * FROM unnest($2::text[], $3::integer[], $4::bigint[], $5::bigint[])
-        ON CONFLICT (subscription_id, period)
-        DO UPDATE SET seconds = known.seconds + excluded.seconds, calls = known.calls + excluded.calls
-        """,
-        agency,
-        *([shift[column] for shift in added] for column in range(4)),
-    )

@@ -17,12 +17,12 @@ from adapters.postgres.placing import (
     Window,
     coming,
     insert_periods,
-    roll_up,
     unbilled_at,
     window_of,
     windows_of,
 )
 from adapters.postgres.pool import Connection, Pool, transaction
+from adapters.postgres.rollups import roll_up
 from billing.usage import Outcome, Unbilled, billed_seconds, check_start
 
 _AHEAD: Final = timedelta(minutes=5)
@@ -207,7 +207,7 @@ async def _count(connection: Connection, agency: str, placed: Sequence[_Placed],
             seconds, calls = shifts.get(period, (0, 0))
             shifts[period] = (seconds + one.billed, calls + 1)
     if shifts:
-        await roll_up(connection, agency, shifts)
+        await roll_up(connection, agency, shifts, now)
     late = [one for one in placed if one.late and one.billed]
     await connection.executemany(
         "INSERT INTO late_entries (agency_id, subscription_id, period, call_id, seconds, received_at) "

@@ -8,6 +8,7 @@ from typing import Final
 
 from adapters.postgres.codec import decode_state
 from adapters.postgres.compared import Compared, counted, figures, sentences
+from adapters.postgres.level_checks import untold
 from adapters.postgres.pool import Connection
 from billing.state import Forgive
 from billing.usage import overage
@@ -122,23 +123,26 @@ _SETTLED: Final = """
 
 
 async def counted_once(connection: Connection) -> Compared:
-    """I4: each call once, in the period that holds it; rollups, frozen usage and late entries follow from the calls."""
+    """I4: each call once, in the period that holds it; rollups, frozen usage, late entries and what is told of usage
+    follow from the calls."""
     row = await figures(
         connection,
         """
         SELECT count(*) AS calls, count(*) FILTER (WHERE unbilled IS NOT NULL) AS unbilled,
                (SELECT count(*) FROM late_entries) AS late,
-               (SELECT coalesce(sum(seconds), 0) FROM usage_rollups) AS seconds
+               (SELECT coalesce(sum(seconds), 0) FROM usage_rollups) AS seconds,
+               (SELECT count(*) FROM notifications WHERE audience = 'agency' AND kind = 'usage_alert') AS levels
         FROM calls
         """,
     )
     told = (
         f"{counted(row['calls'], 'call')} counted once, {row['unbilled']} of them unbilled; "
         f"rollups of {row['seconds']} s are their sum; "
-        f"{counted(row['late'], 'late entry', 'late entries')} for what came after a closing"
+        f"{counted(row['late'], 'late entry', 'late entries')} for what came after a closing; "
+        f"{counted(row['levels'], 'usage level')} told"
     )
     checks = (_CALLS_TWICE, _CORRECTED, _MISPLACED, _ROLLUPS, _FROZEN, _LATE, _SETTLED)
-    return Compared("I4", told, await sentences(connection, *checks))
+    return Compared("I4", told, (*await sentences(connection, *checks), *await untold(connection)))
 
 
 _CLOSED: Final = """

@@ -8,6 +8,7 @@ from support.http import Json, fresh, refused
 from support.tenant import PAYS, Tenant, subscription_of
 
 CALLS, CORRECTIONS = "/v1/usage/calls", "/v1/usage/corrections"
+NOTIFICATIONS = "/v1/agency/notifications"
 
 
 def call(client: str, **changes: Any) -> Json:
@@ -50,6 +51,19 @@ async def test_calls_are_taken_once_and_rounded_up(tenant: Tenant) -> None:
     again = await send(tenant, *calls, calls[0], failed)
     assert (again["accepted"], again["duplicates"]) == (0, 7)
     assert await used(tenant, client) == 64 * 60
+
+
+async def test_the_agency_reads_at_once_that_included_minutes_run_out(tenant: Tenant) -> None:
+    client = await served(tenant)
+    calls = [call(client, duration_seconds=60 * minutes) for minutes in (399, 102)]
+    for one in (calls[0], calls[1], calls[1]):
+        await send(tenant, one)
+    told = [one for one in (await tenant.api.get(NOTIFICATIONS))["data"] if one["client_id"] == client]
+    assert [one["kind"] for one in told].count("usage_alert") == 2
+    details = {one["detail"] for one in told if one["kind"] == "usage_alert"}
+    assert {detail.partition(" in the period")[0] for detail in details} == {
+        f"{level} % reached: 501.0 of 500 included minutes are used" for level in (80, 100)
+    }
 
 
 async def test_a_call_in_another_offset_is_the_same_call(tenant: Tenant) -> None:
