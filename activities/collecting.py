@@ -1,8 +1,11 @@
-"""What is done about a debt besides attempts: voiding, reminding, and the final action (billing-rules 6 and 7)."""
+"""What is done about a debt besides attempts: giving up, reminding, and the final action (billing-rules 6 and 7)."""
+
+from collections.abc import Awaitable, Callable
 
 from temporalio import activity
 
 from activities.messages import (
+    MARK_INVOICE,
     REMIND,
     REMIND_DUE,
     SEND_INVOICE,
@@ -19,10 +22,14 @@ from activities.troubles import expect, for_temporal
 from billing.facts import CardExpiryTold, DueReminded, Fact, FinalActionTaken, InvoiceSent, Reminded, RequestRefused
 from billing.payments import InvoiceReading, Refused
 from billing.state import State
-from billing.steps import Remind, RemindDue, SendInvoice, TakeFinalAction, TellExpiry, VoidInvoice
+from billing.steps import MarkInvoice, Remind, RemindDue, SendInvoice, TakeFinalAction, TellExpiry, VoidInvoice
+
+_Settling = Callable[[str, str, str], Awaitable[InvoiceReading]]
 
 
-class Voiding:
+class GivingUp:
+    """What ends an open invoice without a payment of ours. A refusal answers the request that asked for it."""
+
     def __init__(self, store: Store, payments: Payments, clock: Clock) -> None:
         self._store = store
         self._payments = payments
@@ -30,23 +37,33 @@ class Voiding:
 
     @activity.defn(name=VOID_INVOICE)
     async def void_invoice(self, work: Work) -> Outcome:
-        """Void the invoice, or learn that it was settled otherwise. A refusal answers the request that asked for it."""
-        state, step = work.state, expect(work.step, VoidInvoice)
+        """Void the invoice, or learn that it was settled otherwise."""
+        step = expect(work.step, VoidInvoice)
+        return await self._give_up(work.state, step.invoice, step.request, self._payments.void)
+
+    @activity.defn(name=MARK_INVOICE)
+    async def mark_invoice(self, work: Work) -> Outcome:
+        """Write the invoice off, or take it as paid elsewhere; or learn that it was settled otherwise."""
+        step = expect(work.step, MarkInvoice)
+        mark = self._payments.mark_paid if step.mark == "paid" else self._payments.mark_uncollectible
+        return await self._give_up(work.state, step.invoice, step.request, mark)
+
+    async def _give_up(self, state: State, invoice: str, request: str | None, how: _Settling) -> Outcome:
         async with self._store.transaction() as books:
             account = await look_at_account(books, state, self._clock.now())
-            invoice = await books.invoice(step.invoice)
+            known = await books.invoice(invoice)
         if account.frozen and account.facts:
-            return await self._refuse(state, step, "agency_frozen", account.facts)
-        if invoice is None or invoice.provider_id is None:
-            return await self._refuse(state, step, "invoice_not_open")
+            return await self._refuse(state, request, "agency_frozen", account.facts)
+        if known is None or known.provider_id is None:
+            return await self._refuse(state, request, "invoice_not_open")
         with for_temporal():
             try:
-                reading = await self._payments.void(state.account, invoice.provider_id, invoice.id)
+                reading = await how(state.account, known.provider_id, invoice)
             except Refused:
-                if step.request is None:
+                if request is None:
                     raise
-                return await self._refuse(state, step, "stripe_refused")
-        return await self._settle(state, invoice.id, reading)
+                return await self._refuse(state, request, "stripe_refused")
+        return await self._settle(state, invoice, reading)
 
     async def _settle(self, state: State, invoice: str, reading: InvoiceReading) -> Outcome:
         now = self._clock.now()
@@ -57,8 +74,8 @@ class Voiding:
             recorded = await books.record(state, facts)
         return Outcome(facts, recorded.version)
 
-    async def _refuse(self, state: State, step: VoidInvoice, code: str, learned: tuple[Fact, ...] = ()) -> Outcome:
-        refused = (RequestRefused(self._clock.now(), step.request, code),) if step.request else ()
+    async def _refuse(self, state: State, request: str | None, code: str, learned: tuple[Fact, ...] = ()) -> Outcome:
+        refused = (RequestRefused(self._clock.now(), request, code),) if request else ()
         facts = (*learned, *refused)
         async with self._store.transaction() as books:
             recorded = await books.record(state, facts)

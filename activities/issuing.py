@@ -16,6 +16,7 @@ from billing.invoices import InvoiceStatus, Line, LineKind, too_large
 from billing.ledger import InvoiceRow, LateEntries, NewInvoice
 from billing.lines import invoice_lines
 from billing.payments import InvoiceOrder, InvoiceReading, KeyMisused, LinesDiffer, Refused
+from billing.reissues import revised
 from billing.review import PERIODS, explained, implausible
 from billing.state import Issue, Review, State, Trouble
 from billing.steps import IssueInvoice
@@ -45,6 +46,8 @@ class Issuing:
 
     async def _draft(self, books: Ledger, state: State, issue: Issue) -> InvoiceRow:
         now = self._clock.now()
+        if issue.revises:
+            return await books.draft_invoice(state, await _revision(books, issue, now))
         if issue.replaces:
             lines = await self._without_overage(books, issue.replaces, now)
             late: tuple[LateEntries, ...] = ()  # what came late stands in those lines already
@@ -128,6 +131,15 @@ class Issuing:
         async with park(self._store, parked) as books:
             recorded = await books.record(state, (parked,))
         return Outcome((parked,), recorded.version)
+
+
+async def _revision(books: Ledger, issue: Issue, now: datetime) -> NewInvoice:
+    """The corrected lines of the invoice that was voided for them; late entries wait for the next one of a period."""
+    voided = await books.invoice(issue.revises or "")
+    if voided is None:
+        raise LookupError(f"no invoice {issue.revises}")
+    lines = revised(voided.lines, issue.corrected)
+    return NewInvoice(issue.invoice, issue.kind, issue.source, lines, (), now, revises=voided.id)
 
 
 def _order(state: State, draft: InvoiceRow) -> InvoiceOrder:

@@ -35,6 +35,8 @@ from workflows.messages import (
     Cancel,
     ChangePlan,
     Extend,
+    Mark,
+    OrderReissue,
     Pause,
     PayNow,
     Reply,
@@ -64,6 +66,8 @@ Command = (
     | PayNow
     | Retry
     | Void
+    | Mark
+    | OrderReissue
     | Send
     | Review
 )
@@ -81,6 +85,8 @@ _UPDATES: Final[dict[type[Command], Any]] = {
     Void: SubscriptionWorkflow.void,
     Send: SubscriptionWorkflow.send,
     Review: SubscriptionWorkflow.review,
+    Mark: SubscriptionWorkflow.mark,
+    OrderReissue: SubscriptionWorkflow.reissue,
 }
 
 
@@ -206,6 +212,6 @@ def _refused_when_over(state: State, order: Command) -> Exception:  # noqa: C901
             code = send_refusal(state, state.clock, invoice) or "invoice_not_open"
         case Review():
             code = review_refusal(state) or "nothing_to_review"
-        case PayNow(invoice=invoice) | Void(invoice=invoice):
+        case PayNow(invoice=invoice) | Void(invoice=invoice) | Mark(invoice=invoice) | OrderReissue(invoice=invoice):
             code = refusal(state, state.clock, invoice, on_session=True) or "invoice_not_open"
     return conflict(code)

@@ -16,9 +16,6 @@ _INVOICE: Final = "/v1/agency/invoices/{invoice_id}"
 
 PATHS: Final[tuple[tuple[str, str, str], ...]] = (
     ("PATCH", _SUBSCRIPTION, "Change spend cap or collection"),
-    ("POST", f"{_INVOICE}/mark-uncollectible", "Write an invoice off"),
-    ("POST", f"{_INVOICE}/mark-paid", "Mark an invoice paid elsewhere"),
-    ("POST", f"{_INVOICE}/reissue", "Reissue an invoice"),
     ("POST", f"{_INVOICE}/credit-notes", "Make a credit note"),
 )
 

@@ -49,6 +49,12 @@ class StubbedPayments:
     async def send(self, account: str, provider_invoice: str, invoice: str, request: str) -> None:
         _never("send")
 
+    async def mark_uncollectible(self, account: str, provider_invoice: str, invoice: str) -> InvoiceReading:
+        _never("mark_uncollectible")
+
+    async def mark_paid(self, account: str, provider_invoice: str, invoice: str) -> InvoiceReading:
+        _never("mark_paid")
+
     async def read_invoice(self, account: str, provider_invoice: str) -> InvoiceReading:
         _never("read_invoice")
 

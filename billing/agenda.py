@@ -19,6 +19,7 @@ from billing.steps import (
     ClosePeriod,
     Finish,
     IssueInvoice,
+    MarkInvoice,
     ReadNews,
     Remind,
     RemindDue,
@@ -223,7 +224,7 @@ def _issuing(s: State) -> Iterator[Item]:
 def _collecting(s: State) -> Iterator[Item]:
     step = _at_once(s)
     if step:
-        rank = Rank.VOID if isinstance(step, VoidInvoice) else Rank.COLLECT
+        rank = Rank.VOID if isinstance(step, VoidInvoice | MarkInvoice) else Rank.COLLECT
         yield Item(s.clock, rank, step, step.key.partition(":")[0], "billing-rules 6", _why_at_once(step))
     if s.ladder and s.debt:
         yield from _ladder(s, s.ladder, blocked=step is not None)
@@ -237,13 +238,13 @@ def _collecting(s: State) -> Iterator[Item]:
 _DUE = ("the invoice is soon due", "the invoice is due", "the invoice is overdue")
 
 
-def _at_once(s: State) -> ChargeInvoice | VoidInvoice | Remind | None:
+def _at_once(s: State) -> ChargeInvoice | VoidInvoice | MarkInvoice | Remind | None:
     """What is done about the debt without waiting for a date: one thing at a time."""
     if s.attempt:
         return ChargeInvoice(s.attempt, s.sweep.origin if s.sweep else Origin.ISSUE)
-    void = _to_void(s)
-    if void:
-        return void
+    given_up = _asked_to_give_up(s) or _forgiven(s)
+    if given_up:
+        return given_up
     if s.sweep:
         invoice = debt.target(s, s.sweep)
         return _charge(s, invoice, s.sweep.origin) if invoice else None
@@ -274,10 +275,21 @@ def _charge(s: State, invoice: OpenInvoice | None, origin: Origin) -> ChargeInvo
     return ChargeInvoice(debt.attempt_on(invoice, s.card, origin, s.clock), origin)
 
 
-def _to_void(s: State) -> VoidInvoice | None:
+def _asked_to_give_up(s: State) -> VoidInvoice | MarkInvoice | None:
     for asked in s.asked:
-        if asked.what == "void" and asked.invoice:
-            return VoidInvoice(asked.invoice, asked.id)
+        match asked.what:
+            case "void" | "reissue" if asked.invoice:
+                return VoidInvoice(asked.invoice, asked.id)
+            case "write_off" if asked.invoice:
+                return MarkInvoice(asked.invoice, "uncollectible", asked.id)
+            case "mark_paid" if asked.invoice:
+                return MarkInvoice(asked.invoice, "paid", asked.id)
+            case _:
+                pass
+    return None
+
+
+def _forgiven(s: State) -> VoidInvoice | None:
     ending = s.ending
     if s.status is Status.CANCELLED and ending and ending.forgive is not Forgive.NONE:
         until = max(ending.at, ending.accepted_at)
@@ -342,12 +354,14 @@ def _telling(s: State) -> Iterator[Item]:
 # Waiting
 
 
-def _why_at_once(step: ChargeInvoice | VoidInvoice | Remind) -> str:
+def _why_at_once(step: ChargeInvoice | VoidInvoice | MarkInvoice | Remind) -> str:
     match step:
         case ChargeInvoice(attempt=attempt):
             return f"attempt {attempt.number} on {attempt.invoice}"
         case VoidInvoice(invoice=invoice):
             return f"void {invoice}"
+        case MarkInvoice(invoice=invoice, mark=mark):
+            return f"mark {invoice} {mark}"
         case Remind(obstacle=obstacle):
             return _NEEDED[obstacle]
 

@@ -21,6 +21,7 @@ from billing.steps import (
     ClosePeriod,
     Finish,
     IssueInvoice,
+    MarkInvoice,
     ReadNews,
     Remind,
     RemindDue,
@@ -106,6 +107,8 @@ def _pretended(  # noqa: C901  one case per step
             return facts.PaymentDeclined(now, attempt.invoice, attempt.number, kind, reason_text(_DRY), dunning)
         case VoidInvoice(invoice=invoice):
             return facts.InvoiceVoided(now, invoice)
+        case MarkInvoice(invoice=invoice, mark=mark):
+            return facts.PaidElsewhere(now, invoice) if mark == "paid" else facts.WrittenOff(now, invoice)
         case Remind(invoice=invoice, obstacle=obstacle, step=number):
             return facts.Reminded(now, invoice, obstacle, dunning, number)
         case SendInvoice(invoice=invoice, request=request):

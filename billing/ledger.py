@@ -67,6 +67,8 @@ class NewInvoice:
     """Ids of the late entries and corrections that these lines settle."""
     at: datetime
     opens: Period | None = None
+    revises: str | None = None
+    """The voided invoice whose periods are this one's."""
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from billing import debt, freezing, service
-from billing.facts import InvoiceVoided, PaidElsewhere, Requested
+from billing import debt, freezing, reissues, service
+from billing.facts import InvoiceVoided, PaidElsewhere, Requested, WrittenOff
 from billing.state import Answer, AnswerResult, Obstacle, State, Status
 
 ANSWERS_KEPT: Final = 20
 
+GIVING_UP: Final = ("void", "write_off", "mark_paid", "reissue")
+"""What ends an open invoice without a payment of ours: it waits for an attempt in flight."""
 _REFUSALS: Final = {
     Obstacle.NO_CARD: "no_payment_method",
     Obstacle.HARD_DECLINE: "new_card_required",
@@ -76,7 +78,7 @@ def refuse_impossible(s: State, at: datetime) -> State:
             continue
         if asked.what == "send":
             code = send_refusal(s, at, asked.invoice)
-        elif asked.what == "void":
+        elif asked.what in GIVING_UP:
             code = void_refusal(s, at, asked.invoice)
         else:
             code = refusal(s, at, asked.invoice, on_session=asked.what == "pay_now")
@@ -128,7 +130,7 @@ def answer_attempted(
     for asked in s.asked:
         if asked.what == "retry" or (asked.what == "pay_now" and asked.invoice == invoice):
             s = answer(s, Answer(asked.id, result, code, detail, awaited))
-        elif asked.what == "void" and asked.invoice == invoice and result == "paid":
+        elif asked.what in GIVING_UP and asked.invoice == invoice and result == "paid":
             s = answer(s, Answer(asked.id, "refused", "invoice_paid"))
     return s
 
@@ -159,8 +161,9 @@ def answer_parked(s: State, invoice: str, *, attempted: bool) -> State:
     return s
 
 
-def answer_settled(s: State, fact: PaidElsewhere | InvoiceVoided) -> State:
-    paid = isinstance(fact, PaidElsewhere)
+def answer_settled(s: State, fact: PaidElsewhere | InvoiceVoided | WrittenOff) -> State:
+    """The invoice is settled otherwise than by an attempt of ours: who asked for something about it is answered."""
+    paid, voided = isinstance(fact, PaidElsewhere), debt.owed(s, fact.invoice)
     if paid:
         s = _settle_processing(s, fact.invoice, "paid")
     else:
@@ -168,10 +171,18 @@ def answer_settled(s: State, fact: PaidElsewhere | InvoiceVoided) -> State:
     for asked in s.asked:
         if asked.invoice != fact.invoice:
             continue
-        if asked.what == "void":
-            s = answer(s, Answer(asked.id, "refused", "invoice_paid") if paid else Answer(asked.id, "done"))
-        elif asked.what == "send":
+        if asked.what in _BROUGHT_ABOUT_BY[type(fact)]:
+            s = answer(s, Answer(asked.id, "done"))
+            s = reissues.issue_revision(s, asked, voided, fact.at)
+        elif asked.what == "pay_now" and paid:
+            s = answer(s, Answer(asked.id, "paid"))
+        elif asked.what in ("pay_now", "send", *GIVING_UP):
             s = answer(s, Answer(asked.id, "refused", "invoice_paid" if paid else "invoice_not_open"))
-        elif asked.what == "pay_now":
-            s = answer(s, Answer(asked.id, "paid") if paid else Answer(asked.id, "refused", "invoice_not_open"))
     return s
+
+
+_BROUGHT_ABOUT_BY: Final = {
+    PaidElsewhere: ("mark_paid",),
+    InvoiceVoided: ("void", "reissue"),
+    WrittenOff: ("write_off",),
+}

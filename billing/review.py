@@ -1,6 +1,5 @@
 """Holding an invoice for the agency's word: when, how often it is told, and what its word does (billing-rules 9)."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -9,6 +8,7 @@ from typing import Final
 
 from billing.facts import ParkingRepeated, ReviewDecided
 from billing.money import round_to_unit, show
+from billing.revisions import revision_of
 from billing.state import Decision, Issue, Parked, Review, State
 from billing.steps import RepeatParking
 
@@ -21,8 +21,6 @@ REPEATED_AFTER: Final = (timedelta(hours=24), timedelta(hours=72))
 MOST_OF_ONE_CAUSE: Final = 5
 WINDOW: Final = timedelta(minutes=10)
 """So many parkings of one cause in so short a time are a fault of ours, not of the invoices: more are not made."""
-
-_REVISION: Final = re.compile(r"(.+)_r(\d+)")
 
 
 @dataclass(frozen=True)
@@ -101,13 +99,7 @@ def decided(s: State, fact: ReviewDecided) -> State:
 def _settled(issue: Issue, decision: Decision) -> Issue:
     if decision is Decision.APPROVE:
         return replace(issue, decision=decision)
-    return replace(issue, invoice=revision(issue.invoice), replaces=issue.invoice, decision=decision)
-
-
-def revision(invoice: str) -> str:
-    """The id of the invoice that takes the place of this one: inv_x_p4, inv_x_p4_r2, inv_x_p4_r3."""
-    known = _REVISION.fullmatch(invoice)
-    return f"{known[1]}_r{int(known[2]) + 1}" if known else f"{invoice}_r2"
+    return replace(issue, invoice=revision_of(issue.invoice), replaces=issue.invoice, decision=decision)
 
 
 def repeats(s: State) -> Iterator[RepeatParking]:

@@ -124,6 +124,24 @@ class PlanChange:
 
 
 @dataclass(frozen=True)
+class Corrected:
+    """What is wrong with one line of an invoice, counted from 1; none of a field: it is right."""
+
+    line: int
+    amount: int | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True)
+class Reissue:
+    """The corrections of an invoice of `source`, and what its lines then come to, before credit."""
+
+    source: str
+    total: int
+    lines: tuple[Corrected, ...]
+
+
+@dataclass(frozen=True)
 class Issue:
     """An invoice that is due to be issued: arrears of `closed`, in advance `opens`."""
 
@@ -146,6 +164,9 @@ class Issue:
     """What was decided when it was held for review: it is not held again."""
     replaces: str | None = None
     """Rejected: the draft that goes void, of which this is the next revision, without its overage."""
+    revises: str | None = None
+    """The voided invoice of which this one is the corrected revision; `price` is its total then."""
+    corrected: tuple[Corrected, ...] = ()
 
     @property
     def amount(self) -> int:
@@ -221,11 +242,12 @@ class Asked:
     """A request of a person that needs a step: it stays until it is answered."""
 
     id: str
-    what: Literal["pay_now", "retry", "void", "send", "resume"]
+    what: Literal["pay_now", "retry", "void", "send", "resume", "write_off", "mark_paid", "reissue"]
     at: datetime
     invoice: str | None = None
     by: str = ""
     reason: str = ""
+    reissue: Reissue | None = None
 
 
 FreezeCause = Literal["restricted", "disconnected", "tier"]

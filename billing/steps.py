@@ -85,6 +85,20 @@ class SendInvoice:
 
 
 @dataclass(frozen=True)
+class MarkInvoice:
+    """Give an invoice up, or believe the agency that it was paid elsewhere."""
+
+    invoice: str
+    mark: Literal["uncollectible", "paid"]
+    request: str
+    kind: Literal["MarkInvoice"] = "MarkInvoice"
+
+    @property
+    def key(self) -> str:
+        return f"mark_{self.mark}:{self.invoice}"
+
+
+@dataclass(frozen=True)
 class Remind:
     """An attempt that falls due but cannot be made: the client is told what is needed instead."""
 
@@ -161,6 +175,7 @@ Step = (
     | IssueInvoice
     | ChargeInvoice
     | VoidInvoice
+    | MarkInvoice
     | SendInvoice
     | Remind
     | RemindDue

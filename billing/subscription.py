@@ -91,10 +91,8 @@ def _moved(s: State, fact: facts.Fact) -> State:  # noqa: C901  one case per fac
             return _processing(s, fact)
         case facts.AttemptNotMade():
             return _not_made(s, fact)
-        case facts.PaidElsewhere(invoice=invoice) | facts.InvoiceVoided(invoice=invoice):
-            return debt.settle(requests.answer_settled(s, fact), invoice)
-        case facts.WrittenOff(invoice=invoice):
-            return debt.settle(s, invoice)
+        case facts.PaidElsewhere(invoice=one) | facts.InvoiceVoided(invoice=one) | facts.WrittenOff(invoice=one):
+            return debt.settle(requests.answer_settled(s, fact), one)
         case facts.FailedElsewhere(card=card, at=at):
             return s if Try(card, at) in s.tries else debt.count_try(s, card, at)
         case facts.CardUsed():

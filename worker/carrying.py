@@ -21,8 +21,9 @@ from temporalio.worker import (
 
 from activities.messages import Work
 from adapters.telemetry.temporal import HEADER
+from billing.requests import GIVING_UP
 from billing.state import Origin
-from billing.steps import ChargeInvoice, ClosePeriod, VoidInvoice
+from billing.steps import ChargeInvoice, ClosePeriod, MarkInvoice, VoidInvoice
 
 Headers = Mapping[str, Payload]
 
@@ -63,8 +64,8 @@ class _Carrying(WorkflowOutboundInterceptor):
 def _served_by(message: object) -> tuple[str, ...]:
     """The requests that a step of the workflow's loop is taken for, oldest first."""
     match message:
-        case Work(state=state, step=VoidInvoice()):
-            return tuple(asked.id for asked in state.asked if asked.what == "void")
+        case Work(state=state, step=VoidInvoice() | MarkInvoice()):
+            return tuple(asked.id for asked in state.asked if asked.what in GIVING_UP)
         case Work(state=state, step=ChargeInvoice(origin=Origin.PAY_NOW | Origin.RETRY)):
             return tuple(asked.id for asked in state.asked if asked.what in ("pay_now", "retry"))
         case Work(state=state, step=ClosePeriod()):

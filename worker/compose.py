@@ -7,7 +7,7 @@ from typing import Any
 
 from activities.charging import Charging
 from activities.closing import Closing
-from activities.collecting import Reminding, Sending, Voiding
+from activities.collecting import GivingUp, Reminding, Sending
 from activities.issuing import Issuing
 from activities.news import NewsReader, Reading
 from activities.parking import Parking
@@ -92,6 +92,7 @@ def activities_of(parts: Parts) -> Activities:
     """Every activity over these parts, on the queue where its limits are set."""
     store, payments, clock = parts.store, parts.payments, parts.clock
     reminding = Reminding(store)
+    giving_up = GivingUp(store, payments, clock)
     reconciling = Reconciling(parts.comparison, parts.records, payments, clock, parts.pauses_seconds)
     return Activities(
         billing=(
@@ -108,7 +109,8 @@ def activities_of(parts: Parts) -> Activities:
         stripe=(
             Issuing(store, payments, clock).issue_invoice,
             Charging(store, payments, clock).charge_invoice,
-            Voiding(store, payments, clock).void_invoice,
+            giving_up.void_invoice,
+            giving_up.mark_invoice,
             Sending(store, payments, clock).send_invoice,
             Reading(NewsReader(store, payments, clock)).read_news,
             Refunding(PostgresRefunds(parts.pool), parts.refunds, payments, clock).make_refund,

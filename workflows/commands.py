@@ -8,7 +8,7 @@ every change of the order of commands with `workflow.patched` (docs/changing-wor
 import contextlib
 from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -36,6 +36,8 @@ from workflows.messages import (
     Cancel,
     ChangePlan,
     Extend,
+    Mark,
+    OrderReissue,
     Pause,
     PayNow,
     Reply,
@@ -151,6 +153,27 @@ class Commands(ABC):
     async def void(self, command: Void) -> Reply:
         asked = Asked(_request(), "void", self.now(), command.invoice, command.by, command.reason)
         return await self._ask(asked, patience=_PATIENCE if self.state.attempt else None)
+
+    @workflow.update
+    async def mark(self, command: Mark) -> Reply:
+        what: Literal["write_off", "mark_paid"] = "write_off" if command.mark == "uncollectible" else "mark_paid"
+        asked = Asked(_request(), what, self.now(), command.invoice, command.by, command.reason)
+        return await self._ask(asked, patience=_PATIENCE if self.state.attempt else None)
+
+    @mark.validator
+    def _may_mark(self, command: Mark) -> None:
+        self._refuse(void_refusal(self.state, self.now(), command.invoice))
+
+    @workflow.update
+    async def reissue(self, command: OrderReissue) -> Reply:
+        asked = Asked(
+            _request(), "reissue", self.now(), command.invoice, command.by, command.reason, reissue=command.reissue
+        )
+        return await self._ask(asked, patience=_PATIENCE if self.state.attempt else None)
+
+    @reissue.validator
+    def _may_reissue(self, command: OrderReissue) -> None:
+        self._refuse(void_refusal(self.state, self.now(), command.invoice))
 
     @void.validator
     def _may_void(self, command: Void) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 from activities.messages import Tally
 from billing.custom import ordered
 from billing.plans import Terms
-from billing.state import Answer, Card, Custom, Decision, Forgive, State, Try
+from billing.state import Answer, Card, Custom, Decision, Forgive, Reissue, State, Try
 from billing.subscription import opened
 
 SUBSCRIPTION = "Subscription"
@@ -219,6 +219,28 @@ class Review:
     by: str
     reason: str = ""
     kind: Literal["Review"] = "Review"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Write an invoice off, or take it as paid elsewhere; `reason` is why, or the payment's reference."""
+
+    invoice: str
+    mark: Literal["uncollectible", "paid"]
+    by: str
+    reason: str = ""
+    kind: Literal["Mark"] = "Mark"
+
+
+@dataclass(frozen=True)
+class OrderReissue:
+    """Void an invoice and issue its corrected lines as the next revision."""
+
+    invoice: str
+    reissue: Reissue
+    by: str
+    reason: str = ""
+    kind: Literal["OrderReissue"] = "OrderReissue"
 
 
 @dataclass(frozen=True)

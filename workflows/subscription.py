@@ -18,6 +18,7 @@ from activities.messages import (
     CHARGE_INVOICE,
     CLOSE_PERIOD,
     ISSUE_INVOICE,
+    MARK_INVOICE,
     READ_NEWS,
     RECORD,
     REMIND,
@@ -40,6 +41,7 @@ from billing.steps import (
     ClosePeriod,
     Finish,
     IssueInvoice,
+    MarkInvoice,
     ReadNews,
     Remind,
     RemindDue,
@@ -77,6 +79,7 @@ _ACTIVITIES: Final[dict[type[Step], tuple[str, str]]] = {
     IssueInvoice: (ISSUE_INVOICE, STRIPE_QUEUE),
     ChargeInvoice: (CHARGE_INVOICE, STRIPE_QUEUE),
     VoidInvoice: (VOID_INVOICE, STRIPE_QUEUE),
+    MarkInvoice: (MARK_INVOICE, STRIPE_QUEUE),
     Remind: (REMIND, BILLING_QUEUE),
     RemindDue: (REMIND_DUE, BILLING_QUEUE),
     TellExpiry: (TELL_EXPIRY, BILLING_QUEUE),
@@ -169,7 +172,9 @@ class SubscriptionWorkflow(Commands):
 
     async def _execute(self, step: Step, found: State) -> Outcome:
         name, queue = _ACTIVITIES[type(step)]
-        asked_for = isinstance(step, VoidInvoice) or (isinstance(step, ChargeInvoice) and step.origin is Origin.PAY_NOW)
+        asked_for = isinstance(step, VoidInvoice | MarkInvoice) or (
+            isinstance(step, ChargeInvoice) and step.origin is Origin.PAY_NOW
+        )
         outcome: Outcome = await workflow.execute_activity(
             name,
             Work(found, step),

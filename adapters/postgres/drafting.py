@@ -58,7 +58,9 @@ async def _insert(connection: Connection, state: State, new: NewInvoice, draft: 
         """
         INSERT INTO invoices (id, agency_id, client_id, subscription_id, kind, source, status, currency, total,
                               credit_used, opens_period, closed_period, account_id, customer_id, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, 'draft', $7, $8, $9, $10, $11, $12, $13, $14)
+        VALUES ($1, $2, $3, $4, $5, $6, 'draft', $7, $8, $9,
+                coalesce($10, (SELECT opens_period FROM invoices WHERE id = $15)),
+                coalesce($11, (SELECT closed_period FROM invoices WHERE id = $15)), $12, $13, $14)
         """,
         new.id,
         state.agency,
@@ -74,6 +76,7 @@ async def _insert(connection: Connection, state: State, new: NewInvoice, draft: 
         state.account,
         state.customer,
         new.at,
+        new.revises,
     )
 
 

@@ -10,7 +10,8 @@ from typing import Final, Literal
 
 from adapters.postgres.pool import Connection, Pool
 from billing.facts import Fact, InvoiceParked, ReviewDecided
-from billing.review import MOST_OF_ONE_CAUSE, WINDOW, revision
+from billing.review import MOST_OF_ONE_CAUSE, WINDOW
+from billing.revisions import revision_of
 from billing.state import Decision, Parked, State, Trouble
 
 TOLD_ONCE_IN: Final = timedelta(hours=1)
@@ -129,7 +130,7 @@ async def _decide(connection: Connection, fact: ReviewDecided) -> None:
         fact.decision.value,
         fact.by,
         fact.reason,
-        revision(fact.invoice) if fact.decision is Decision.REJECT else None,
+        revision_of(fact.invoice) if fact.decision is Decision.REJECT else None,
     )
 
 

@@ -36,6 +36,7 @@ _NAMES: Final[Mapping[str, str]] = {
     "post invoices/*/add_lines": "invoices.add_lines",
     "post invoices/*/finalize": "invoices.finalize_invoice",
     "get invoices/*/lines": "invoices.line_items.list",
+    "post invoices/*/mark_uncollectible": "invoices.mark_uncollectible",
     "post invoices/*/pay": "invoices.pay",
     "post invoices/*/send": "invoices.send_invoice",
     "post invoices/*/void": "invoices.void_invoice",

@@ -46,6 +46,14 @@ def invoice_void(invoice: str) -> str:
     return f"invoice:{invoice}:void"
 
 
+def invoice_uncollectible(invoice: str) -> str:
+    return f"invoice:{invoice}:uncollectible"
+
+
+def invoice_out_of_band(invoice: str) -> str:
+    return f"invoice:{invoice}:out-of-band"
+
+
 def invoice_attempt(invoice: str, number: int) -> str:
     return f"invoice:{invoice}:attempt:{number}"
 

@@ -12,7 +12,7 @@ from typing import Final
 import stripe
 
 from adapters.stripe import keys
-from adapters.stripe.connection import Connection, replayed
+from adapters.stripe.connection import Call, Connection, replayed
 from adapters.stripe.issuing import Issuing
 from adapters.stripe.readings import (
     PAYMENTS,
@@ -45,6 +45,8 @@ _DEFAULT_CARD: Final = "invoice_settings.default_payment_method"
 _ACT_CODES: Final = frozenset({"invoice_payment_intent_requires_action", "payment_intent_action_required"})
 _MUST_ACT: Final = Decline(code="authentication_required")
 
+_OVER: Final = (InvoiceStatus.PAID, InvoiceStatus.VOID)
+
 
 class StripePayments:
     """The payment provider of the workflows. Every method takes the connected account that it acts for."""
@@ -76,21 +78,31 @@ class StripePayments:
 
     async def void(self, account: str, provider_invoice: str, invoice: str) -> InvoiceReading:
         """Void the invoice and read it. One that was paid, or voided, meanwhile is only read: believe its status."""
-        before = await self.read_invoice(account, provider_invoice)
-        if before.status in (InvoiceStatus.PAID, InvoiceStatus.VOID):
-            return before
-        try:
-            await self._stripe.put(
-                keys.invoice_void(invoice),
-                lambda o: self._stripe.v1.invoices.void_invoice_async(provider_invoice, None, o),
-                account,
-            )
-        except (OutcomeUnknown, Refused):
-            after = await self.read_invoice(account, provider_invoice)
-            if after.status is before.status:
-                raise
-            return after
-        return await self.read_invoice(account, provider_invoice)
+        return await self._settle(
+            account,
+            provider_invoice,
+            keys.invoice_void(invoice),
+            lambda o: self._stripe.v1.invoices.void_invoice_async(provider_invoice, None, o),
+        )
+
+    async def mark_paid(self, account: str, provider_invoice: str, invoice: str) -> InvoiceReading:
+        """Paid elsewhere, the agency says. One that was paid, or voided, meanwhile is only read."""
+        return await self._settle(
+            account,
+            provider_invoice,
+            keys.invoice_out_of_band(invoice),
+            lambda o: self._stripe.v1.invoices.pay_async(provider_invoice, {"paid_out_of_band": True}, o),
+        )
+
+    async def mark_uncollectible(self, account: str, provider_invoice: str, invoice: str) -> InvoiceReading:
+        """Write the invoice off. One that is not open any more is only read."""
+        return await self._settle(
+            account,
+            provider_invoice,
+            keys.invoice_uncollectible(invoice),
+            lambda o: self._stripe.v1.invoices.mark_uncollectible_async(provider_invoice, None, o),
+            over=(*_OVER, InvoiceStatus.UNCOLLECTIBLE),
+        )
 
     async def read_invoice(self, account: str, provider_invoice: str) -> InvoiceReading:
         """The invoice and every charge ever tried on it: two calls, one while nothing was tried."""
@@ -139,6 +151,30 @@ class StripePayments:
         if current and (current.id == method.id or current.created > method.created):
             return card_on_file(current)
         return await self._make_default(account, customer, setup_intent, method.id)
+
+    async def _settle(
+        self,
+        account: str,
+        provider_invoice: str,
+        key: str,
+        call: Call[stripe.Invoice],
+        over: tuple[InvoiceStatus, ...] = _OVER,
+    ) -> InvoiceReading:
+        """End the invoice and read it, unless it is `over` already; what is refused or lost is believed when it shows.
+
+        Repeated as often as need be: an invoice ends but once.
+        """
+        before = await self.read_invoice(account, provider_invoice)
+        if before.status in over:
+            return before
+        try:
+            await self._stripe.put(key, call, account)
+        except (OutcomeUnknown, Refused):
+            after = await self.read_invoice(account, provider_invoice)
+            if after.status is before.status:
+                raise
+            return after
+        return await self.read_invoice(account, provider_invoice)
 
     async def _charge(
         self, provider_invoice: str, attempt: Attempt, options: stripe.RequestOptions

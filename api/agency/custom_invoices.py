@@ -14,8 +14,9 @@ from adapters.postgres.clients import Client
 from adapters.postgres.pool import Connection, transaction
 from adapters.postgres.subscriptions import current_subscription, in_debt_before
 from api import fields
+from api.agency.invoice_orders import give
 from api.agency.invoice_out import InvoiceDetailOut
-from api.agency.invoices import detail, give
+from api.agency.invoices import detail
 from api.agency.selling import charging_account, check_currency
 from api.agency.starting import begin
 from api.commands import processing, settling

@@ -1,17 +1,15 @@
-"""An agency's invoices: what was billed, how it was collected, and voiding what should not be owed."""
+"""An agency's invoices: what was billed, and how it was collected."""
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Annotated
 
-from fastapi import Query, Request
+from fastapi import Query
 from starlette.responses import Response
 
 from adapters.postgres import agencies, parkings, particulars, statements
 from adapters.postgres.pool import Connection, Pool, snapshot
 from adapters.postgres.refunds import refunds_of
 from adapters.postgres.statements import Statement
-from adapters.postgres.subscriptions import subscription
-from api import fields
 from api.agency.invoice_out import (
     PATH,
     InvoiceDetailOut,
@@ -19,35 +17,21 @@ from api.agency.invoice_out import (
     invoice_detail_out,
     invoice_out,
 )
-from api.commands import Command, Processing, command, processing, settling
 from api.conflicts import conflict
-from api.fields import LongText
 from api.guard import Calling
-from api.idempotency import update_id
-from api.openapi import example
 from api.pagination import Page, PageQuery, page
 from api.pdf import DOCUMENTED, pdf_answer, pdf_link
-from api.problems import Conflict, NotFound
+from api.problems import NotFound
 from api.services import Services, Used
 from api.tenant import agency_router, own_agency, own_client
 from api.tokens import Caller
 from billing.invoices import InvoiceStatus
-from workflows.messages import Retry, Void
 
 router = agency_router("Invoices")
 
 
 class InvoicesQuery(PageQuery):
     status: InvoiceStatus | None = None
-
-
-class VoidIn(fields.Request, json_schema_extra=example(reason="Billed to the wrong client")):
-    """Why: it stands in the audit trail."""
-
-    reason: LongText = ""
-
-
-WITHOUT_BODY: Final = VoidIn()
 
 
 @router.get("/invoices", summary="Invoices, newest first")
@@ -83,70 +67,11 @@ async def pdf(invoice_id: str, services: Used, caller: Calling) -> Response:
     return await pdf_answer(services, caller.agency, await own_invoice(services.database, caller, invoice_id))
 
 
-@router.post(
-    "/invoices/{invoice_id}/void",
-    summary="Void an open invoice",
-    response_model=InvoiceDetailOut,
-    responses=settling("invoice_paid", "invoice_not_open", "payment_in_progress", "agency_frozen", "stripe_refused"),
-)
-async def void(
-    invoice_id: str, services: Used, caller: Calling, request: Request, body: VoidIn = WITHOUT_BODY
-) -> InvoiceDetailOut | Response:
-    """Waits at most 15 s for an attempt in flight: what that pays is refunded, not voided."""
-    order = Void(invoice_id, caller.name, body.reason)
-    settled = await give(services, caller, request, invoice_id, order)
-    return await detail(services, caller, invoice_id) if settled else processing()
-
-
-@router.post(
-    "/invoices/{invoice_id}/retry",
-    summary="Try an invoice now",
-    response_model=InvoiceDetailOut,
-    responses=settling(
-        "invoice_paid",
-        "nothing_to_collect",
-        "no_payment_method",
-        "new_card_required",
-        "action_required",
-        "card_limit",
-        "agency_frozen",
-    ),
-)
-async def retry(invoice_id: str, services: Used, caller: Calling, request: Request) -> InvoiceDetailOut | Response:
-    """Tries the debt that it belongs to, the oldest first, and lets go of what was parked there: a retry says that a
-    person has looked into it. The only way to a custom invoice, which no subscription leads to."""
-    settled = await give(services, caller, request, invoice_id, Retry(caller.name))
-    return await detail(services, caller, invoice_id) if settled else processing()
-
-
-async def give(services: Services, caller: Caller, request: Request, invoice_id: str, order: Command) -> bool:
-    """Give the order to the workflow that collects the agency's invoice; False: it is not settled yet.
-
-    Raises NotFound, and Conflict as the rules or Stripe refuse it.
-    """
-    invoice = await own_invoice(services.database, caller, invoice_id)
-    target = await subscription(services.database, invoice.subscription_id)
-    assert target is not None, "a foreign key holds it"
-    if invoice.status is InvoiceStatus.OPEN:
-        await refuse_when_gone(services, invoice, caller)
-    try:
-        reply = await command(services, target, order, update_id(request))
-    except Conflict as refused:
-        raise await _as_it_stands(services, invoice, caller, refused) from refused
-    return not isinstance(reply, Processing)
-
-
 async def refuse_when_gone(services: Services, invoice: Statement, caller: Caller) -> None:
     """Nothing can be changed in an account that is not the agency's any more."""
     account = await agencies.account(services.database, caller.agency)
     if not (account and account.account_id == invoice.account_id and account.state != "disconnected"):
         raise conflict("agency_frozen")
-
-
-async def _as_it_stands(services: Services, invoice: Statement, caller: Caller, refused: Conflict) -> Conflict:
-    """The workflow knows its open invoices only: of one that is not open the books know whether it is paid."""
-    now = await own_invoice(services.database, caller, invoice.id)
-    return conflict("invoice_paid") if now.status is InvoiceStatus.PAID else refused
 
 
 async def own_invoice(source: Connection | Pool, caller: Caller, invoice_id: str) -> Statement:

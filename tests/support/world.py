@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
 from billing import facts
 from billing.agenda import begin, next_step
@@ -25,6 +26,7 @@ from billing.steps import (
     ClosePeriod,
     Finish,
     IssueInvoice,
+    MarkInvoice,
     ReadNews,
     Remind,
     RemindDue,
@@ -179,7 +181,9 @@ class World:
 
     def outcome(self, step: Step) -> Iterator[facts.Fact]:  # noqa: C901  one case per step
         """What comes of a step, as the pretend Stripe and calls have it."""
-        needs_stripe = isinstance(step, ReadNews | IssueInvoice | ChargeInvoice | VoidInvoice | SendInvoice)
+        needs_stripe = isinstance(
+            step, ReadNews | IssueInvoice | ChargeInvoice | VoidInvoice | MarkInvoice | SendInvoice
+        )
         if needs_stripe and self.away_until and self.now < self.away_until:
             yield facts.StepFailed(self.now, step.key, "Stripe does not answer")
             return
@@ -195,7 +199,9 @@ class World:
             case ChargeInvoice():
                 yield from self._charge(step)
             case VoidInvoice(invoice=invoice):
-                yield self._void(invoice)
+                yield self._give_up(invoice, "void")
+            case MarkInvoice(invoice=invoice, mark=mark):
+                yield self._give_up(invoice, mark)
             case Remind(invoice=invoice, obstacle=obstacle, step=number):
                 yield facts.Reminded(self.now, invoice, obstacle, self.dunning, number)
             case SendInvoice(invoice=invoice, request=request):
@@ -209,12 +215,12 @@ class World:
             case RepeatParking(invoice=invoice, since=since, number=number, at=at):
                 yield facts.ParkingRepeated(at, invoice, since, number)
 
-    def _void(self, invoice: str) -> facts.PaidElsewhere | facts.InvoiceVoided:
-        if self.books.bills[invoice].status == "paid":
-            return facts.PaidElsewhere(self.now, invoice)
-        if self.books.bills[invoice].status != "void":
-            self.books.close(invoice, "void")
-        return facts.InvoiceVoided(self.now, invoice)
+    def _give_up(self, invoice: str, how: Literal["void", "paid", "uncollectible"]) -> facts.Fact:
+        bill = self.books.bills[invoice]
+        if bill.status == "open" or (bill.status == "uncollectible" and how != "uncollectible"):
+            self.books.close(invoice, how)
+        learned = {"paid": facts.PaidElsewhere, "void": facts.InvoiceVoided, "uncollectible": facts.WrittenOff}
+        return learned[bill.status](self.now, invoice)
 
     def _close(self, step: ClosePeriod) -> facts.PeriodClosed:
         assert step.number == len(self.closed) + 1, "periods are closed in order, each once"
@@ -301,10 +307,10 @@ class World:
     def remove_card(self) -> "World":
         return self.learn(facts.CardRemoved(self.now))
 
-    def ask(self, what: str, short: str | None = None, *, id: str | None = None) -> str:
+    def ask(self, what: str, short: str | None = None, *, id: str | None = None, **more: Any) -> str:
         """A person's request, as the workflow's update would pass it on; its answer is `answer(id)`."""
         invoice = self.invoice(short) if short else None
-        asked = Asked(id or f"ask{len(self.history)}", what, self.now, invoice)  # type: ignore[arg-type]
+        asked = Asked(id or f"ask{len(self.history)}", what, self.now, invoice, **more)  # type: ignore[arg-type]
         self.learn(facts.Requested(self.now, asked))
         return asked.id
 
@@ -420,7 +426,8 @@ def _short(key: str) -> str:
 
 
 def _last(invoice: str) -> str:
-    return invoice.rpartition("_")[2]
+    base, _, last = invoice.rpartition("_")
+    return f"{_last(base)}_{last}" if last.startswith("r") else last
 
 
 def a_world(

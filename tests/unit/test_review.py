@@ -10,7 +10,8 @@ from billing import facts
 from billing.notices import NoticeKind
 from billing.plans import Terms
 from billing.requests import retry_refusal
-from billing.review import explained, held, review_refusal, revision
+from billing.review import explained, held, review_refusal
+from billing.revisions import revision_of
 from billing.state import Decision, Review, Status
 
 MINUTE_PRICE = 12
@@ -214,7 +215,7 @@ def test_a_last_invoice_is_held_too_and_the_subscription_outlives_it() -> None:
 
 
 def test_each_revision_has_an_id_of_its_own() -> None:
-    assert [revision("inv_x_p4"), revision("inv_x_p4_r2"), revision("inv_x_p4_r9")] == [
+    assert [revision_of("inv_x_p4"), revision_of("inv_x_p4_r2"), revision_of("inv_x_p4_r9")] == [
         "inv_x_p4_r2",
         "inv_x_p4_r3",
         "inv_x_p4_r10",

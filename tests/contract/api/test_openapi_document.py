@@ -19,6 +19,10 @@ PROMISED: Final[dict[str, dict[int, set[str]]]] = {
     },
     "POST /v1/agency/clients/{client_id}/subscription/plan-changes": {409: {"no_change", "payment_overdue"}},
     "POST /v1/agency/invoices/{invoice_id}/void": {409: {"invoice_paid", "payment_in_progress"}},
+    **{
+        f"POST /v1/agency/invoices/{{invoice_id}}/{order}": {409: {"invoice_paid", "payment_in_progress"}}
+        for order in ("mark-uncollectible", "mark-paid", "reissue")
+    },
     "POST /v1/agency/invoices/{invoice_id}/refunds": {409: {"not_paid_on_stripe", "refund_too_large"}},
     "POST /v1/agency/plans/{plan_id}/versions": {409: {"plan_archived"}},
     "POST /v1/agency/plans/import": {409: {"stripe_not_ready"}, 422: {"invalid_fields"}},

@@ -21,6 +21,18 @@ async def test_an_open_invoice_is_voided(world: World) -> None:
     assert await read(world, issued) == voided
 
 
+async def test_an_invoice_is_written_off_then_paid_elsewhere_and_each_once(world: World) -> None:
+    order, issued = await world.issued()
+    for _ in range(2):
+        off = await world.payments.mark_uncollectible(world.account, issued.provider_id, order.invoice)
+        assert off.status is InvoiceStatus.UNCOLLECTIBLE
+    for _ in range(2):
+        paid = await world.payments.mark_paid(world.account, issued.provider_id, order.invoice)
+        assert (paid.status, paid.paid_out_of_band) == (InvoiceStatus.PAID, True)
+    after = await world.payments.mark_uncollectible(world.account, issued.provider_id, order.invoice)
+    assert after.status is InvoiceStatus.PAID
+
+
 async def test_a_paid_invoice_is_not_voided_but_read(world: World) -> None:
     order, issued = await world.issued()
     await world.pay(order, issued)
