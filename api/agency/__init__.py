@@ -22,6 +22,7 @@ from api.agency import (
     prices,
     refunds,
     reissues,
+    setting_up,
     settings,
     stripe,
     subscriptions,
@@ -32,6 +33,7 @@ from api.agency import (
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     stripe.router,
+    setting_up.router,
     prices.router,
     plans.router,
     clients.router,
