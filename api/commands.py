@@ -26,6 +26,7 @@ from api.openapi import conflicts, example
 from api.problems import TemporarilyUnavailable
 from api.services import Services
 from billing import changes
+from billing.caps import cap_refusal
 from billing.ladders import extend_refusal
 from billing.pausing import pause_refusal, resume_refusal, undo_pause_refusal
 from billing.requests import cancel_refusal, refusal, retry_refusal, send_refusal, undo_refusal
@@ -44,6 +45,7 @@ from workflows.messages import (
     Retry,
     Review,
     Send,
+    SetSpendCap,
     UndoCancel,
     UndoPause,
     UndoPlanChange,
@@ -70,6 +72,7 @@ Command = (
     | OrderReissue
     | Send
     | Review
+    | SetSpendCap
 )
 _UPDATES: Final[dict[type[Command], Any]] = {
     Cancel: SubscriptionWorkflow.cancel,
@@ -87,6 +90,7 @@ _UPDATES: Final[dict[type[Command], Any]] = {
     Review: SubscriptionWorkflow.review,
     Mark: SubscriptionWorkflow.mark,
     OrderReissue: SubscriptionWorkflow.reissue,
+    SetSpendCap: SubscriptionWorkflow.set_spend_cap,
 }
 
 
@@ -210,6 +214,8 @@ def _refused_when_over(state: State, order: Command) -> Exception:  # noqa: C901
             code = retry_refusal(state, state.clock) or "nothing_to_collect"
         case Send(invoice=invoice):
             code = send_refusal(state, state.clock, invoice) or "invoice_not_open"
+        case SetSpendCap():
+            code = cap_refusal(state, state.clock) or "already_cancelled"
         case Review():
             code = review_refusal(state) or "nothing_to_review"
         case PayNow(invoice=invoice) | Void(invoice=invoice) | Mark(invoice=invoice) | OrderReissue(invoice=invoice):

@@ -7,6 +7,7 @@ from api.fields import Answer
 from api.live import Live, Source
 from api.money import Money, Rate, money, rate
 from api.openapi import example
+from api.spend_caps import CAP, SpendCapOut, cap_out
 from billing import changes
 from billing.plans import Terms
 from billing.prorating import terms_at
@@ -79,6 +80,7 @@ class SubscriptionOut(
         ended_at=None,
         paused_reason=None,
         collection="automatic",
+        spend_cap=CAP,
         open_invoices=0,
         amount_due={"amount": 0, "currency": "usd"},
         parked_invoices=[],
@@ -101,6 +103,7 @@ class SubscriptionOut(
     ended_at: datetime | None
     paused_reason: Literal["unpaid", "agency"] | None
     collection: Literal["automatic"]
+    spend_cap: SpendCapOut | None
     open_invoices: int
     amount_due: Money
     parked_invoices: list[str]
@@ -125,6 +128,7 @@ def subscription_out(live: Live) -> SubscriptionOut:
         ended_at=state.ended_at,
         paused_reason=shown.paused_reason,
         collection="automatic",
+        spend_cap=cap_out(state.spend_cap, state.terms.currency),
         open_invoices=len(state.debt),
         amount_due=money(sum(invoice.amount for invoice in state.debt), state.terms.currency),
         parked_invoices=[parked.invoice for parked in state.parked],

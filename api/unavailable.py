@@ -10,14 +10,9 @@ from api.openapi import refusals
 from api.problems import NotAvailable
 from api.tokens import Role
 
-_CLIENT: Final = "/v1/agency/clients/{client_id}"
-_SUBSCRIPTION: Final = f"{_CLIENT}/subscription"
 _INVOICE: Final = "/v1/agency/invoices/{invoice_id}"
 
-PATHS: Final[tuple[tuple[str, str, str], ...]] = (
-    ("PATCH", _SUBSCRIPTION, "Change spend cap or collection"),
-    ("POST", f"{_INVOICE}/credit-notes", "Make a credit note"),
-)
+PATHS: Final[tuple[tuple[str, str, str], ...]] = (("POST", f"{_INVOICE}/credit-notes", "Make a credit note"),)
 
 
 def router() -> APIRouter:

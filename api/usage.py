@@ -90,7 +90,8 @@ class CallsOut(
 ):
     """How many calls had which verdict: every call has one. `unbilled` are stored, and belong to no period.
 
-    `blocked` names the clients who have no service now: serve them no further calls.
+    `blocked` names the clients who have no service now, or whose cap is reached by these calls or was before, if that
+    is to block: serve them no further calls. What is served all the same is counted and billed.
     """
 
     accepted: int
@@ -123,7 +124,7 @@ class ServiceOut(Answer, json_schema_extra=example(blocked=False, reason=None, m
     """Whether to serve a call. `minutes_remaining` are those included; null without a current period."""
 
     blocked: bool
-    reason: Literal["paused", "ended"] | None
+    reason: Literal["paused", "ended", "cap_reached"] | None
     minutes_remaining: str | None
 
 
@@ -173,7 +174,8 @@ async def correct(body: CorrectionIn, services: Used, caller: Calling) -> Correc
 
 @router.get("/clients/{client_id}", summary="Whether to serve a client's call")
 async def service(client_id: str, services: Used, caller: Calling) -> ServiceOut:
-    """A paused, cancelled or ended client is blocked; one that is past due is not."""
+    """A paused, cancelled or ended client is blocked, and one whose cap is reached, if that is to block; one that is
+    past due is not."""
     if await clients.client(services.database, caller.agency, client_id) is None:
         raise NotFound
     now = services.clock.now()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from billing.caps import SpendCapSet
 from billing.declines import DeclineClass
 from billing.plans import Dunning, FinalAction, Terms
 from billing.state import Asked, Card, Decision, Forgive, FreezeCause, Obstacle, Review, Trouble
@@ -440,5 +441,6 @@ Fact = (
     | LadderExtended
     | PlanChangeRequested
     | PlanChangeUndone
+    | SpendCapSet
     | StepFailed
 )

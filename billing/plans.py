@@ -41,6 +41,21 @@ class Terms:
         return Decimal(self.overage_rate)
 
 
+class CapAction(StrEnum):
+    """What follows when a spend cap is reached: people are told, or no further calls are served either."""
+
+    NOTIFY = "notify"
+    BLOCK = "block"
+
+
+@dataclass(frozen=True)
+class SpendCap:
+    """What a period's overage may come to, in minor units of the plan's currency (billing-rules 9)."""
+
+    amount: int
+    action: CapAction
+
+
 @dataclass(frozen=True)
 class Dunning:
     """An agency's retry policy: the gaps between automatic attempts and what follows the last (billing-rules 6)."""

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Literal
 
 from billing.invoices import InvoiceKind, Proration
-from billing.plans import Dunning, Terms
+from billing.plans import Dunning, SpendCap, Terms
 
 RULES = 2
 """The newest rules that this code knows. Whoever starts or continues a run writes the number into its input."""
@@ -412,6 +412,8 @@ class State:
     """Changes of the plan that are accepted and not in effect, in the order in which they will be."""
     expiry_told: str | None = None
     """The card and the period of whose charge it was last told that the card expires before."""
+    spend_cap: SpendCap | None = None
+    """Of the open period and those to come."""
     news: bool = False
     acked: tuple[int, ...] = ()
     freezes: tuple[Freeze, ...] = ()

@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
-from billing import changes, custom, debt, expiry, facts, freezing, ladders, pausing, requests, review, service
+from billing import caps, changes, custom, debt, expiry, facts, freezing, ladders, pausing, requests, review, service
 from billing.agenda import live_keys
-from billing.plans import Terms
+from billing.plans import SpendCap, Terms
 from billing.state import Answer, AnswerResult, Attempt, Backoff, Card, OpenInvoice, Parked, State, Status, Try
 from billing.steps import ReadNews
 
@@ -37,6 +37,7 @@ def opened(
     condemned: tuple[str, ...] = (),
     tries: tuple[Try, ...] = (),
     grace: timedelta = timedelta(hours=1),
+    spend_cap: SpendCap | None = None,
 ) -> State:
     """A new subscription, asked for at `at`. Without `starts_at` its anchor is the instant a card is saved.
 
@@ -59,6 +60,7 @@ def opened(
         condemned=condemned,
         tries=tries,
         grace=grace,
+        spend_cap=spend_cap,
     )
     return state if waiting else service.open_period(state, starts_at or at, free=first_free)
 
@@ -143,6 +145,8 @@ def _moved(s: State, fact: facts.Fact) -> State:  # noqa: C901  one case per fac
             return s if requests.answered(s, request) else requests.remember(changes.requested(s, fact), request)
         case facts.PlanChangeUndone(request=request):
             return s if requests.answered(s, request) else requests.remember(changes.undone(s, fact), request)
+        case caps.SpendCapSet(request=request):
+            return s if requests.answered(s, request) else requests.remember(caps.cap_set(s, fact), request)
         case facts.StepFailed():
             return _step_failed(s, fact)
     assert_never(fact)

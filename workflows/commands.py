@@ -14,6 +14,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from billing import changes, debt
+from billing.caps import SpendCapSet, cap_refusal
 from billing.facts import (
     CancelRequested,
     CancelUndone,
@@ -45,6 +46,7 @@ from workflows.messages import (
     Retry,
     Review,
     Send,
+    SetSpendCap,
     UndoCancel,
     UndoPause,
     UndoPlanChange,
@@ -64,6 +66,7 @@ Ordered = (
     | PlanChangeRequested
     | PlanChangeUndone
     | ReviewDecided
+    | SpendCapSet
 )
 """Commands that take effect at once, without a step."""
 
@@ -220,6 +223,14 @@ class Commands(ABC):
     @undo_plan_change.validator
     def _may_undo_plan_change(self, command: UndoPlanChange) -> None:
         self._refuse(changes.undo_refusal(self.state, self.now()))
+
+    @workflow.update
+    async def set_spend_cap(self, command: SetSpendCap) -> Reply:
+        return await self._command(SpendCapSet(self.now(), command.cap, command.by, _request()), command.by)
+
+    @set_spend_cap.validator
+    def _may_set_spend_cap(self, command: SetSpendCap) -> None:
+        self._refuse(cap_refusal(self.state, self.now()))
 
     @workflow.update
     async def review(self, command: Review) -> Reply:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from activities.messages import Tally
 from billing.custom import ordered
-from billing.plans import Terms
+from billing.plans import SpendCap, Terms
 from billing.state import Answer, Card, Custom, Decision, Forgive, Reissue, State, Try
 from billing.subscription import opened
 
@@ -79,6 +79,7 @@ class Start:
     """What the client's earlier subscriptions learned about its cards: as in `State`."""
     custom: Custom | None = None
     """Set when a custom invoice is to be collected: the workflow is CUSTOM_INVOICE, and nothing is served."""
+    spend_cap: SpendCap | None = None
     kind: Literal["Start"] = "Start"
 
 
@@ -116,6 +117,7 @@ def opened_by(start: Start) -> State:
         condemned=start.condemned,
         tries=start.tries,
         grace=start.grace,
+        spend_cap=start.spend_cap,
     )
 
 
@@ -183,6 +185,15 @@ class ChangePlan:
 class UndoPlanChange:
     by: str
     kind: Literal["UndoPlanChange"] = "UndoPlanChange"
+
+
+@dataclass(frozen=True)
+class SetSpendCap:
+    """From now on; without a cap it is taken away."""
+
+    cap: SpendCap | None
+    by: str
+    kind: Literal["SetSpendCap"] = "SetSpendCap"
 
 
 @dataclass(frozen=True)

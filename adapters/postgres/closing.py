@@ -57,7 +57,7 @@ async def _set_bounds(connection: Connection, state: State, period: Period, at: 
         """
         DELETE FROM periods WHERE subscription_id = $1 AND frozen_at IS NULL
         AND (number = $2 OR tstzrange(starts_at, ends_at) && tstzrange($3, $4))
-        RETURNING number, call_increment_seconds, included_seconds
+        RETURNING number, call_increment_seconds, included_seconds, rate
         """,
         state.id,
         period.number,

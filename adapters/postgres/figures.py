@@ -8,9 +8,11 @@ from decimal import ROUND_HALF_UP, Decimal
 from adapters.postgres.codec import decode_state
 from adapters.postgres.pool import Connection, Pool
 from adapters.postgres.subscriptions import current_subscription
+from billing.metering import Blocked, Meter
+from billing.plans import CapAction, SpendCap
 from billing.prorating import terms_in
 from billing.state import Period, State, Status
-from billing.usage import Unbilled, projected_seconds
+from billing.usage import projected_seconds
 from billing.view import current_period, view
 
 
@@ -29,6 +31,8 @@ class Usage:
     seconds_included: int
     percent: Decimal | None
     overage_so_far: int
+    cap: SpendCap | None
+    cap_reached: bool
     projected_seconds: int
     projected_overage: int
 
@@ -60,11 +64,18 @@ async def agency_usage(connection: Connection | Pool, agency: str, now: datetime
     return sorted(usages, key=lambda usage: (-(usage.percent if usage.percent is not None else -1), usage.client))
 
 
-async def blocked(source: Connection | Pool, agency: str, client: str, now: datetime) -> Unbilled | None:
-    """Why the caller serves no calls to the client now: paused or ended. None: it does, or there never was service."""
+async def blocked(source: Connection | Pool, agency: str, client: str, now: datetime) -> Blocked | None:
+    """Why the caller serves no calls to the client now. None: it does, or there never was service."""
     known = await current_subscription(source, agency, client)
-    status = view(known.state, now).status if known else None
-    return {Status.PAUSED: Unbilled.PAUSED, Status.CANCELLED: Unbilled.ENDED}.get(status) if status else None
+    if known is None:
+        return None
+    status = view(known.state, now).status
+    reason = {Status.PAUSED: Blocked.PAUSED, Status.CANCELLED: Blocked.ENDED}.get(status)
+    if reason or known.state.spend_cap is None:
+        return reason
+    usage = await client_usage(source, agency, client, now)
+    stopped = usage is not None and usage.cap_reached and known.state.spend_cap.action is CapAction.BLOCK
+    return Blocked.CAP_REACHED if stopped else None
 
 
 async def daily_usage(connection: Connection | Pool, agency: str, client: str, now: datetime) -> list[Day]:
@@ -132,7 +143,8 @@ async def _current(
 
 def _usage(state: State, period: Period, seconds: int, now: datetime) -> Usage:
     own = terms_in(state, period)
-    included = own.included_seconds
+    included, currency = own.included_seconds, own.terms.currency
+    meter = Meter(period.number, period.end, seconds, included, own.rate, currency, state.spend_cap)
     projected = projected_seconds(seconds, period.start, period.end, now)
     tenth = Decimal("0.1")
     percent = (Decimal(100 * seconds) / included).quantize(tenth, ROUND_HALF_UP) if included else None
@@ -140,11 +152,13 @@ def _usage(state: State, period: Period, seconds: int, now: datetime) -> Usage:
         client=state.client,
         subscription=state.id,
         period=period,
-        currency=own.terms.currency,
+        currency=currency,
         seconds_used=seconds,
         seconds_included=included,
         percent=percent,
-        overage_so_far=own.overage(seconds),
+        overage_so_far=meter.overage,
+        cap=meter.cap,
+        cap_reached=meter.cap_reached,
         projected_seconds=projected,
         projected_overage=own.overage(projected),
     )

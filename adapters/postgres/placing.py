@@ -8,10 +8,12 @@ anchor) the rows that are not frozen follow it, and the calls follow the rows.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from adapters.postgres.pool import Connection
-from adapters.postgres.rollups import metered, roll_up, tell
+from adapters.postgres.rollups import meter, metered, roll_up, tell
+from billing.metering import Meter
 from billing.periods import boundary
 from billing.prorating import terms_in
 from billing.service import closing
@@ -35,14 +37,16 @@ class Window:
     cancelled: bool
     last: bool
     """The newest period of its subscription."""
+    meter: Meter
 
 
 @dataclass(frozen=True)
 class RowTerms:
-    """By what a period's row has its calls rounded, and their level told: in seconds."""
+    """By what a period's row has its calls rounded and priced."""
 
     increment: int
     included_seconds: int
+    rate: Decimal
 
 
 def window_of(windows: Sequence[Window], at: datetime) -> Window | None:
@@ -72,13 +76,17 @@ def coming(state: State, until: datetime) -> Iterator[Period]:
 
 
 async def windows_of(connection: Connection, clients: Sequence[str], since: datetime) -> dict[str, list[Window]]:
-    """The periods of each client that end after `since`, and the one before them, oldest first."""
+    """The periods of each client that end after `since`, and the one before them, oldest first. Only where there is a
+    cap does the meter know the usage so far."""
     rows = await connection.fetch(
         """
         SELECT p.client_id, p.subscription_id, p.number, p.starts_at, p.ends_at, p.frozen_at IS NOT NULL AS frozen,
                p.call_increment_seconds, s.status = 'cancelled' AS cancelled,
-               p.number = max(p.number) OVER (PARTITION BY p.subscription_id) AS last
+               p.number = max(p.number) OVER (PARTITION BY p.subscription_id) AS last,
+               p.included_seconds, p.rate, p.currency, s.cap_amount, s.cap_action, coalesce(r.seconds, 0)
         FROM periods p JOIN subscriptions s ON s.id = p.subscription_id
+        LEFT JOIN usage_rollups r ON s.cap_amount IS NOT NULL
+            AND (r.subscription_id, r.period) = (p.subscription_id, p.number)
         WHERE p.client_id = ANY ($1::text[]) AND (p.ends_at > $2 OR p.ends_at = (
             SELECT max(older.ends_at) FROM periods older
             WHERE older.client_id = p.client_id AND older.ends_at <= $2
@@ -90,8 +98,9 @@ async def windows_of(connection: Connection, clients: Sequence[str], since: date
     )
     windows: dict[str, list[Window]] = {client: [] for client in clients}
     for row in rows:
-        client, *values = row
-        windows[client].append(Window(*values))
+        client, subscription, number, start, end, frozen, increment, cancelled, last, *terms = row
+        stood = meter(number, end, *terms)
+        windows[client].append(Window(subscription, number, start, end, frozen, increment, cancelled, last, stood))
     return windows
 
 
@@ -101,6 +110,8 @@ async def align(connection: Connection, old: State | None, new: State) -> None:
         return
     latest = await connection.fetchval("SELECT max(started_at) FROM calls WHERE client_id = $1", new.client)
     await write_periods(connection, new, max(new.clock, latest) if latest else new.clock)
+    if old is not None and old.spend_cap != new.spend_cap:
+        await _follow_cap(connection, old, new)
     instants = (
         at
         for state in (old, new)
@@ -113,10 +124,22 @@ async def align(connection: Connection, old: State | None, new: State) -> None:
         await move_calls(connection, new.client, since, new.clock)
 
 
+async def _follow_cap(connection: Connection, old: State, new: State) -> None:
+    """Tell it at once when usage stands at a cap that was just set."""
+    periods = await connection.fetch(
+        "SELECT number FROM periods WHERE subscription_id = $1 AND frozen_at IS NULL ORDER BY number", new.id
+    )
+    for row in periods:
+        now = await metered(connection, new.id, row["number"])
+        if now:
+            await tell(connection, replace(now.meter, cap=old.spend_cap), now, new.clock)
+
+
 def _shape(state: State) -> tuple[object, ...]:
-    """What periods are computed from."""
+    """What periods are computed from, and what their usage is held against."""
     changed = state.terms, state.segments, state.changes
-    return state.anchor, state.period, state.ending, state.status is Status.CANCELLED, *changed
+    ended = state.status is Status.CANCELLED
+    return state.anchor, state.period, state.ending, ended, state.spend_cap, *changed
 
 
 async def write_periods(connection: Connection, state: State, until: datetime) -> None:
@@ -144,7 +167,7 @@ async def write_periods(connection: Connection, state: State, until: datetime) -
 async def _known_terms(connection: Connection, state: State) -> dict[int, RowTerms]:
     """By what the calls of the periods that are not frozen have been counted so far, by number."""
     rows = await connection.fetch(
-        "SELECT number, call_increment_seconds, included_seconds FROM periods "
+        "SELECT number, call_increment_seconds, included_seconds, rate FROM periods "
         "WHERE subscription_id = $1 AND frozen_at IS NULL",
         state.id,
     )
@@ -176,7 +199,7 @@ async def follow_terms(connection: Connection, state: State, period: Period, kno
     """The period's row had the terms `known` and has those of the state: if they differ, round its calls again, and
     tell the levels that its usage reaches by them."""
     terms = terms_in(state, period)
-    own = RowTerms(terms.terms.call_increment_seconds, terms.included_seconds)
+    own = RowTerms(terms.terms.call_increment_seconds, terms.included_seconds, terms.rate)
     if own == known:
         return
     before = await metered(connection, state.id, period.number)
@@ -184,7 +207,8 @@ async def follow_terms(connection: Connection, state: State, period: Period, kno
         await round_calls(connection, state, period.number, own.increment)
     after = await metered(connection, state.id, period.number)
     if before and after:
-        await tell(connection, replace(before.meter, included_seconds=known.included_seconds), after, at)
+        earlier = replace(before.meter, included_seconds=known.included_seconds, rate=known.rate)
+        await tell(connection, earlier, after, at)
 
 
 async def round_calls(connection: Connection, state: State, number: int, increment: int) -> None:

@@ -47,8 +47,9 @@ async def open_subscription(connection: Connection, state: State, request: Json,
         """
         INSERT INTO subscriptions (id, agency_id, client_id, account_id, customer_id, plan_id, plan_version, zone,
                                    rules, request, state, version, status, period_start, period_end, next_at, finished,
-                                   created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18)
+                                   cap_amount, cap_action, cap_since, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+                CASE WHEN $18::bigint IS NOT NULL THEN $20::timestamptz END, $20, $20)
         """,
         state.id,
         state.agency,
@@ -64,6 +65,7 @@ async def open_subscription(connection: Connection, state: State, request: Json,
         state.version,
         state.status.value,
         *_shown(state),
+        *_cap(state),
         at,
     )
     await align(connection, None, state)
@@ -119,7 +121,9 @@ async def _replace(connection: Connection, old: State, new: State) -> None:
     await connection.execute(
         """
         UPDATE subscriptions SET state = $2, version = $3, rules = $4, status = $5, period_start = $6, period_end = $7,
-                                 next_at = $8, finished = $9, updated_at = $10
+                                 next_at = $8, finished = $9, cap_amount = $10, cap_action = $11, updated_at = $12,
+                                 cap_since = CASE WHEN cap_amount = $10 THEN cap_since
+                                                  WHEN $10::bigint IS NOT NULL THEN $12::timestamptz END
         WHERE id = $1
         """,
         new.id,
@@ -128,6 +132,7 @@ async def _replace(connection: Connection, old: State, new: State) -> None:
         new.rules,
         new.status.value,
         *_shown(new),
+        *_cap(new),
         new.clock,
     )
     await align(connection, old, new)
@@ -144,6 +149,11 @@ def _shown(state: State) -> tuple[datetime | None, datetime | None, datetime | N
             return start, end, until, False
         case _:
             return start, end, state.clock, False
+
+
+def _cap(state: State) -> tuple[int | None, str | None]:
+    """The cap where reports of calls read it (adapters.postgres.rollups)."""
+    return (state.spend_cap.amount, state.spend_cap.action.value) if state.spend_cap else (None, None)
 
 
 async def _mark_read(connection: Connection, subscription: str, fact: NewsRead) -> None:

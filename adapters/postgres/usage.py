@@ -4,7 +4,7 @@ A report is one transaction: the clients' locks are shared in order, calls and r
 never wait for each other in a circle, and a period is not closed under a report.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -23,6 +23,7 @@ from adapters.postgres.placing import (
 )
 from adapters.postgres.pool import Connection, Pool, transaction
 from adapters.postgres.rollups import roll_up
+from billing.metering import Blocked, Meter
 from billing.usage import Outcome, Unbilled, billed_seconds, check_start
 
 _AHEAD: Final = timedelta(minutes=5)
@@ -83,18 +84,25 @@ async def record_calls(pool: Pool, agency: str, calls: Sequence[Call], now: date
                 taken[call.call_id] = call
         since = min((call.started_at for call in taken.values()), default=now)
         windows = await windows_of(connection, sorted(clients), min(since, now))
-        written = await _write(connection, agency, list(taken.values()), windows, now)
+        written, meters = await _write(connection, agency, list(taken.values()), windows, now)
     of_call = {verdict.call_id: verdict for verdict in written}
     return Receipt(
         tuple(verdict or of_call[call.call_id] for verdict, call in zip(verdicts, calls, strict=True)),
-        tuple(client for client in sorted(clients) if blocked_at(windows[client], now)),
+        tuple(client for client in sorted(clients) if blocked_at(windows[client], meters, now)),
     )
 
 
-def blocked_at(windows: Sequence[Window], now: datetime) -> Unbilled | None:
-    """Why the client has no service at `now`: paused or ended. A client who never had any is not blocked."""
-    reason = None if window_of(windows, now) else unbilled_at(windows, now)
-    return reason if reason in (Unbilled.PAUSED, Unbilled.ENDED) else None
+def blocked_at(windows: Sequence[Window], meters: Mapping[tuple[str, int], Meter], now: datetime) -> Blocked | None:
+    """Why the client is to be served no call at `now`. A client who never had service is not blocked.
+
+    `meters` are the periods that this report has moved, which nobody else can until it is committed: of reports at once
+    each sees what those before it came to.
+    """
+    window = window_of(windows, now)
+    if window:
+        meter = meters.get((window.subscription, window.number), window.meter)
+        return Blocked.CAP_REACHED if meter.blocks else None
+    return {Unbilled.PAUSED: Blocked.PAUSED, Unbilled.ENDED: Blocked.ENDED}.get(unbilled_at(windows, now))
 
 
 def _refusal(call: Call, clients: frozenset[str], now: datetime) -> Verdict | None:
@@ -140,19 +148,20 @@ async def _extend_periods(connection: Connection, clients: frozenset[str], now: 
 
 async def _write(
     connection: Connection, agency: str, calls: Sequence[Call], windows: dict[str, list[Window]], now: datetime
-) -> list[Verdict]:
+) -> tuple[list[Verdict], dict[tuple[str, int], Meter]]:
     over = await settled_up(
         connection, {w.subscription for of_client in windows.values() for w in of_client if w.frozen}
     )
     placed = sorted((_place(call, windows[call.client], over) for call in calls), key=lambda p: p.call.call_id)
     new = await _insert(connection, agency, placed, now)
     fresh = [one for one in placed if one.call.call_id in new]
-    await _count(connection, agency, fresh, now)
+    meters = await _count(connection, agency, fresh, now)
     known = await _known(connection, agency, [one.call.call_id for one in placed if one.call.call_id not in new])
-    return [
+    verdicts = [
         _taken(one) if one.call.call_id in new else _repeat(one.call, known[one.call.call_id]) or _taken(one)
         for one in placed
     ]
+    return verdicts, meters
 
 
 def _place(call: Call, windows: Sequence[Window], over: frozenset[str]) -> _Placed:
@@ -198,22 +207,25 @@ async def _insert(connection: Connection, agency: str, placed: Sequence[_Placed]
     return frozenset(row["call_id"] for row in rows)
 
 
-async def _count(connection: Connection, agency: str, placed: Sequence[_Placed], now: datetime) -> None:
-    """Add the new calls to their periods; a late one is an entry to be settled (billing-rules 4)."""
+async def _count(
+    connection: Connection, agency: str, placed: Sequence[_Placed], now: datetime
+) -> dict[tuple[str, int], Meter]:
+    """Add the new calls to their periods, and what those come to; a late one is an entry to be settled (billing-rules
+    4)."""
     shifts: dict[tuple[str, int], tuple[int, int]] = {}
     for one in placed:
         if one.window and not one.late:
             period = (one.window.subscription, one.window.number)
             seconds, calls = shifts.get(period, (0, 0))
             shifts[period] = (seconds + one.billed, calls + 1)
-    if shifts:
-        await roll_up(connection, agency, shifts, now)
+    meters = await roll_up(connection, agency, shifts, now)
     late = [one for one in placed if one.late and one.billed]
     await connection.executemany(
         "INSERT INTO late_entries (agency_id, subscription_id, period, call_id, seconds, received_at) "
         "VALUES ($1, $2, $3, $4, $5, $6)",
         [(agency, w.subscription, w.number, one.call.call_id, one.billed, now) for one, w in _windows(late)],
     )
+    return meters
 
 
 def _windows(placed: Sequence[_Placed]) -> Iterator[tuple[_Placed, Window]]:

@@ -131,7 +131,8 @@ async def counted_once(connection: Connection) -> Compared:
         SELECT count(*) AS calls, count(*) FILTER (WHERE unbilled IS NOT NULL) AS unbilled,
                (SELECT count(*) FROM late_entries) AS late,
                (SELECT coalesce(sum(seconds), 0) FROM usage_rollups) AS seconds,
-               (SELECT count(*) FROM notifications WHERE audience = 'agency' AND kind = 'usage_alert') AS levels
+               (SELECT count(*) FROM notifications WHERE audience = 'agency' AND kind = 'usage_alert') AS levels,
+               (SELECT count(*) FROM notifications WHERE audience = 'agency' AND kind = 'cap_reached') AS caps
         FROM calls
         """,
     )
@@ -139,7 +140,7 @@ async def counted_once(connection: Connection) -> Compared:
         f"{counted(row['calls'], 'call')} counted once, {row['unbilled']} of them unbilled; "
         f"rollups of {row['seconds']} s are their sum; "
         f"{counted(row['late'], 'late entry', 'late entries')} for what came after a closing; "
-        f"{counted(row['levels'], 'usage level')} told"
+        f"{counted(row['levels'], 'usage level')} and {counted(row['caps'], 'spend cap')} told"
     )
     checks = (_CALLS_TWICE, _CORRECTED, _MISPLACED, _ROLLUPS, _FROZEN, _LATE, _SETTLED)
     return Compared("I4", told, (*await sentences(connection, *checks), *await untold(connection)))

@@ -18,20 +18,15 @@ from api.agency.starting import begin
 from api.conflicts import conflict
 from api.fields import Id, Instant, Whole
 from api.ids import made_id
-from api.money import MoneyIn
 from api.openapi import example
 from api.problems import InvalidFields
 from api.services import Services
+from api.spend_caps import SpendCapIn, cap_of
 from api.tenant import customer_of, own_agency, own_client
 from api.tokens import Caller
 from billing.periods import START_AHEAD, START_BACK
 from billing.state import RULES
 from workflows.messages import Start
-
-
-class SpendCap(fields.Request):
-    amount: MoneyIn
-    action: Literal["notify", "block"]
 
 
 class AssignIn(
@@ -49,7 +44,7 @@ class AssignIn(
     starts_at: Instant | None = None
     first_period: Literal["bill", "free"] = "bill"
     collection: Literal["automatic", "manual"] = "automatic"
-    spend_cap: SpendCap | None = None
+    spend_cap: SpendCapIn | None = None
 
     @model_validator(mode="after")
     def _one_start(self) -> Self:
@@ -93,7 +88,6 @@ def _refuse_unavailable(body: AssignIn) -> None:
     later = {
         "trial_days": body.trial_days > 0,
         "collection": body.collection == "manual",
-        "spend_cap": body.spend_cap is not None,
     }
     refused = [(name, "is not available in this version") for name, asked in later.items() if asked]
     if refused:
@@ -133,6 +127,7 @@ async def _may_sell(
         raise conflict("client_archived")
     if plan.archived_at:
         raise conflict("plan_archived")
+    cap_of(body.spend_cap, plan.currency)
     if body.starts_at and not now - START_BACK <= body.starts_at <= now + START_AHEAD:
         raise InvalidFields(("starts_at", "is more than 31 days back or 366 days ahead"))
     account = await charging_account(services, agency)
@@ -166,6 +161,7 @@ def _start(
         starts_at=None if body.start == "first_card" else body.starts_at or now,
         first_free=body.first_period == "free",
         grace=agency.grace,
+        spend_cap=cap_of(body.spend_cap, plan.currency),
     )
 
 

@@ -12,15 +12,17 @@ from api.commands import Command, Processing, command, processing, settling
 from api.fields import LongText, Whole
 from api.guard import Calling
 from api.idempotency import update_id
-from api.live import Live
-from api.openapi import example
+from api.live import Live, live_state
+from api.openapi import example, refusals
+from api.problems import InvalidFields
 from api.services import Services, Used
+from api.spend_caps import CAP, SpendCapIn, cap_of
 from api.subscription_out import SubscriptionOut, subscription_out
 from api.tenant import agency_router
 from api.tokens import Caller
 from billing.ladders import LONGEST_EXTENSION_DAYS
 from billing.state import Decision, Forgive
-from workflows.messages import Cancel, Extend, Pause, Resume, Retry, Review, UndoCancel, UndoPause
+from workflows.messages import Cancel, Extend, Pause, Resume, Retry, Review, SetSpendCap, UndoCancel, UndoPause
 
 router = agency_router("Subscriptions", "/clients/{client_id}/subscription")
 
@@ -30,6 +32,14 @@ class CancelIn(fields.Request, json_schema_extra=example(at="period_end", forgiv
 
     at: Literal["period_end", "now"] = "period_end"
     forgive: Forgive = Forgive.NONE
+
+
+class AmendIn(fields.Change, json_schema_extra=example(spend_cap=CAP)):
+    """What is left out stays. `spend_cap: null` takes the cap away; collection is always automatic in this version."""
+
+    CLEARABLE = frozenset({"spend_cap"})
+    spend_cap: SpendCapIn | None = None
+    collection: Literal["automatic", "manual"] | None = None
 
 
 class ExtendIn(fields.Request, json_schema_extra=example(days=7)):
@@ -53,6 +63,23 @@ class ReviewIn(
 
 Ordered = SubscriptionOut | Response
 WITHOUT_BODY: Final = CancelIn()
+
+
+@router.patch(
+    "",
+    summary="Change the spend cap",
+    response_model=SubscriptionOut,
+    responses={**settling("already_cancelled"), **refusals(422, "not_available")},
+)
+async def amend(client_id: str, body: AmendIn, services: Used, caller: Calling, request: Request) -> Ordered:
+    """Holds at once: a cap that is raised above the overage so far, or taken away, blocks nobody any more."""
+    if body.collection == "manual":
+        raise InvalidFields(("collection", "is not available in this version"), code="not_available")
+    target = await own_subscription(services, caller, client_id)
+    if "spend_cap" not in body.model_fields_set:
+        return subscription_out(await live_state(services, target))
+    cap = cap_of(body.spend_cap, target.state.terms.currency)
+    return await ordered(services, caller, client_id, SetSpendCap(cap, caller.name), request)
 
 
 @router.post(

@@ -15,6 +15,7 @@ from api.openapi import example
 from api.pagination import NO_CURSOR, Page, PageQuery, page
 from api.problems import InvalidFields
 from api.services import Used
+from api.spend_caps import CAP, CapUseOut, cap_use_out
 from api.subscription_out import PERIOD, PeriodOut, period_out
 from api.tenant import agency_router, own_agency
 from billing.usage import minutes_text
@@ -37,6 +38,7 @@ class ClientUsageOut(
         percent=122.4,
         overage_minutes="112.0",
         overage_so_far={"amount": 1400, "currency": "usd"},
+        spend_cap={**CAP, "reached": False},
         projected_minutes="700.0",
         projected_overage={"amount": 2500, "currency": "usd"},
     ),
@@ -53,6 +55,7 @@ class ClientUsageOut(
     percent: float | None
     overage_minutes: str
     overage_so_far: Money
+    spend_cap: CapUseOut | None
     projected_minutes: str
     projected_overage: Money
 
@@ -106,6 +109,7 @@ def _out(usage: Usage, name: str) -> ClientUsageOut:
         percent=None if usage.percent is None else float(usage.percent),
         overage_minutes=minutes_text(usage.overage_seconds),
         overage_so_far=money(usage.overage_so_far, usage.currency),
+        spend_cap=cap_use_out(usage),
         projected_minutes=minutes_text(usage.projected_seconds),
         projected_overage=money(usage.projected_overage, usage.currency),
     )

@@ -14,6 +14,7 @@ from api.money import Money, Rate, money, rate
 from api.openapi import example
 from api.portal.door import billing_router, own_self
 from api.services import Services, Used
+from api.spend_caps import CAP, CapUseOut, cap_use_out
 from api.subscription_out import PERIOD, PLAN, PeriodOut, period_out
 from api.tenant import own_agency
 from api.tokens import Caller
@@ -141,18 +142,21 @@ class BillingOut(
             "collection": "automatic",
         },
         usage=_USAGE,
+        spend_cap={**CAP, "reached": False},
         next_invoice={"at": "2026-12-01T01:00:00Z", "estimate": {"amount": 6300, "currency": "usd"}},
         payment_method={"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2030},
         banner=_BANNER,
     ),
 ):
-    """Plan, subscription, usage and next invoice are null without a subscription; banner is null when all is well."""
+    """Plan, subscription, usage and next invoice are null without a subscription; banner is null when all is well.
+    `spend_cap` is the one on the current period's overage, if there is any."""
 
     as_of: datetime
     agency: AgencyOut
     plan: PlanOut | None
     subscription: SubscriptionStatusOut | None
     usage: UsageOut | None
+    spend_cap: CapUseOut | None
     next_invoice: NextInvoiceOut | None
     payment_method: CardOut | None
     banner: BannerOut | None
@@ -187,6 +191,7 @@ async def read(services: Used, caller: Calling) -> BillingOut:
         plan=_plan_out(terms_at(state, now)) if state else None,
         subscription=_subscription_out(state, shown, now) if state and shown else None,
         usage=_usage_out(usage) if usage else None,
+        spend_cap=cap_use_out(usage) if usage else None,
         next_invoice=await _next_invoice(services, state) if state else None,
         payment_method=card_out(client.card),
         banner=await _banner(services, caller, state, now),

@@ -16,7 +16,7 @@ from billing.invoices import InvoiceStatus, Line, price_line
 from billing.ledger import InvoiceRow, NewInvoice
 from billing.lines import invoice_lines
 from billing.payments import InvoiceReading, PayAnswer
-from billing.plans import Terms
+from billing.plans import SpendCap, Terms
 from billing.prorating import terms_in
 from billing.state import Attempt, Card, Issue, State
 from billing.steps import ChargeInvoice, IssueInvoice
@@ -177,6 +177,7 @@ def opened_for(
     account: str = ACCOUNT,
     plan: str = PLAN,
     card: Card | None = None,
+    cap: SpendCap | None = None,
     **terms: Any,
 ) -> State:
     return opened(
@@ -191,6 +192,7 @@ def opened_for(
         at=at,
         starts_at=starts_at,
         card=card,
+        spend_cap=cap,
     )
 
 

@@ -31,6 +31,7 @@ PROMISED: Final[dict[str, dict[int, set[str]]]] = {
         409: {"new_card_required", "card_limit", "invoice_not_open", "no_payment_method", "agency_frozen"},
     },
     "POST /v1/agency/clients/{client_id}/subscription/review": {409: {"nothing_to_review"}},
+    "PATCH /v1/agency/clients/{client_id}/subscription": {409: {"already_cancelled"}, 422: {"not_available"}},
     "PATCH /v1/agency/settings": {422: {"not_available"}},
 }
 """What http-api.md says of single calls."""

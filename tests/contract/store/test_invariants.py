@@ -264,7 +264,7 @@ async def test_they_hold_in_books_that_were_lived_in(lived_in: Pool) -> None:
         "1 credit, none over-consumed",
         "I3": "14 periods of 5 subscriptions without gap or overlap",
         "I4": "8 calls counted once, 2 of them unbilled; rollups of 103680 s are their sum; "
-        "2 late entries for what came after a closing; 6 usage levels told",
+        "2 late entries for what came after a closing; 6 usage levels and 0 spend caps told",
         "I5": "10 closed periods, each still priced as when it closed",
         "I6": "2 open invoices: 2 with a ladder with a next date",
         "I7": "14 attempts on 5 cards: 1 hard decline, no card tried after one or more than 10 times in 30 days",
