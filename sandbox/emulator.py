@@ -83,6 +83,20 @@ class Emulator:
         made: str = _answer(await self._http.post("/v1/prices", data=body, headers=headers))["id"]
         return made
 
+    async def onboard(self, link: str, action: str = "submit") -> str:
+        """Follow an account link and send the form in, as the account's owner would; where the browser is led then."""
+        shown = await self._http.get(link)
+        if shown.is_redirect:
+            return shown.headers["location"]
+        visit = re.search(r'name="visit" value="(\w+)"', shown.text)
+        if visit is None:
+            raise EmulatorRefused(f"the onboarding page answered {shown.status_code}")
+        business = {"business_type": "company", "url": "https://agency.example"}
+        reply = await self._http.post(link, data={"visit": visit[1], **business, "action": action})
+        if not reply.is_redirect:
+            raise EmulatorRefused(f"the onboarding page answered {reply.status_code}")
+        return reply.headers["location"]
+
     async def type_card(self, page: str, card: Mapping[str, str]) -> str | None:
         """Fill in Checkout's page as a customer would, answering the bank when it asks; the refusal, or none."""
         reply = await self._http.post(page, data=dict(card))

@@ -50,12 +50,13 @@ async def seed(sandbox: Sandbox) -> None:
 
 
 async def make_agency(sandbox: Sandbox, details: Mapping[str, str]) -> str:
-    """An agency with a Stripe account that can charge; answers its id."""
+    """An agency that has onboarded on Stripe's page, and can charge; answers its id."""
     api = sandbox.url("api")
     async with Caller(api, make_token(sandbox, Role.PLATFORM, {})) as platform:
         agency: str = (await platform.post("/v1/agencies", details))["id"]
     async with Caller(api, make_token(sandbox, Role.AGENCY, {"agency": agency})) as caller:
         pages = {"return_url": f"{api}/agency", "refresh_url": f"{api}/agency"}
-        await caller.post("/v1/agency/stripe/onboarding-links", pages)
+        link = await caller.post("/v1/agency/stripe/onboarding-links", pages)
+        await sandbox.emulator.onboard(link["url"])
         await caller.get("/v1/agency/stripe")
     return agency

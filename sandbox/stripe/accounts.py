@@ -1,4 +1,4 @@
-"""Connected accounts: how they start (ready to charge), and how Stripe or their owner takes that away."""
+"""Connected accounts: they charge once their owner has onboarded, until Stripe or the owner takes that away."""
 
 from enum import StrEnum
 
@@ -9,7 +9,9 @@ from sandbox.stripe.store import Record
 from sandbox.stripe.types import Json
 from sandbox.stripe.work import Work
 
-_DUE = ["external_account", "individual.verification.document"]
+_DOCUMENT = "individual.verification.document"
+_DUE = ["external_account", _DOCUMENT]
+_ONBOARDING = ["business_profile.url", "business_type", "external_account", _DOCUMENT, "tos_acceptance.date"]
 
 
 class AccountAction(StrEnum):
@@ -22,36 +24,41 @@ class AccountAction(StrEnum):
 
 
 def create_account(work: Work, country: str, params: Json, *, connected: bool = True) -> Record:
-    """An account that has finished its onboarding. One that its owner made is not connected before he consents."""
-    capabilities = {
-        name: "active" for name, wanted in params.get("capabilities", {}).items() if wanted.get("requested")
-    }
+    """An account whose owner has yet to onboard. One that its owner made has that behind it, and is not connected
+    before he consents."""
+    onboarded = not connected
+    due = [] if onboarded else _ONBOARDING
+    wanted = [name for name, asked in params.get("capabilities", {}).items() if asked.get("requested")]
+    capabilities = dict.fromkeys(wanted, _status(onboarded))
     body: Json = {
         "business_profile": _business_profile(params.get("business_profile", {})),
         "business_type": params.get("business_type"),
         "capabilities": capabilities,
-        "charges_enabled": "card_payments" in capabilities,
+        "charges_enabled": onboarded and "card_payments" in capabilities,
         "controller": _controller(params.get("controller", {})),
         "country": country,
         "default_currency": params.get("default_currency") or COUNTRIES[country],
-        "details_submitted": True,
+        "details_submitted": onboarded,
         "email": params.get("email"),
         "external_accounts": {"object": "list", "data": [], "has_more": False, "url": "/v1/accounts/external_accounts"},
         "future_requirements": requirements([]),
         "metadata": params.get("metadata") or {},
-        "payouts_enabled": True,
-        "requirements": requirements([]),
+        "payouts_enabled": onboarded,
+        "requirements": requirements(due),
         "settings": _settings(params.get("business_profile", {}).get("name")),
-        "tos_acceptance": {"date": work.now, "ip": None, "user_agent": None},
+        "tos_acceptance": {"date": work.now if onboarded else None, "ip": None, "user_agent": None},
         "type": params.get("type") or "none",
     }
     account = work.create("account", body, {"connected": connected}, account=work.site.platform)
-    if not connected:
-        return account
-    work.emit("account.updated", account, account=account.id)
-    for name in capabilities:
-        _emit_capability(work, account, name, before="inactive")
+    if connected:
+        work.emit("account.updated", account, account=account.id)
     return account
+
+
+def onboard(work: Work, account: Record, *, owing: bool) -> None:
+    """The owner has sent the form in, perhaps without his document: then Stripe knows him, and enables nothing."""
+    account.body["tos_acceptance"]["date"] = work.now
+    _take_over(work, account, [_DOCUMENT] if owing else [])
 
 
 def act_on_account(work: Work, account: Record, action: AccountAction) -> None:
@@ -68,13 +75,20 @@ def act_on_account(work: Work, account: Record, action: AccountAction) -> None:
         )
         work.emit("account.application.deauthorized", application, account=account.id)
         return
-    healthy = action != AccountAction.RESTRICT
-    due = [] if healthy else _DUE
-    before = account.body["capabilities"].get("card_payments")
+    _take_over(work, account, _DUE if action == AccountAction.RESTRICT else [])
+
+
+def _take_over(work: Work, account: Record, due: list[str]) -> None:
+    """What follows from what is due: with anything due, nothing is enabled."""
+    healthy, capabilities = not due, account.body["capabilities"]
+    before = capabilities.get("card_payments")
     account.body.update(
-        charges_enabled=healthy, payouts_enabled=healthy, details_submitted=True, requirements=requirements(due)
+        charges_enabled=healthy and "card_payments" in capabilities,
+        payouts_enabled=healthy,
+        details_submitted=True,
+        requirements=requirements(due),
+        capabilities={name: _status(healthy) for name in capabilities},
     )
-    account.body["capabilities"] = {name: _status(healthy) for name in account.body["capabilities"]}
     work.emit_updated("account.updated", account, account=account.id)
     if before != account.body["capabilities"].get("card_payments"):
         _emit_capability(work, account, "card_payments", before=before)

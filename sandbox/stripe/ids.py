@@ -8,6 +8,7 @@ _ALPHABET = string.ascii_letters + string.digits
 # kind of object: (prefix, random characters)
 _FORMS = {
     "account": ("acct_1", 15),
+    "account_link": ("", 40),
     "application": ("ca_", 32),
     "application_fee": ("fee_1", 23),
     "balance_transaction": ("txn_1", 23),

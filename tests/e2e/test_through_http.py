@@ -102,7 +102,8 @@ async def people(described: Json) -> AsyncIterator[People]:
         assert (await agency.get("/v1/agency/stripe"))["state"] == "not_connected"
         pages = {"return_url": f"{api}/agency", "refresh_url": f"{api}/agency"}
         await agency.post("/v1/agency/stripe/onboarding-links", pages)
-        assert (await agency.get("/v1/agency/stripe"))["state"] == "active"
+        assert (await agency.get("/v1/agency/stripe"))["state"] == "onboarding"
+        assert (await control.post("/accounts", {"agency_id": agency_id, "action": "complete"}))["state"] == "active"
         made = await agency.post("/v1/agency/clients", {"name": "Marina Hotel", "email": "billing@marina.example"})
         engine = await stack.enter_async_context(Caller(api, await token("service")))
         portal_token = await token("client", made["id"])
@@ -177,7 +178,7 @@ async def _every_attempt_fails(people: People) -> None:
     assert (await people.page())["banner"]["kind"] == "past_due"
     assert (await people.agency.get(f"/v1/agency/clients/{people.client}"))["subscription_status"] == "past_due"
     unread = (await people.agency.get("/v1/agency/notifications", unread="true"))["data"]
-    assert [one["kind"] for one in unread] == ["past_due", *["payment_failed"] * 4]
+    assert [one["kind"] for one in unread] == ["past_due", *["payment_failed"] * 4, *["usage_alert"] * 2]
 
 
 async def _a_new_card_recovers(people: People) -> None:

@@ -152,15 +152,16 @@ async def new_tenant(site: Site, eventually: Eventually, *, ready: bool = True, 
     agency: str = (await platform.post("/v1/agencies", {**AGENCY, "timezone": "UTC", **details}))["id"]
     api, engine = await site.agency(Role.AGENCY, agency), await site.agency(Role.SERVICE, agency)
     if ready:
-        await onboard(api)
+        await onboard(site, api)
     await api.patch("/v1/agency/settings", {"allowed_origins": ["https://portal.example.com"]})
     return Tenant(site, eventually, agency, api, engine)
 
 
-async def onboard(api: Client) -> Json:
-    """Open Stripe's onboarding, which the emulator has done at once; the account as it stands then."""
+async def onboard(site: Site, api: Client, action: str = "submit") -> Json:
+    """Follow the link to Stripe's page and send its form in; the account as it stands then."""
     pages = {"return_url": "https://app.example.com/stripe", "refresh_url": "https://app.example.com/again"}
-    await api.post("/v1/agency/stripe/onboarding-links", pages)
+    link = await api.post("/v1/agency/stripe/onboarding-links", pages)
+    assert await site.stripe.onboard(link["url"], action) == pages["return_url"]
     answer: Json = await api.get("/v1/agency/stripe")
     return answer
 

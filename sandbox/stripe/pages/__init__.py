@@ -15,6 +15,6 @@ def page_routes(site: Site, webhooks: Webhooks, api_key: str) -> list[BaseRoute]
     return [
         *CheckoutPage(site, webhooks).routes(),
         *InvoicePage(site, webhooks).routes(),
-        *OnboardingPage(site).routes(),
+        *OnboardingPage(site, webhooks).routes(),
         *ConsentPage(site, webhooks, api_key).routes(),
     ]

@@ -1,9 +1,8 @@
-"""`/v1/accounts` and `/v1/account_links`: connected accounts and the page that would onboard them."""
+"""`/v1/accounts` and `/v1/account_links`: connected accounts and the page that onboards them."""
 
 from sandbox.stripe.accounts import capability, create_account
 from sandbox.stripe.countries import COUNTRIES
 from sandbox.stripe.errors import AccountInvalid, InvalidRequest
-from sandbox.stripe.ids import random_text
 from sandbox.stripe.metadata import merged_metadata
 from sandbox.stripe.params import Currency, Flag, Metadata, Nested, Params, Text, Url
 from sandbox.stripe.routing import LIST_PARAMS, Answer, Call, endpoint
@@ -101,7 +100,8 @@ def update(call: Call) -> Answer:
         account.body["metadata"] = merged_metadata(account.body["metadata"], params["metadata"])
     for name, wanted in params.get("capabilities", {}).items():
         if wanted.get("requested"):
-            account.body["capabilities"].setdefault(name, "active")
+            status = "inactive" if account.body["requirements"]["currently_due"] else "active"
+            account.body["capabilities"].setdefault(name, status)
     call.work.emit_updated("account.updated", account, account=account.id)
     return account
 
@@ -131,20 +131,17 @@ def create_link(call: Call) -> Answer:
     for name in ("refresh_url", "return_url"):
         if name not in call.params:
             raise InvalidRequest(f"Missing required param: {name}.", code="parameter_missing", param=name)
+    expires_at = call.work.now + LINK_LIFE_SECONDS
+    leads = {name: call.params[name] for name in ("refresh_url", "return_url")}
+    hidden = {**leads, "account": account.id, "expires_at": expires_at, "visit": None}
+    kept = call.work.create("account_link", {}, hidden, account=call.work.site.platform)
     link: Json = {
         "object": "account_link",
         "created": call.work.now,
-        "expires_at": call.work.now + LINK_LIFE_SECONDS,
-        "url": f"{call.work.site.base_url}/setup/s/{account.id}/{_remember_link(call, account)}",
+        "expires_at": expires_at,
+        "url": f"{call.work.site.base_url}/setup/s/{account.id}/{kept.id}",
     }
     return link
-
-
-def _remember_link(call: Call, account: Record) -> str:
-    """Links have no id of their own: the latest one is kept with its account."""
-    token = random_text(40)
-    account.hidden["link"] = {"token": token, "return_url": call.params["return_url"]}
-    return token
 
 
 def _connected(call: Call, account_id: str) -> Record:

@@ -30,7 +30,7 @@ async def test_each_step_is_done_by_its_own_call_and_leads_to_the_next(bare: Ten
         "next": "connect",
         "steps": [{"step": step, "done": False, "call": call} for step, call in CALLS.items()],
     }
-    await onboard(bare.api)
+    await onboard(bare.site, bare.api)
     now = await shown(bare)
     assert (now["account"], now["next"], await done(bare)) == ("active", "plan", ["connect"])
     plan = await bare.plan()

@@ -16,22 +16,54 @@ NOT_CONNECTED = {
 }
 
 
-async def test_the_first_link_connects_an_account_that_can_charge_at_once(bare: Tenant) -> None:
+async def test_the_first_link_leads_to_the_page_that_makes_an_account_able_to_charge(bare: Tenant) -> None:
     assert await bare.api.get("/v1/agency/stripe") == NOT_CONNECTED
     answer = await bare.api.send("POST", LINKS, json=PAGES)
     assert answer.status_code == 201
     assert answer.json()["url"].startswith("http")
     assert answer.json()["expires_at"].endswith("Z")
-    account = await bare.api.get("/v1/agency/stripe")
-    assert account["account_id"].startswith("acct_")
-    assert account == {
-        "account_id": account["account_id"],
+    begun = await bare.api.get("/v1/agency/stripe")
+    assert begun["account_id"].startswith("acct_")
+    assert (begun["state"], begun["charges_enabled"], begun["card_payments"]) == ("onboarding", False, "inactive")
+    assert "external_account" in begun["requirements"]
+
+    assert await bare.site.stripe.onboard(answer.json()["url"]) == PAGES["return_url"]
+    assert await bare.api.get("/v1/agency/stripe") == {
+        "account_id": begun["account_id"],
         "state": "active",
         "charges_enabled": True,
         "payouts_enabled": True,
         "card_payments": "active",
         "requirements": [],
     }
+
+
+async def test_what_was_left_out_on_the_page_is_shown_and_nothing_is_sold_meanwhile(bare: Tenant) -> None:
+    client, plan = await bare.client(), await bare.plan()
+    owing = await onboard(bare.site, bare.api, "without_document")
+    assert (owing["state"], owing["requirements"]) == ("restricted", ["individual.verification.document"])
+    with refused(409, "stripe_not_ready"):
+        await bare.assign(client, plan)
+    assert (await onboard(bare.site, bare.api, "later")) == owing
+    assert (await onboard(bare.site, bare.api))["state"] == "active"
+    await bare.assign(client, plan)
+
+
+async def test_what_the_page_was_told_arrives_as_an_event(bare: Tenant) -> None:
+    link = await bare.api.post(LINKS, PAGES)
+    await bare.site.stripe.onboard(link["url"])
+
+    async def known() -> bool:
+        row = "SELECT state FROM connected_accounts WHERE agency_id = $1"
+        return bool(await bare.site.pool.fetchval(row, bare.id) == "active")
+
+    await bare.eventually(known)
+
+
+async def test_a_link_that_was_used_leads_to_where_a_new_one_is_made(bare: Tenant) -> None:
+    link = await bare.api.post(LINKS, PAGES)
+    await bare.site.stripe.onboard(link["url"])
+    assert await bare.site.stripe.onboard(link["url"]) == PAGES["refresh_url"]
 
 
 async def test_a_second_link_is_for_the_same_account(own: Tenant) -> None:
@@ -65,7 +97,7 @@ async def test_a_crash_between_our_row_and_stripes_account_makes_no_second_accou
     async with bare.site.trouble("accounts.create", "drop_answer"):
         with refused(503, "temporarily_unavailable"):
             await bare.api.post(LINKS, PAGES)
-    account = await onboard(bare.api)
+    account = await onboard(bare.site, bare.api)
     made = (await bare.site.stripe.ask("books"))["accounts"]
     mine = [one["account"] for one in made if one["account"] == account["account_id"]]
     assert (mine, account["state"]) == ([account["account_id"]], "active")
@@ -94,5 +126,5 @@ async def test_a_disconnected_account_is_known_from_its_event(own: Tenant) -> No
         return bool((await own.api.get("/v1/agency/stripe"))["state"] == "disconnected")
 
     await own.eventually(gone)
-    renewed = await onboard(own.api)
+    renewed = await onboard(own.site, own.api)
     assert (renewed["state"], renewed["account_id"] == account) == ("active", False)

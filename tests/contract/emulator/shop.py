@@ -118,5 +118,6 @@ class Shop:
 
 async def open_shop(api: Any, http: httpx.AsyncClient, url: str) -> Shop:
     """A new connected account, ready to charge."""
-    account = await api.accounts.create_async(ACCOUNT)
-    return Shop(api, account.id, http, url)
+    shop = Shop(api, (await api.accounts.create_async(ACCOUNT)).id, http, url)
+    await shop.control(f"accounts/{shop.account}", {"action": "complete"})
+    return shop

@@ -1,4 +1,4 @@
-"""Connected accounts: ready when created, restricted and restored by Stripe, disconnected by their owner."""
+"""Connected accounts: onboarded on their page, restricted and restored by Stripe, disconnected by their owner."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import stripe
 from tests.contract.emulator.shop import Shop
 
 
-async def test_an_account_is_created_ready_to_charge(shop: Shop) -> None:
+async def test_an_account_that_is_complete_can_charge(shop: Shop) -> None:
     account = await shop.api.accounts.retrieve_async(shop.account)
     assert (account.charges_enabled, account.payouts_enabled, account.details_submitted) == (True, True, True)
     assert account.capabilities.to_dict() == {"card_payments": "active", "transfers": "active"}
@@ -17,9 +17,11 @@ async def test_an_account_is_created_ready_to_charge(shop: Shop) -> None:
     assert (await shop.api.accounts.retrieve_current_async({}, shop.options())).id == shop.account
 
 
-async def test_without_the_capability_nothing_can_be_charged(api: Any) -> None:
-    account = await api.accounts.create_async({"country": "DE"})
-    assert (account.charges_enabled, account.default_currency) == (False, "eur")
+async def test_without_the_capability_nothing_can_be_charged(shop: Shop) -> None:
+    account = await shop.api.accounts.create_async({"country": "DE"})
+    done = await shop.control(f"accounts/{account.id}", {"action": "complete"})
+    assert (done["account"]["charges_enabled"], done["account"]["payouts_enabled"]) == (False, True)
+    assert account.default_currency == "eur"
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ async def test_a_draft_becomes_a_paid_invoice(shop: Shop) -> None:
     assert (payment.status, payment.amount_paid, payment.is_default) == ("paid", 4000, True)
     assert (charge.status, charge.amount, charge.application_fee_amount, charge.paid) == ("succeeded", 4000, 80, True)
     assert await shop.event_types() == [
-        "account.updated", "capability.updated", "capability.updated", "customer.created", "setup_intent.created",
+        "account.updated", "account.updated", "capability.updated", "customer.created", "setup_intent.created",
         "payment_method.attached", "setup_intent.succeeded", "checkout.session.completed", "customer.updated",
         "invoice.created", "invoice.updated", "invoice.updated", "payment_intent.created", "invoice.finalized",
         "invoice.updated", "charge.succeeded", "payment_intent.succeeded", "invoice.paid",

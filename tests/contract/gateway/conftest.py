@@ -43,6 +43,8 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
 async def emulated(site: Site) -> AsyncIterator[World]:
     connection = connect(API_KEY, site.url)
     account = await StripeDirectory(connection).create_account("agc_1", 1, country="US", name="Bright Voice")
+    async with http_client(site.url, 20) as control:
+        (await control.post(f"/_emulator/accounts/{account}", json={"action": "complete"})).raise_for_status()
     yield World(connection, account)
     await connection.close()
 

@@ -22,6 +22,9 @@ async def test_an_account_is_made_once(world: World) -> None:
     account = await world.directory.create_account(agency, 1, country="US", name="Bright Voice")
     assert await world.directory.create_account(agency, 1, country="US", name="Bright Voice") == account
     assert await world.directory.create_account(agency, 2, country="US", name="Bright Voice") != account
+    health = await world.payments.read_account(account)
+    assert (health.connected, health.details_submitted, health.healthy) == (True, False, False)
+    assert health.requirements
     made = await world.connection.read(lambda _: world.connection.v1.accounts.retrieve_async(account), account)
     assert made.controller is not None
     assert (made.country, made.controller.requirement_collection) == ("US", "stripe")

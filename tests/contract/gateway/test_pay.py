@@ -277,6 +277,7 @@ async def test_a_wrong_key_of_ours_is_our_trouble(emulator: Emulator) -> None:
 async def test_a_restricted_account_refuses_and_reads_as_unhealthy(emulator: Emulator) -> None:
     world = emulator.world
     account = await world.directory.create_account("agc_restricted", 1, country="US", name="In trouble")
+    await emulator.tell(f"accounts/{account}", action="complete")
     troubled = World(world.connection, account)
     order, issued = await troubled.issued()
     await emulator.tell(f"accounts/{account}", action="restrict")

@@ -214,6 +214,7 @@ async def test_a_healthy_account_is_read(world: World) -> None:
 
 async def test_an_account_that_left_is_not_connected(emulator: Emulator) -> None:
     account = await emulator.world.directory.create_account("agc_left", 1, country="US", name="Gone")
+    await emulator.tell(f"accounts/{account}", action="complete")
     left = World(emulator.world.connection, account)
     order, issued = await left.issued()
     await emulator.tell(f"accounts/{account}", action="disconnect")
