@@ -15,7 +15,7 @@ from activities.messages import (
     Outcome,
     Work,
 )
-from activities.outcomes import paid_at, settled
+from activities.outcomes import ended
 from activities.ports import Clock, Payments, Store
 from activities.standing import look_at_account
 from activities.troubles import expect, for_temporal
@@ -67,7 +67,7 @@ class GivingUp:
 
     async def _settle(self, state: State, invoice: str, reading: InvoiceReading) -> Outcome:
         now = self._clock.now()
-        fact = settled(invoice, reading.status, paid_at(reading) or now)
+        fact = ended(invoice, reading, now)
         facts = (fact,) if fact else ()
         async with self._store.transaction() as books:
             await books.mirror_invoice(invoice, reading, now)

@@ -6,7 +6,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.messages import ISSUE_INVOICE, Outcome, Work
-from activities.outcomes import paid_at, settled
+from activities.outcomes import ended
 from activities.parking import park
 from activities.ports import Clock, Ledger, Payments, Store
 from activities.standing import Look, look_at_account, take_over
@@ -109,7 +109,7 @@ class Issuing:
         now = self._clock.now()
         facts: tuple[Fact, ...] = (InvoiceIssued(now, invoice, reading.amount_due, reading.due_at, reading.not_mailed),)
         # A repeat may find that it was paid or voided since; one with nothing due is settled by being issued.
-        since = settled(invoice, reading.status, paid_at(reading) or now) if reading.amount_due > 0 else None
+        since = ended(invoice, reading, now) if reading.amount_due > 0 else None
         facts = (*facts, since) if since else facts
         async with self._store.transaction() as books:
             await books.mirror_invoice(invoice, reading, now)

@@ -12,7 +12,7 @@ from functools import reduce
 from temporalio import activity
 
 from activities.messages import READ_NEWS, Outcome, Work
-from activities.outcomes import answer_in, attempted, failures_elsewhere, paid_at, paid_by_charge_of, settled
+from activities.outcomes import answer_in, attempted, ended, failures_elsewhere, paid_by_charge_of, still_owed
 from activities.ports import Clock, Ledger, Payments, Store
 from activities.standing import Look, look_at_account, take_over
 from activities.troubles import account_not_ready, expect, for_temporal
@@ -151,7 +151,7 @@ class NewsReader:
         ours = answer is not None and answer.result == "paid"
         if not ours and not paid_by_charge_of(reading, news.charges):
             # First what settled the invoice otherwise: then a decline beside it starts no ladder and tells nobody.
-            elsewhere = settled(invoice.id, reading.status, paid_at(reading) or news.at)
+            elsewhere = ended(invoice.id, reading, news.at) or still_owed(state, invoice.id, reading, now)
             facts += [elsewhere] if elsewhere else []
         if answer and state.attempt:
             await books.settle_attempt(state.attempt, answer, now)

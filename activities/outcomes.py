@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
+from billing import debt
+from billing.credit_notes import InvoiceCredited
 from billing.declines import Decline, DeclineClass, classify, reason_text
 from billing.facts import (
     Fact,
@@ -17,7 +19,7 @@ from billing.facts import (
 from billing.invoices import InvoiceStatus
 from billing.payments import ChargeReading, InvoiceReading, PayAnswer
 from billing.plans import Dunning
-from billing.state import Attempt
+from billing.state import Attempt, State
 
 _CLOCK_SKEW: Final = timedelta(minutes=1)
 """How far the provider's clock may be behind ours when it stamps a charge that we asked for."""
@@ -36,6 +38,25 @@ def settled(invoice: str, status: InvoiceStatus, at: datetime) -> Fact | None:
         case InvoiceStatus.DRAFT | InvoiceStatus.OPEN:
             return None
     assert_never(status)
+
+
+def ended(invoice: str, reading: InvoiceReading, at: datetime) -> Fact | None:
+    """What a reading says that no attempt of ours brought about; none while the invoice can still be collected."""
+    if reading.credited_in_full:
+        return InvoiceCredited(at, invoice, 0, _notes(reading))
+    return settled(invoice, reading.status, paid_at(reading) or at)
+
+
+def still_owed(state: State, invoice: str, reading: InvoiceReading, at: datetime) -> InvoiceCredited | None:
+    """That credit notes have left more or less to pay than the debt knows; none when it is right."""
+    owed = debt.owed(state, invoice)
+    if owed is None or reading.status is not InvoiceStatus.OPEN or owed.amount == reading.amount_due:
+        return None
+    return InvoiceCredited(at, invoice, reading.amount_due, _notes(reading))
+
+
+def _notes(reading: InvoiceReading) -> tuple[str, ...]:
+    return tuple(note.note or note.provider_id for note in reading.credit_notes)
 
 
 def attempted(attempt: Attempt, answer: PayAnswer, dunning: Dunning, at: datetime) -> Fact:

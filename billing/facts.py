@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from billing.caps import SpendCapSet
+from billing.credit_notes import InvoiceCredited
 from billing.declines import DeclineClass
 from billing.plans import Dunning, FinalAction, Terms
 from billing.state import Asked, Card, Decision, Forgive, FreezeCause, Obstacle, Review, Trouble
@@ -417,6 +418,7 @@ Fact = (
     | FailedElsewhere
     | CardUsed
     | InvoiceVoided
+    | InvoiceCredited
     | WrittenOff
     | CardSaved
     | CardRemoved

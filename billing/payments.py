@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from billing.credit_notes import CreditNoteReading
 from billing.declines import Decline
 from billing.invoices import InvoiceStatus, Line
 
@@ -115,6 +116,14 @@ class InvoiceReading:
     """Of an invoice that was sent."""
     not_mailed: str | None = None
     """Why the provider, asked to mail the final invoice, refused to."""
+    credit_notes: tuple[CreditNoteReading, ...] = ()
+    """The oldest first. None: there is none, or each is void."""
+
+    @property
+    def credited_in_full(self) -> bool:
+        """Whether it counts as paid because credit notes left nothing to pay."""
+        lowered = any(note.before_payment for note in self.credit_notes if note.status == "issued")
+        return self.status is InvoiceStatus.PAID and self.amount_due == 0 and lowered
 
 
 @dataclass(frozen=True)

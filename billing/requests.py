@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from billing import debt, freezing, reissues, service
+from billing.credit_notes import InvoiceCredited
 from billing.facts import InvoiceVoided, PaidElsewhere, Requested, WrittenOff
 from billing.state import Answer, AnswerResult, Obstacle, State, Status
 
@@ -161,7 +162,7 @@ def answer_parked(s: State, invoice: str, *, attempted: bool) -> State:
     return s
 
 
-def answer_settled(s: State, fact: PaidElsewhere | InvoiceVoided | WrittenOff) -> State:
+def answer_settled(s: State, fact: PaidElsewhere | InvoiceVoided | WrittenOff | InvoiceCredited) -> State:
     """The invoice is settled otherwise than by an attempt of ours: who asked for something about it is answered."""
     paid, voided = isinstance(fact, PaidElsewhere), debt.owed(s, fact.invoice)
     if paid:
@@ -185,4 +186,5 @@ _BROUGHT_ABOUT_BY: Final = {
     PaidElsewhere: ("mark_paid",),
     InvoiceVoided: ("void", "reissue"),
     WrittenOff: ("write_off",),
+    InvoiceCredited: (),
 }

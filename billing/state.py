@@ -188,6 +188,8 @@ class OpenInvoice:
     due: bool = False
     reason: str | None = None
     """Why its last attempt failed, in words for the client."""
+    credited_at: datetime | None = None
+    """When credit notes last changed `amount`."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,23 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
-from billing import caps, changes, custom, debt, expiry, facts, freezing, ladders, pausing, requests, review, service
+from billing import (
+    caps,
+    changes,
+    crediting,
+    custom,
+    debt,
+    expiry,
+    facts,
+    freezing,
+    ladders,
+    pausing,
+    requests,
+    review,
+    service,
+)
 from billing.agenda import live_keys
+from billing.credit_notes import InvoiceCredited
 from billing.plans import SpendCap, Terms
 from billing.state import Answer, AnswerResult, Attempt, Backoff, Card, OpenInvoice, Parked, State, Status, Try
 from billing.steps import ReadNews
@@ -95,6 +110,8 @@ def _moved(s: State, fact: facts.Fact) -> State:  # noqa: C901  one case per fac
             return _not_made(s, fact)
         case facts.PaidElsewhere(invoice=one) | facts.InvoiceVoided(invoice=one) | facts.WrittenOff(invoice=one):
             return debt.settle(requests.answer_settled(s, fact), one)
+        case InvoiceCredited():
+            return crediting.credited(s, fact)
         case facts.FailedElsewhere(card=card, at=at):
             return s if Try(card, at) in s.tries else debt.count_try(s, card, at)
         case facts.CardUsed():

@@ -17,7 +17,7 @@ from workflows.messages import StatusView, subscription_workflow_id
 KNOWN_WITHIN_SECONDS = 60.0
 POLL_SECONDS = 0.05
 CARD_PAGES = "/v1/portal/billing/payment-method-sessions"
-LATER_ISSUES = ("credit_note", "dispute")
+LATER_ISSUES = ("dispute",)
 
 
 class People:

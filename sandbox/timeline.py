@@ -235,6 +235,7 @@ _TELL: dict[str, Callable[[Row], Told]] = {
     "PaidElsewhere": _invoice("paid elsewhere"),
     "InvoiceVoided": _invoice("voided"),
     "WrittenOff": _invoice("written off"),
+    "InvoiceCredited": _invoice("credited"),
     "InvoiceParked": _invoice("held for review"),
     "ParkingRepeated": _invoice("is still held for review"),
     "ReviewDecided": _reviewed,

@@ -83,13 +83,16 @@ async def status_of(
 
 def differences(workflow: State, books: Running) -> list[str]:
     """What the workflow and its books say differently, one sentence each."""
-    told, owed = [], {invoice.id for invoice in workflow.debt}
+    told, owed = [], {invoice.id: invoice.amount for invoice in workflow.debt}
     if workflow.status is not books.state.status:
         told.append(f"{workflow.status} in the workflow, {books.state.status} in the books")
     if workflow.period != books.state.period:
         told.append(f"period {workflow.period} in the workflow, {books.state.period} in the books")
-    if owed != books.open:
+    if owed.keys() != books.open.keys():
         told.append(f"owes {sorted(owed)} in the workflow, {sorted(books.open)} are open in the books")
+    for invoice in sorted(owed.keys() & books.open.keys()):
+        if owed[invoice] != books.open[invoice]:
+            told.append(f"{owed[invoice]} is due of {invoice} in the workflow, {books.open[invoice]} in the books")
     # Only this way round: while its account cannot charge, an attempt is decided and never reaches the books.
     attempt = workflow.attempt
     for invoice, number in sorted(books.in_flight - ({(attempt.invoice, attempt.number)} if attempt else set())):

@@ -61,12 +61,14 @@ _SUBTOTAL: Final = """
     SELECT format('%s: %s at Stripe before tax, %s in our lines', id, provider_subtotal, total) FROM invoices
     WHERE status <> 'draft' AND provider_id IS NOT NULL AND provider_subtotal IS DISTINCT FROM total ORDER BY id
 """
-# The agency's credit note may lower what is due; nothing may raise it.
 _DUE: Final = """
-    SELECT format('%s: %s due, of %s with tax and a balance that went from %s to %s',
-                  id, amount_due, provider_total, starting_balance, ending_balance)
-    FROM invoices WHERE status IN ('open', 'paid', 'uncollectible') AND provider_id IS NOT NULL
-    AND amount_due > provider_total + starting_balance - ending_balance ORDER BY id
+    SELECT format('%s: %s due, of %s with tax, a balance that went from %s to %s, and %s credited',
+                  i.id, i.amount_due, i.provider_total, i.starting_balance, i.ending_balance, credited.amount)
+    FROM invoices i CROSS JOIN LATERAL (
+        SELECT coalesce(sum(n.before_payment), 0) AS amount FROM credit_notes n
+        WHERE n.invoice_id = i.id AND n.status = 'issued'
+    ) credited WHERE i.status IN ('open', 'paid', 'uncollectible') AND i.provider_id IS NOT NULL
+    AND i.amount_due <> i.provider_total + i.starting_balance - i.ending_balance - credited.amount ORDER BY i.id
 """
 _PAID_IN_FULL: Final = """
     SELECT format('%s: paid, with %s of %s', id, amount_paid, amount_due) FROM invoices

@@ -4,6 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from adapters.postgres import credit_notes
 from adapters.postgres.locks import lock_client_of_invoice
 from adapters.postgres.pool import Connection
 from billing.invoices import InvoiceKind, InvoiceStatus, Line, LineKind, may_become
@@ -108,6 +109,7 @@ async def mirror_invoice(connection: Connection, invoice: str, reading: InvoiceR
         moves,
         reading.due_at,
     )
+    await credit_notes.mirror(connection, invoice, reading.credit_notes)
     if reading.status is InvoiceStatus.VOID:
         await _give_back_credit(connection, invoice, at)
     return await find(connection, invoice)

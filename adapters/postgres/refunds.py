@@ -3,8 +3,6 @@
 That no more goes back than was paid is kept by the database: of two refunds at once the second sees the first.
 """
 
-import hashlib
-from base64 import b32encode
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,13 +10,13 @@ import asyncpg
 
 from adapters.postgres import outbox, projection, trail
 from adapters.postgres.locks import lock_client_of_invoice
+from adapters.postgres.mirrored import mirrored_id
 from adapters.postgres.pool import Connection, Pool, transaction
 from billing.refunds import RefundReading, RefundRow, RefundStatus, may_become, told
 
 NEVER_EXCEED: Final = "refunds_never_exceed_paid"
 """The rule by which the books refuse a refund of ours."""
 _COLUMNS: Final = ", ".join(RefundRow.__dataclass_fields__)
-_ID_LENGTH: Final = 20
 
 
 class RefundExceeds(Exception):
@@ -87,7 +85,7 @@ async def mirror(connection: Connection, account: str, invoice: str, reading: Re
         await _settle(connection, known, reading, at)
         return
     made = RefundRow(
-        id=_mirrored_id(account, reading.provider_id),
+        id=mirrored_id("rfd", account, reading.provider_id),
         agency_id=await connection.fetchval("SELECT agency_id FROM invoices WHERE id = $1", invoice),
         invoice_id=invoice,
         account_id=account,
@@ -179,11 +177,6 @@ async def _write_trail(connection: Connection, refund: RefundRow, what: str, who
 async def _subscription_of(connection: Connection, invoice: str) -> str:
     found: str = await connection.fetchval("SELECT subscription_id FROM invoices WHERE id = $1", invoice)
     return found
-
-
-def _mirrored_id(account: str, provider_id: str) -> str:
-    digest = hashlib.sha256(f"{account}\n{provider_id}".encode()).digest()
-    return f"rfd_{b32encode(digest).decode().lower()[:_ID_LENGTH]}"
 
 
 class PostgresRefunds:

@@ -4,7 +4,7 @@ Read in pages by id, so that any number of them costs the same at a time: the pr
 belongs to a row is found by the indexes of open invoices, attempts in flight and outbox keys.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +21,8 @@ class Running:
     """A subscription that is not finished. `in_flight`: (invoice, number) of attempts without an outcome."""
 
     state: State
-    open: frozenset[str]
+    open: Mapping[str, int]
+    """What is due of each open invoice, in minor units."""
     in_flight: frozenset[tuple[str, int]]
     starting: bool
     """Its workflow is still to be started."""
@@ -29,7 +30,7 @@ class Running:
 
 _RUNNING: Final = f"""
     SELECT s.state, ARRAY(
-        SELECT i.id FROM invoices i
+        SELECT (i.id, i.amount_due) FROM invoices i
         WHERE i.subscription_id = s.id AND i.status = 'open' AND i.provider_id IS NOT NULL
     ) AS open, ARRAY(
         SELECT (a.invoice_id, a.number) FROM payment_attempts a WHERE a.subscription_id = s.id AND a.result IS NULL
@@ -59,7 +60,10 @@ async def count(connection: Connection | Pool, after: str) -> int:
 def _read(rows: Sequence[asyncpg.Record]) -> Sequence[Running]:
     return [
         Running(
-            decode_state(row["state"]), frozenset(row["open"]), frozenset(map(tuple, row["in_flight"])), row["starting"]
+            decode_state(row["state"]),
+            dict(map(tuple, row["open"])),
+            frozenset(map(tuple, row["in_flight"])),
+            row["starting"],
         )
         for row in rows
     ]

@@ -10,6 +10,7 @@ from typing import Final
 from adapters.postgres import messages
 from adapters.postgres.codec import Json, encode_fact
 from adapters.postgres.pool import Connection, Pool
+from billing.credit_notes import InvoiceCredited
 from billing.facts import (
     AttemptNotMade,
     Fact,
@@ -36,6 +37,7 @@ _ONCE: Final = (
     PeriodClosed,
     InvoiceIssued,
     InvoiceVoided,
+    InvoiceCredited,
     PaidElsewhere,
     WrittenOff,
     PaymentSucceeded,

@@ -24,6 +24,7 @@ _NAMES: Final[Mapping[str, str]] = {
     "get charges/*": "charges.retrieve",
     "post checkout/sessions": "checkout.sessions.create",
     "get country_specs/*": "country_specs.retrieve",
+    "get credit_notes": "credit_notes.list",
     "get customers": "customers.list",
     "post customers": "customers.create",
     "get customers/*": "customers.retrieve",

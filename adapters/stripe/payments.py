@@ -105,7 +105,7 @@ class StripePayments:
         )
 
     async def read_invoice(self, account: str, provider_invoice: str) -> InvoiceReading:
-        """The invoice and every charge ever tried on it: two calls, one while nothing was tried."""
+        """The invoice, every charge ever tried on it and its credit notes: a call for each of these that there are."""
         return await self._reading(account, await self._retrieve(account, provider_invoice))
 
     async def send(self, account: str, provider_invoice: str, invoice: str, request: str) -> None:
@@ -210,7 +210,16 @@ class StripePayments:
         """With the charges of each intent on which anything was tried: an intent itself shows only its latest."""
         tried = [intent.id for intent in payment_intents(invoice) if intent.latest_charge]
         newest_first = [charge for intent in tried for charge in await self._charges(account, intent)]
-        return invoice_reading(invoice, newest_first[::-1])
+        credited = invoice.pre_payment_credit_notes_amount or invoice.post_payment_credit_notes_amount
+        notes = await self._credit_notes(account, invoice.id) if credited else []
+        return invoice_reading(invoice, newest_first[::-1], notes[::-1])
+
+    async def _credit_notes(self, account: str, provider_invoice: str) -> list[stripe.CreditNote]:
+        async def pages(options: stripe.RequestOptions) -> list[stripe.CreditNote]:
+            page = await self._stripe.v1.credit_notes.list_async({"invoice": provider_invoice, "limit": 100}, options)
+            return [note async for note in page.auto_paging_iter()]
+
+        return await self._stripe.read(pages, account)
 
     async def _charges(self, account: str, intent: str) -> Sequence[stripe.Charge]:
         async def pages(options: stripe.RequestOptions) -> list[stripe.Charge]:

@@ -6,6 +6,7 @@ from typing import Final, Literal, TypeVar
 
 import stripe
 
+from billing.credit_notes import CreditNoteReading
 from billing.declines import Decline
 from billing.invoices import InvoiceStatus
 from billing.payments import AccountReading, ChargeReading, InvoiceReading
@@ -15,6 +16,8 @@ INVOICE_ID: Final = "invoice_id"
 """Metadata of an invoice: our id. It is how an invoice is found again when its key no longer holds."""
 LINE_ID: Final = "line_id"
 """Metadata of a line: which of our lines it is."""
+CREDIT_NOTE_ID: Final = "credit_note_id"
+"""Metadata of a credit note: our id. Those that are made in Stripe's dashboard have none."""
 PAYMENTS: Final = "payments.data.payment.payment_intent.latest_charge"
 """What an invoice is read with: its payments down to the newest charge of each."""
 
@@ -63,8 +66,10 @@ def payment_intents(invoice: stripe.Invoice) -> tuple[stripe.PaymentIntent, ...]
     return tuple(intent for intent in intents if intent)
 
 
-def invoice_reading(invoice: stripe.Invoice, charges: Sequence[stripe.Charge]) -> InvoiceReading:
-    """The invoice with these charges, by time and then as given. Needs PAYMENTS expanded."""
+def invoice_reading(
+    invoice: stripe.Invoice, charges: Sequence[stripe.Charge], notes: Sequence[stripe.CreditNote] = ()
+) -> InvoiceReading:
+    """The invoice with these charges and notes, by time and then as given. Needs PAYMENTS expanded."""
     return InvoiceReading(
         provider_id=invoice.id,
         invoice=metadata(invoice, INVOICE_ID),
@@ -83,6 +88,22 @@ def invoice_reading(invoice: stripe.Invoice, charges: Sequence[stripe.Charge]) -
         intent=_intent(payment_intents(invoice)),
         charges=tuple(sorted(map(charge_reading, charges), key=lambda charge: charge.created_at)),
         due_at=instant(invoice.due_date) if invoice.due_date else None,
+        credit_notes=tuple(sorted(map(credit_note_reading, notes), key=lambda note: note.created_at)),
+    )
+
+
+def credit_note_reading(note: stripe.CreditNote) -> CreditNoteReading:
+    return CreditNoteReading(
+        provider_id=note.id,
+        note=metadata(note, CREDIT_NOTE_ID),
+        number=note.number,
+        amount=note.amount,
+        before_payment=note.pre_payment_amount,
+        currency=note.currency,
+        status="void" if note.status == "void" else "issued",
+        reason=note.reason,
+        memo=note.memo,
+        created_at=instant(note.created),
     )
 
 

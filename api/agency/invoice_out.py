@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from adapters.postgres.credit_notes import CreditNoteRow
 from adapters.postgres.parkings import Held
 from adapters.postgres.particulars import Attempted, BilledPeriod, Skipped
 from adapters.postgres.statements import Statement
+from api.agency.credit_note_out import CREDIT_NOTE, CreditNoteOut, credit_note_out
 from api.agency.refund_out import REFUND, RefundOut, refunds_out
 from api.card import CardOut, card_out
 from api.fields import Answer
@@ -184,16 +186,18 @@ class InvoiceDetailOut(
         attempts=[_ATTEMPT],
         skipped_attempts=[{"at": "2026-11-04T01:00:05Z", "why": "card_limit"}],
         refunds=[REFUND],
+        credit_notes=[CREDIT_NOTE],
         usage=_USAGE,
         review=None,
     ),
 ):
-    """An invoice with its lines, every attempt, every refund, and the usage behind it."""
+    """An invoice with its lines, every attempt, refund and credit note, and the usage behind it."""
 
     lines: list[LineOut]
     attempts: list[AttemptOut]
     skipped_attempts: list[SkippedOut]
     refunds: list[RefundOut]
+    credit_notes: list[CreditNoteOut]
     usage: PeriodUsageOut | None
     review: ReviewOut | None
 
@@ -208,6 +212,7 @@ def invoice_detail_out(
     attempts: Sequence[Attempted],
     skipped: Sequence[Skipped],
     refunds: Sequence[RefundRow],
+    credit_notes: Sequence[CreditNoteRow],
     period: BilledPeriod | None,
     review: Held | None,
 ) -> InvoiceDetailOut:
@@ -217,6 +222,7 @@ def invoice_detail_out(
         attempts=[_attempt_out(attempt, invoice.currency) for attempt in attempts],
         skipped_attempts=[SkippedOut(at=step.at, why=step.why) for step in skipped],
         refunds=refunds_out(refunds),
+        credit_notes=[credit_note_out(note) for note in credit_notes],
         usage=_usage_out(period) if period else None,
         review=_review_out(review) if review else None,
     )

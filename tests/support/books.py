@@ -74,6 +74,14 @@ class Books:
         assert bill.status in ("open", "uncollectible"), f"{invoice} is {bill.status}"
         bill.status, bill.paid = status, bill.amount if status == "paid" else 0
 
+    def credit(self, invoice: str, amount: int) -> int:
+        """A credit note lowers what an open invoice asks for, a voided one raises it; nothing left counts as paid."""
+        bill = self.bills[invoice]
+        assert bill.status == "open", f"{invoice} is {bill.status}"
+        bill.amount -= min(amount, bill.amount)
+        bill.status = "open" if bill.amount else "paid"
+        return bill.amount
+
     def open(self) -> set[str]:
         return {invoice for invoice, bill in self.bills.items() if bill.status == "open"}
 

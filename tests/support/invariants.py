@@ -12,6 +12,8 @@ def check_state(s: State, books: Books) -> None:
     known = {i.id for i in s.debt}
     assert known == books.open(), f"open at Stripe {books.open()}, known {known}"
     for invoice in s.debt:
+        due = books.bills[invoice.id].amount
+        assert invoice.amount == due, f"{invoice.amount} of {invoice.id} is known, {due} is due at Stripe"
         assert has_owner(s, invoice.id), f"nobody collects {invoice.id}: {s}"
     assert s.ladder is None or s.debt, "a ladder without a debt"
     assert s.attempt is None or s.sweep, "an attempt that belongs to no step"

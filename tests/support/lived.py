@@ -210,6 +210,14 @@ async def _post(house: House) -> None:
         ACCOUNT,
         END,
     )
+    await house.pool.execute(
+        "INSERT INTO credit_notes (id, agency_id, invoice_id, account_id, provider_id, number, amount, before_payment, "
+        "currency, status, created_at) "
+        "VALUES ('cnt_1', $1, 'inv_anna_p1', $2, 'cn_1', 'ACME-0001-CN-01', 400, 0, 'usd', 'issued', $3)",
+        AGENCY,
+        ACCOUNT,
+        END,
+    )
     found = Difference(FindingKind.INVOICE_AMOUNT_DIFFERS, "in_1", "ours", "theirs", "inv_anna_p1", "cli_anna")
     await PostgresComparison(house.pool).settle(ACCOUNT, [found], ["in_1"], START)
     await PostgresComparison(house.pool).settle(ACCOUNT, [], ["in_1"], START + HOUR)

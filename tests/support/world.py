@@ -14,6 +14,7 @@ from typing import Any, Literal
 from billing import facts
 from billing.agenda import begin, next_step
 from billing.changes import Effective, takes_effect_now
+from billing.credit_notes import InvoiceCredited
 from billing.declines import DeclineClass
 from billing.notices import Notice, notices
 from billing.plans import Dunning, Terms
@@ -113,6 +114,8 @@ class World:
     paused_after: set[int] = field(default_factory=set)
     """The periods that a pause followed: only after them there may be a gap."""
     meanwhile: tuple[str, Callable[["World"], object]] | None = None
+    credited: list[str] = field(default_factory=list)
+    """Every credit note that was made."""
     freezes: dict[int, datetime] = field(default_factory=dict)
     """The open freezes of the account, by their ids: nothing is begun at Stripe while there is one."""
     finished: bool = False
@@ -359,6 +362,13 @@ class World:
     def void_elsewhere(self, short: str) -> "World":
         self.books.close(self.invoice(short), "void")
         return self.learn(facts.InvoiceVoided(self.now, self.invoice(short)))
+
+    def credit_elsewhere(self, short: str, amount: int) -> "World":
+        """The agency's credit note in the dashboard; below zero it voids one."""
+        self.take(timedelta(seconds=1))
+        left = self.books.credit(self.invoice(short), amount)
+        self.credited.append(f"cn_{len(self.credited) + 1}")
+        return self.learn(InvoiceCredited(self.now, self.invoice(short), left, tuple(self.credited)))
 
     def write_off(self, short: str) -> "World":
         self.books.close(self.invoice(short), "uncollectible")

@@ -18,6 +18,7 @@ from support.forecasts import foretold, happened
 from support.world import DAY, HOUR, MINUTE, REASON, T0, TERMS, World, a_world
 
 from billing import facts
+from billing.credit_notes import InvoiceCredited
 from billing.declines import DeclineClass
 from billing.plans import Dunning, FinalAction
 from billing.requests import ANSWERS_KEPT
@@ -70,6 +71,10 @@ def elsewhere(how: str, which: int, name: str) -> Happening:
                 world.void_elsewhere(invoice)
             case "write_off", str():
                 world.write_off(invoice)
+            case "credit", str():
+                world.credit_elsewhere(invoice, 700)
+            case "credit all", str():
+                world.credit_elsewhere(invoice, world.books.bills[world.invoice(invoice)].amount)
             case "fail", str():
                 world.fail_elsewhere(invoice, name)
             case "use", _:
@@ -84,7 +89,12 @@ def asked(what: str, which: int) -> Happening:
     return lambda world: world.ask(what, None if what == "retry" else chosen(world, which) or "p99")
 
 
-ELSEWHERE = st.builds(elsewhere, st.sampled_from(["pay", "void", "write_off", "fail", "use", "lose"]), WHICH, NAMES)
+ELSEWHERE = st.builds(
+    elsewhere,
+    st.sampled_from(["pay", "void", "write_off", "credit", "credit all", "fail", "use", "lose"]),
+    WHICH,
+    NAMES,
+)
 ASKED = st.builds(asked, st.sampled_from(["pay_now", "pay_now", "retry", "void"]), WHICH)
 CARDS = st.one_of(
     NAMES.map(lambda name: lambda world: world.save_card(name)),
@@ -274,6 +284,7 @@ class Subscription(RuleBasedStateMachine):
             facts.PaidElsewhere(at, name),
             facts.InvoiceVoided(at, name),
             facts.WrittenOff(at, name),
+            InvoiceCredited(at, name, number),
             facts.Reminded(at, name, Obstacle.NO_CARD, Dunning(), 0),
             facts.RequestRefused(at, "nobody", "invoice_not_open"),
             facts.StepFailed(at, "close:99", "?"),

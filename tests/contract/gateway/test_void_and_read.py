@@ -85,6 +85,35 @@ async def test_what_the_client_did_on_stripes_page_is_read(emulator: Emulator) -
     assert all(charge.card for charge in after.charges)
 
 
+async def test_credit_notes_are_read_with_what_they_leave_to_pay(emulator: Emulator) -> None:
+    world = emulator.world
+    _, issued = await world.issued()
+    await emulator.tell(f"dashboard/{issued.provider_id}", action="credit_note", amount=1000)
+    after = await read(world, issued)
+    assert (after.status, after.amount_due, after.credited_in_full) == (InvoiceStatus.OPEN, 5000, False)
+    (note,) = after.credit_notes
+    assert (note.amount, note.before_payment, note.note, note.status) == (1000, 1000, None, "issued")
+    notes = world.connection.v1.credit_notes
+    await world.do(lambda o: notes.void_credit_note_async(note.provider_id, None, o))
+    voided = await read(world, issued)
+    assert (voided.amount_due, voided.credit_notes) == (6000, ())
+    await emulator.tell(f"dashboard/{issued.provider_id}", action="credit_note")
+    after = await read(world, issued)
+    assert (after.status, after.amount_due, after.amount_paid) == (InvoiceStatus.PAID, 0, 0)
+    assert after.credited_in_full
+    assert [note.status for note in after.credit_notes] == ["void", "issued"]
+
+
+async def test_one_that_is_credited_once_it_is_paid_was_paid(emulator: Emulator) -> None:
+    world = emulator.world
+    order, issued = await world.issued()
+    await world.pay(order, issued)
+    await emulator.tell(f"dashboard/{issued.provider_id}", action="credit_note")
+    after = await read(world, issued)
+    assert (after.amount_due, after.credited_in_full) == (6000, False)
+    assert [(note.amount, note.before_payment) for note in after.credit_notes] == [(6000, 0)]
+
+
 async def test_an_invoice_without_a_try_is_read_in_one_call(emulator: Emulator) -> None:
     world = emulator.world
     order, issued = await world.issued()

@@ -87,7 +87,7 @@ BROKEN = (
     Broken(
         "I2",
         "UPDATE invoices SET amount_due = 5021 WHERE id = 'inv_anna_p3'",
-        "inv_anna_p3: 5021 due, of 5020 with tax and a balance that went from 0 to 0",
+        "inv_anna_p3: 5021 due, of 5020 with tax, a balance that went from 0 to 0, and 0 credited",
     ),
     Broken(
         "I2",

@@ -93,13 +93,20 @@ async def _debt_differs(house: House, s: State) -> tuple[State, str]:
     return replace(s, debt=(), ladder=None), "sub_anna: owes [] in the workflow, ['inv_anna_p1'] are open in the books"
 
 
+async def _amount_differs(house: House, s: State) -> tuple[State, str]:
+    told = "sub_anna: 3000 is due of inv_anna_p1 in the workflow, 4900 in the books"
+    return replace(s, debt=(replace(s.debt[0], amount=3000),)), told
+
+
 async def _attempt_is_forgotten(house: House, s: State) -> tuple[State, str]:
     async with house.store.transaction() as books:
         await books.begin_attempt(s.id, attempt("inv_anna_p1", 2), Origin.LADDER, START)
     return s, "sub_anna: attempt 2 on inv_anna_p1 is in flight in the books, and nobody waits for it"
 
 
-@pytest.mark.parametrize("differ", [_status_differs, _period_differs, _debt_differs, _attempt_is_forgotten])
+@pytest.mark.parametrize(
+    "differ", [_status_differs, _period_differs, _debt_differs, _amount_differs, _attempt_is_forgotten]
+)
 async def test_what_differs_at_every_look_is_wrong(house: House, differ: Any) -> None:
     said, sentence = await differ(house, await _owing(house))
     found = await _compare(house, anna=[said])

@@ -1,0 +1,58 @@
+"""Credit notes over HTTP: what is still owed of an open invoice follows them, whoever makes them."""
+
+from typing import Any
+
+from support.http import Json
+from support.tenant import FAILS, Tenant
+
+INVOICES = "/v1/agency/invoices"
+
+
+def usd(amount: int) -> dict[str, Any]:
+    return {"amount": amount, "currency": "usd"}
+
+
+async def owing(tenant: Tenant) -> Json:
+    """An invoice of 49.00 whose first attempt was declined."""
+    client = await tenant.subscribed(FAILS)
+    invoice = await tenant.invoice(client)
+    await tenant.attempts(invoice["id"], 1)
+    known: Json = await tenant.api.get(f"{INVOICES}/{invoice['id']}")
+    return known
+
+
+async def dashboard(tenant: Tenant, invoice: Json, **done: Any) -> None:
+    await tenant.site.stripe.tell(f"dashboard/{invoice['stripe_invoice_id']}", {"action": "credit_note", **done})
+
+
+async def known_due(tenant: Tenant, invoice: Json, amount: int) -> Json:
+    """The subscription once its workflow and the invoice say that so much is due."""
+
+    async def live() -> Json | None:
+        shown = await tenant.api.get(f"{INVOICES}/{invoice['id']}")
+        found = await tenant.live(invoice["client_id"])
+        return found if (shown["amount_due"], found["amount_due"]) == (usd(amount), usd(amount)) else None
+
+    found: Json = await tenant.eventually(live)
+    return found
+
+
+async def test_a_credit_note_of_the_dashboard_lowers_the_debt_and_one_for_the_rest_ends_it(tenant: Tenant) -> None:
+    invoice = await owing(tenant)
+    before = await tenant.live(invoice["client_id"])
+    await dashboard(tenant, invoice, amount=1900)
+    live = await known_due(tenant, invoice, 3000)
+    assert live["ladder"] == before["ladder"], "its dates stay"
+    shown = await tenant.api.get(f"{INVOICES}/{invoice['id']}")
+    (note,) = shown["credit_notes"]
+    assert (note["amount"], note["status"], note["made_in_stripe"]) == (usd(1900), "issued", True)
+    assert (shown["status"], shown["total"]) == ("open", usd(4900))
+
+    await dashboard(tenant, invoice)
+    live = await known_due(tenant, invoice, 0)
+    assert (live["open_invoices"], live["ladder"], live["status"]) == (0, None, "active")
+    shown = await tenant.api.get(f"{INVOICES}/{invoice['id']}")
+    assert (shown["status"], shown["amount_paid"], len(shown["attempts"])) == ("paid", usd(0), 1)
+    assert [note["amount"] for note in shown["credit_notes"]] == [usd(1900), usd(3000)]
+    trail = (await tenant.api.get("/v1/agency/audit", client_id=invoice["client_id"]))["data"]
+    assert [entry["detail"]["amount_due"] for entry in trail if entry["what"] == "InvoiceCredited"] == [0, 3000]
