@@ -18,9 +18,10 @@ from support.forecasts import foretold, happened
 from support.world import DAY, HOUR, MINUTE, REASON, T0, TERMS, World, a_world
 
 from billing import facts
+from billing.caps import SpendCapSet
 from billing.credit_notes import InvoiceCredited
 from billing.declines import DeclineClass
-from billing.plans import Dunning, FinalAction
+from billing.plans import CapAction, Dunning, FinalAction, SpendCap
 from billing.requests import ANSWERS_KEPT
 from billing.review import held
 from billing.state import Decision, Forgive, FreezeCause, Obstacle, Status
@@ -41,6 +42,7 @@ ASKED_FOR = (
     | facts.PauseRequested
     | facts.PauseUndone
     | facts.LadderExtended
+    | SpendCapSet
 )
 WHICH = st.integers(0, 3)
 SPANS = st.sampled_from([MINUTE, 31 * MINUTE, HOUR, 23 * HOUR, DAY, 3 * DAY, 5 * DAY, 7 * DAY, 16 * DAY, 35 * DAY])
@@ -204,6 +206,11 @@ class Subscription(RuleBasedStateMachine):
     @rule()
     def the_agency_takes_a_change_back(self) -> None:
         self.world.undo_change()
+
+    @rule(cap=st.sampled_from([None, SpendCap(0, CapAction.BLOCK), SpendCap(5000, CapAction.NOTIFY)]))
+    def a_spend_cap_is_set_or_taken_away(self, cap: SpendCap | None) -> None:
+        request = f"cap{len(self.world.history)}"
+        self.world.learn(SpendCapSet(self.world.now, cap, "agency", request))
 
     @rule(happens=ELSEWHERE)
     def something_happens_elsewhere(self, happens: Happening) -> None:
