@@ -189,8 +189,10 @@ def _told(before: State, fact: facts.Fact, after: State) -> Iterator[Notice]:  #
             yield from to_each(NoticeKind.INVOICE_PARKED, f"parked:{invoice}:{at.isoformat()}", at, cause, invoice)
         case facts.ParkingRepeated():
             yield from _repeated(fact, after)
-        case facts.FinalActionTaken(at=at) if after.status is not before.status:
-            yield from to_each(_FINAL[after.status], f"final:{at.isoformat()}", at, _owed_text(after))
+        case facts.FinalActionTaken(at=at) if before.ladder and after.status is not before.status:
+            # By its ladder: a step that failed after its commit is decided again, at another time.
+            key = f"final:{before.ladder.started_at.isoformat()}"
+            yield from to_each(_FINAL[after.status], key, at, _owed_text(after))
         case facts.PeriodClosed(at=at, number=number) if _paused_unpaid(after) and not _paused_unpaid(before):
             yield from to_each(NoticeKind.PAUSED, f"unpaid:{number}", at, _owed_text(after))
         case facts.AccountReplaced(at=at) if before.status is not Status.CANCELLED:

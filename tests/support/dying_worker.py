@@ -24,7 +24,14 @@ from temporalio.client import Interceptor as ClientInterceptor
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 from temporalio.worker import Interceptor as WorkerInterceptor
 
-from activities.messages import CHARGE_INVOICE, CLOSE_PERIOD, ISSUE_INVOICE
+from activities.messages import (
+    CHARGE_INVOICE,
+    CLOSE_PERIOD,
+    ISSUE_INVOICE,
+    REMIND,
+    TAKE_FINAL_ACTION,
+    VOID_INVOICE,
+)
 from activities.ports import Ledger, Store
 from adapters.settings import Settings, load_settings
 from adapters.stripe.connection import Call, Connection, connect
@@ -35,7 +42,7 @@ from sandbox.stack import DATABASE
 from worker.compose import Parts
 from worker.process import main
 
-MORTAL: Final = (CLOSE_PERIOD, ISSUE_INVOICE, CHARGE_INVOICE)
+MORTAL: Final = (CLOSE_PERIOD, ISSUE_INVOICE, CHARGE_INVOICE, VOID_INVOICE, REMIND, TAKE_FINAL_ACTION)
 
 CUT: Final = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()"
 

@@ -1,13 +1,16 @@
 """The failed-payment ladder, to the second (billing-rules 6)."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from support.world import DAY, HOUR, MINUTE, OVER, a_world
 
 from billing import facts
+from billing.notices import notices
 from billing.plans import Dunning, FinalAction
 from billing.state import Status
+from billing.subscription import apply
 from billing.view import BannerKind, view
 
 T, T3, T8, T15 = timedelta(), 3 * DAY, 8 * DAY, 15 * DAY
@@ -205,6 +208,18 @@ def test_a_final_action_waits_for_a_new_card_that_is_being_tried() -> None:
     world.run(days=1)
 
     assert world.steps("TakeFinalAction") == [(T15 + 30 * MINUTE, "final:inv_demo_p1")]
+
+
+def test_a_final_action_that_is_decided_again_is_the_same_message() -> None:
+    world = a_world("soft").run(days=15)
+    before, keys = replace(world.state, status=Status.ACTIVE), set()
+    for minutes in (0, 1):
+        taken = facts.FinalActionTaken(world.now + minutes * MINUTE, FinalAction.PAST_DUE)
+        keys |= {(told.kind, told.audience, told.key) for told in notices(before, taken, apply(before, taken))}
+    assert sorted((kind.value, audience) for kind, audience, _ in keys) == [
+        ("past_due", "agency"),
+        ("past_due", "client"),
+    ]
 
 
 def test_a_final_action_waits_for_the_outcome() -> None:
