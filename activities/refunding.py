@@ -28,10 +28,17 @@ class Refunding:
                 await self._make(begun)
 
     async def _begun(self, row: RefundRow) -> RefundRow | None:
-        """The refund with the payment that it is taken from; none when there is no such payment."""
+        """The refund with the payment that it is taken from; none when it was refused before it was sent."""
         if row.first_sent_at:
             return row
-        reading = await self._payments.read_invoice(row.account_id, await self._books.provider_invoice(row))
+        try:
+            reading = await self._payments.read_invoice(row.account_id, await self._books.provider_invoice(row))
+        except Refused:
+            if (await self._payments.read_account(row.account_id)).connected:
+                raise
+            # Nothing was sent yet, so nothing can be made: the agency learns it, and may ask again once it is back.
+            await self._books.refused(row, "The Stripe account is not connected any more.", self._clock.now())
+            return None
         paid = next((charge for charge in reversed(reading.charges) if charge.status == "succeeded"), None)
         if paid is None:
             await self._books.refused(row, "No payment through Stripe is on the invoice.", self._clock.now())
@@ -51,6 +58,7 @@ class Refunding:
         """A refusal says nothing of what happened before it: first look for the refund, then at the account."""
         account = await self._payments.read_account(row.account_id)
         if not account.connected:
+            # It may have been made before the account left: only the account, connected again, can show that.
             raise account_not_ready(account) from trouble
         found = await self._refunds.find_refund(row.account_id, order)
         if found:

@@ -92,6 +92,7 @@ class Outside:
     charges: tuple[ChargeReading, ...] = (ChargeReading("ch_1", "pi_1", "succeeded", 4900, T0, fee=True),)
     there: RefundReading | None = None
     connected: bool = True
+    readable: bool = True
     orders: list[RefundOrder] = field(default_factory=list)
     time: datetime = T0
 
@@ -115,6 +116,8 @@ class Outside:
         return "in_1"
 
     async def read_invoice(self, account: str, provider_invoice: str) -> Any:
+        if not self.connected or not self.readable:
+            raise Refused("no access", status=403)
         return SimpleNamespace(charges=self.charges)
 
     async def read_account(self, account: str) -> Any:
@@ -165,11 +168,36 @@ async def test_a_refusal_is_believed_only_when_the_refund_is_not_there() -> None
     assert (outside.row.status, outside.row.failure) == (RefundStatus.FAILED, "Charge has already been refunded")
 
 
-async def test_an_account_that_left_lets_the_refund_wait() -> None:
-    outside = Outside(answers=[Refused("no access", status=403)], connected=False)
+async def test_a_refund_that_was_not_sent_fails_when_the_account_has_left() -> None:
+    outside = Outside(connected=False)
+    await outside.carry_out()
+    assert (outside.row.status, outside.orders) == (RefundStatus.FAILED, [])
+    (notice,) = told(outside.row, T0)
+    assert (notice.kind, notice.detail) == (
+        NoticeKind.REFUND_FAILED,
+        "12.00 USD did not reach the client. The Stripe account is not connected any more.",
+    )
+    await outside.carry_out()
+    assert outside.orders == [], "it is over"
+
+
+async def test_an_invoice_that_cannot_be_read_fails_no_refund_of_a_connected_account() -> None:
+    outside = Outside(readable=False)
     with pytest.raises(ApplicationError):
         await outside.carry_out()
     assert outside.row.status is RefundStatus.PENDING
+
+
+async def test_a_refund_that_may_be_made_waits_for_its_account_and_is_then_looked_for() -> None:
+    sent = replace(ROW, payment_intent_id="pi_1", with_fee=True, first_sent_at=T0)
+    outside = Outside(row=sent, answers=[Refused("no access", status=403)] * 2, connected=False)
+    with pytest.raises(ApplicationError):
+        await outside.carry_out()
+    assert outside.row.status is RefundStatus.PENDING
+
+    outside.connected, outside.there = True, reading()
+    await outside.carry_out()
+    assert (outside.row.provider_id, outside.row.status) == ("re_1", RefundStatus.SUCCEEDED)
 
 
 async def test_without_a_payment_there_is_nothing_to_refund() -> None:
