@@ -2,16 +2,17 @@
 
 Each is answered by a partial index that holds little more than what is stuck, so that its cost follows the trouble and
 not the tables: `subscriptions_stuck`, `inbox_undelivered`, `inbox_readers_unread`, `outbox_undone`,
-`payment_attempts_one_in_flight`. Connected accounts are few. Only `overdue` and `should_run` pass over all running
-subscriptions (an index on their next date would cost every step a write): about a second for each million. Instants
-are business time.
+`payment_attempts_one_in_flight`, `message_deliveries_due`. Connected accounts and webhook endpoints are few. Only
+`overdue` and `should_run` pass over all running subscriptions (an index on their next date would cost every step a
+write): about a second for each million. Instants are business time, of messages the database's own.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from adapters.logging import blotted
+from adapters.postgres.message_deliveries import DUE
 from adapters.postgres.outbox import START
 from adapters.postgres.pool import Connection
 
@@ -29,7 +30,7 @@ class Found:
 
 
 async def parked(connection: Connection) -> Found:
-    """Invoices that something impossible happened to. What is held for review is the agency's to decide."""
+    """Invoices that something impossible happened to; what is held for review is asked for apart."""
     query = """
         SELECT format('%s of %s, %s', p ->> 'invoice', s.id, s.agency_id) AS which,
                (p ->> 'at')::timestamptz AS since, p ->> 'cause' AS why
@@ -37,6 +38,43 @@ async def parked(connection: Connection) -> Found:
         WHERE s.stuck AND NOT s.finished AND jsonb_typeof(p -> 'review') IS DISTINCT FROM 'object'
     """
     return await _found(connection, query)
+
+
+async def undecided(connection: Connection, before: datetime) -> Found:
+    """Invoices that were held for review before then, and of which the agency has decided nothing."""
+    query = """
+        SELECT format('%s of %s, %s', p ->> 'invoice', s.id, s.agency_id) AS which,
+               (p ->> 'at')::timestamptz AS since, p ->> 'cause' AS why
+        FROM subscriptions s CROSS JOIN LATERAL jsonb_array_elements(s.state -> 'parked') p
+        WHERE s.stuck AND NOT s.finished AND jsonb_typeof(p -> 'review') = 'object' AND (p ->> 'at')::timestamptz < $1
+    """
+    return await _found(connection, query, before)
+
+
+async def untold(connection: Connection, late: timedelta, tries: int) -> Found:
+    """Messages that were to leave the house so long ago and have not, and mails that no server took so many times."""
+    query = f"""
+        SELECT format('%s of %s by %s, tried %s times', d.id, d.agency_id, d.channel, d.attempts) AS which,
+               d.created_at AS since, d.detail AS why
+        FROM message_deliveries d JOIN notifications n ON n.id = d.notification_id
+        WHERE ({DUE} AND d.next_at < now() - $1::interval)
+        OR (d.status = 'pending' AND d.channel = 'mail' AND d.attempts >= $2)
+    """
+    return await _found(connection, query, late, tries)
+
+
+async def deaf_endpoints(connection: Connection, tries: int) -> Found:
+    """Webhook endpoints that were switched off, or to which a delivery has been tried so many times."""
+    query = """
+        SELECT format('%s of %s', e.id, e.agency_id) AS which, coalesce(e.disabled_at, failing.since) AS since,
+               CASE WHEN e.disabled_at IS NOT NULL THEN 'switched off' ELSE failing.why END AS why
+        FROM webhook_endpoints e LEFT JOIN LATERAL (
+            SELECT min(d.created_at) AS since, min(d.detail) AS why FROM message_deliveries d
+            WHERE d.endpoint_id = e.id AND d.status = 'pending' AND d.attempts >= $1
+        ) failing ON true
+        WHERE e.removed_at IS NULL AND (e.disabled_at IS NOT NULL OR failing.since IS NOT NULL)
+    """
+    return await _found(connection, query, tries)
 
 
 async def parking_stopped(connection: Connection, since: datetime) -> Found:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from adapters.postgres.message_deliveries import DUE
 from adapters.postgres.parkings import TOLD_ONCE_IN
 from adapters.postgres.pool import Connection, Pool, snapshot
 
@@ -52,6 +53,17 @@ _FINDINGS: Final = """
     SELECT count(*) FROM (SELECT FROM findings WHERE resolved_at IS NULL LIMIT $1) AS lasting
 """
 
+_MESSAGES: Final = f"""
+    SELECT count(*) AS count, now() - min(next_at) AS age FROM (
+        SELECT d.next_at FROM message_deliveries d JOIN notifications n ON n.id = d.notification_id
+        WHERE {DUE} ORDER BY d.channel, d.next_at LIMIT $1
+    ) AS waiting
+"""
+"""Messages are dated by the database's own clock."""
+_DEAF: Final = """
+    SELECT count(*) FROM webhook_endpoints WHERE disabled_at IS NOT NULL AND removed_at IS NULL
+"""
+
 
 @dataclass(frozen=True)
 class Waiting:
@@ -59,6 +71,9 @@ class Waiting:
 
     count: int
     age: timedelta
+
+
+NONE_WAITS: Final = Waiting(0, timedelta())
 
 
 @dataclass(frozen=True)
@@ -77,6 +92,8 @@ class Vitals:
     findings: int = 0
     reconciled_at: datetime | None = None
     """When the last reconciliation of all accounts came to its end."""
+    messages: Waiting = NONE_WAITS
+    endpoints_disabled: int = 0
 
 
 async def read(pool: Pool, now: datetime) -> Vitals:
@@ -97,7 +114,14 @@ async def read(pool: Pool, now: datetime) -> Vitals:
             frozen=frozen | {row["state"]: row["count"] for row in await books.fetch(_FROZEN)},
             findings=await books.fetchval(_FINDINGS, AT_MOST),
             reconciled_at=await books.fetchval("SELECT max(finished_at) FROM reconciliations"),
+            messages=await _messages(books),
+            endpoints_disabled=await books.fetchval(_DEAF),
         )
+
+
+async def _messages(books: Connection) -> Waiting:
+    row: Any = await books.fetchrow(_MESSAGES, AT_MOST)
+    return Waiting(row["count"], row["age"] or timedelta())
 
 
 async def _waiting(books: Connection, question: str, now: datetime) -> Waiting:

@@ -63,6 +63,9 @@ class VitalFigures(Collector):
         yield from _waiting("inbox_unread", "Events brought and not yet read", known.unread)
         yield from _waiting("outbox_undelivered", "Starts of workflows not yet delivered", known.outbox)
         yield from _waiting("attempts_in_flight", "Payment attempts whose outcome is not known", known.in_flight)
+        yield from _waiting("messages_undelivered", "Mails and webhooks that are due and not delivered", known.messages)
+        off = "Webhook endpoints of agencies that were switched off because they take nothing."
+        yield _gauge("endpoints_disabled", off, known.endpoints_disabled)
         yield _gauge(
             "parked_invoices", "Invoices to which something impossible happened: a person has to look.", known.parked
         )

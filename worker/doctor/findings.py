@@ -52,6 +52,7 @@ class Page(StrEnum):
     AN_ATTEMPT_IS_IN_FLIGHT = "an-attempt-is-in-flight"
     SUBSCRIPTIONS_ARE_OVERDUE = "subscriptions-are-overdue"
     A_STEP_KEEPS_FAILING = "a-step-keeps-failing"
+    MESSAGES_ARE_NOT_DELIVERED = "messages-are-not-delivered"
     A_WORKFLOW_IS_NOT_RUNNING = "a-workflow-is-not-running"
     RECONCILIATION = "reconciliation"
 

@@ -1,7 +1,8 @@
 """What is stuck: what the rules, the queues and the retries do not bring forward by themselves any more.
 
 What waits as it should is not: a ladder between its dates or at its end, an invoice without a card, a message that
-nobody has read. Each is the agency's or the client's to see to, and they were told.
+nobody has read. Each is the agency's or the client's to see to, and they were told. Of what waits for an agency that
+does not answer, as a review or a webhook endpoint that is gone, the doctor makes a note.
 """
 
 import asyncio
@@ -29,6 +30,12 @@ IN_FLIGHT: Final = timedelta(hours=1)
 """Cards are settled in seconds; after ten minutes an answer that was lost is read."""
 FAILURES: Final = 5
 """1, 2, 4 and 8 minutes of pauses: a quarter of an hour."""
+UNDECIDED: Final = timedelta(days=3)
+"""The agency is told of a review each day."""
+MAIL_TRIES: Final = 4
+"""More than half an hour: a mail server that wants to be asked again has taken it by then."""
+ENDPOINT_TRIES: Final = 5
+"""Two and a half hours."""
 STARTED_WITHIN: Final = timedelta(minutes=5)
 MOST_LISTED: Final = 50_000
 _MOST_DESCRIBED: Final = 100
@@ -44,6 +51,7 @@ class Trouble:
     many: str
     do: str
     see: Page
+    verdict: Verdict = Verdict.WRONG
 
 
 _Ask = Callable[[Connection, datetime], Awaitable[Found]]
@@ -138,6 +146,38 @@ _TROUBLES: Final[Sequence[tuple[Trouble, _Ask]]] = (
         ),
         lambda books, _: stuck.failing(books, FAILURES),
     ),
+    (
+        Trouble(
+            "messages",
+            "message is overdue, or taken by no mail server",
+            "messages are overdue, or taken by no mail server",
+            "See that a worker runs. If it does, the mail server's answer says why: put right what SMTP_* name.",
+            Page.MESSAGES_ARE_NOT_DELIVERED,
+        ),
+        lambda books, _: stuck.untold(books, LATE, MAIL_TRIES),
+    ),
+    (
+        Trouble(
+            "endpoints",
+            "webhook endpoint of an agency's takes nothing",
+            "webhook endpoints of agencies take nothing",
+            "The agency was told, or will be: it mends its endpoint, and has the deliveries sent again.",
+            Page.MESSAGES_ARE_NOT_DELIVERED,
+            Verdict.NOTE,
+        ),
+        lambda books, _: stuck.deaf_endpoints(books, ENDPOINT_TRIES),
+    ),
+    (
+        Trouble(
+            "reviews",
+            "invoice is held for review, and the agency has not decided for days",
+            "invoices are held for review, and their agencies have not decided for days",
+            "The agency is told each day. Ask it: nothing is charged until it approves or rejects.",
+            Page.PARKED_INVOICES,
+            Verdict.NOTE,
+        ),
+        lambda books, now: stuck.undecided(books, now - UNDECIDED),
+    ),
 )
 _NOT_RUNNING: Final = Trouble(
     "workflows",
@@ -193,7 +233,7 @@ def _finding(trouble: Trouble, found: Found) -> Finding:
     return Finding(
         Section.STUCK,
         trouble.name,
-        Verdict.WRONG,
+        trouble.verdict,
         told,
         trouble.do,
         trouble.see,

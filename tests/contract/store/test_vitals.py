@@ -80,10 +80,33 @@ async def test_an_agency_is_frozen_by_its_newest_account(house: House) -> None:
     assert (await vitals.read(house.pool, NOW)).frozen == {"restricted": 1, "disconnected": 0}
 
 
+async def test_messages_wait_from_when_they_are_due_and_an_endpoint_that_is_off_is_counted(house: House) -> None:
+    await house.issue(await house.subscribed("anna"), START)
+    await house.pool.execute("UPDATE message_deliveries SET next_at = now() + interval '1 hour'")
+    assert (await vitals.read(house.pool, NOW)).messages == NOTHING
+    await house.pool.execute("UPDATE message_deliveries SET next_at = now() - interval '1 hour'")
+    await house.pool.execute(
+        "INSERT INTO webhook_endpoints (id, agency_id, url, secret, created_at, disabled_at) "
+        "VALUES ('whe_1', 'agc_one', 'https://agency.example', 'whsec_1', $1, $1)",
+        START,
+    )
+    found = await vitals.read(house.pool, NOW)
+    assert found.messages.count == await house.value("SELECT count(*) FROM message_deliveries")
+    assert HOUR <= found.messages.age < HOUR + timedelta(minutes=1)
+    assert found.endpoints_disabled == 1
+
+
 async def test_every_question_that_can_grow_goes_over_an_index(house: House) -> None:
     async with house.pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL enable_seqscan = off")
-        for question in (vitals._INBOX, vitals._UNREAD, vitals._OUTBOX, vitals._IN_FLIGHT, vitals._STUCK):
+        for question in (
+            vitals._INBOX,
+            vitals._UNREAD,
+            vitals._OUTBOX,
+            vitals._IN_FLIGHT,
+            vitals._STUCK,
+            vitals._MESSAGES,
+        ):
             plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {question}", AT_MOST))
             assert "Seq Scan" not in plan, plan
 

@@ -1,7 +1,7 @@
 """What the doctor finds stuck in the books: each trouble made by the rules or the queues themselves, and told."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,10 +9,11 @@ from support.house import ACCOUNT, AGENCY, CARD, DAY, HOUR, START, House, attemp
 from support.lived import receive_event
 
 from adapters.postgres import inbox, outbox, parkings
+from adapters.postgres.codec import encode_state
 from adapters.postgres.pool import transaction
 from adapters.postgres.stuck import SHOWN
 from billing.facts import InvoiceParked, NewsArrived, StepFailed, WrittenOff
-from billing.state import Origin, State, Trouble
+from billing.state import Origin, Parked, Review, State, Trouble
 from billing.steps import ReadNews
 from worker.doctor.findings import Finding, Verdict
 from worker.doctor.stuck import LATE, UNREAD, in_the_books
@@ -124,7 +125,63 @@ async def _stop_parking(house: House) -> datetime:
     return START + MINUTE
 
 
+async def _message(house: House, channel: str, attempts: int, next_at: str) -> None:
+    """A message with one delivery, of an agency whose books are well."""
+    await _subscribed(house)
+    await house.pool.execute(
+        "INSERT INTO webhook_endpoints (id, agency_id, url, secret, created_at) "
+        "VALUES ('whe_1', $1, 'https://agency.example', 'whsec_1', now()) ON CONFLICT DO NOTHING",
+        AGENCY,
+    )
+    await house.pool.execute("DELETE FROM message_deliveries")
+    await house.pool.execute(
+        f"""
+        INSERT INTO message_deliveries (id, agency_id, notification_id, channel, endpoint_id, created_at, next_at,
+                                        attempts, detail)
+        SELECT 'msg_1', $1, min(id), $2, CASE $2 WHEN 'webhook' THEN 'whe_1' END, now(), now() {next_at}, $3,
+               'no route to x@client.example'
+        FROM notifications WHERE audience = 'agency'
+        """,
+        AGENCY,
+        channel,
+        attempts,
+    )
+
+
+async def _leave_untold(house: House) -> datetime:
+    await _message(house, "webhook", 0, "- interval '16 minutes'")
+    return NOW
+
+
+async def _find_no_mail_server(house: House) -> datetime:
+    await _message(house, "mail", 4, "+ interval '2 hours'")
+    return NOW
+
+
+async def _lose_an_endpoint(house: House) -> datetime:
+    await _message(house, "webhook", 5, "+ interval '10 hours'")
+    return NOW
+
+
+async def _switch_an_endpoint_off(house: House) -> datetime:
+    await _message(house, "webhook", 1, "+ interval '10 hours'")
+    await house.pool.execute("UPDATE webhook_endpoints SET disabled_at = $1", START)
+    return NOW
+
+
+async def _leave_undecided(house: House) -> datetime:
+    state = await _subscribed(house)
+    held = Parked("inv_anna_p2", "implausible", START - 4 * DAY, Review(90_000, (100,), 24_500))
+    await house.pool.execute("UPDATE subscriptions SET state = $1", encode_state(replace(state, parked=(held,))))
+    return NOW
+
+
 TROUBLES = (
+    (_leave_untold, "messages", "1 message is overdue", "msg_1 of agc_one by webhook, tried 0 times: no route to"),
+    (_find_no_mail_server, "messages", "1 message is", "msg_1 of agc_one by mail, tried 4 times: no route to [hidden]"),
+    (_lose_an_endpoint, "endpoints", "1 webhook endpoint", "whe_1 of agc_one: no route to [hidden]"),
+    (_switch_an_endpoint_off, "endpoints", "1 webhook endpoint", "whe_1 of agc_one: switched off"),
+    (_leave_undecided, "reviews", "1 invoice is held for review", "inv_anna_p2 of sub_anna, agc_one: implausible"),
     (_stop_parking, "parking_stopped", "1 cause has parked", "refused: 1 times since not parked"),
     (_park, "parked", "1 invoice is parked", "inv_anna_p1 of sub_anna, agc_one: nonsense to [hidden], [hidden]"),
     (
