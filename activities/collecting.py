@@ -1,10 +1,12 @@
 """What is done about a debt besides attempts: giving up, reminding, and the final action (billing-rules 6 and 7)."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 from temporalio import activity
 
 from activities.messages import (
+    CREDIT_INVOICE,
     MARK_INVOICE,
     REMIND,
     REMIND_DUE,
@@ -15,14 +17,23 @@ from activities.messages import (
     Outcome,
     Work,
 )
-from activities.outcomes import ended
+from activities.outcomes import ended, noted
 from activities.ports import Clock, Payments, Store
 from activities.standing import look_at_account
 from activities.troubles import expect, for_temporal
 from billing.facts import CardExpiryTold, DueReminded, Fact, FinalActionTaken, InvoiceSent, Reminded, RequestRefused
 from billing.payments import InvoiceReading, Refused
 from billing.state import State
-from billing.steps import MarkInvoice, Remind, RemindDue, SendInvoice, TakeFinalAction, TellExpiry, VoidInvoice
+from billing.steps import (
+    CreditInvoice,
+    MarkInvoice,
+    Remind,
+    RemindDue,
+    SendInvoice,
+    TakeFinalAction,
+    TellExpiry,
+    VoidInvoice,
+)
 
 _Settling = Callable[[str, str, str], Awaitable[InvoiceReading]]
 
@@ -48,6 +59,16 @@ class GivingUp:
         mark = self._payments.mark_paid if step.mark == "paid" else self._payments.mark_uncollectible
         return await self._give_up(work.state, step.invoice, step.request, mark)
 
+    @activity.defn(name=CREDIT_INVOICE)
+    async def credit_invoice(self, work: Work) -> Outcome:
+        """Make the credit note, or learn that the invoice was settled otherwise."""
+        step = expect(work.step, CreditInvoice)
+
+        async def credit(account: str, provider_invoice: str, _: str) -> InvoiceReading:
+            return await self._payments.credit(account, provider_invoice, step.order, step.asked_at, self._clock.now())
+
+        return await self._give_up(work.state, step.invoice, step.request, credit)
+
     async def _give_up(self, state: State, invoice: str, request: str | None, how: _Settling) -> Outcome:
         async with self._store.transaction() as books:
             account = await look_at_account(books, state, self._clock.now())
@@ -63,12 +84,11 @@ class GivingUp:
                 if request is None:
                     raise
                 return await self._refuse(state, request, "stripe_refused")
-        return await self._settle(state, invoice, reading)
+        return await self._settle(state, invoice, request, reading)
 
-    async def _settle(self, state: State, invoice: str, reading: InvoiceReading) -> Outcome:
+    async def _settle(self, state: State, invoice: str, request: str | None, reading: InvoiceReading) -> Outcome:
         now = self._clock.now()
-        fact = ended(invoice, reading, now)
-        facts = (fact,) if fact else ()
+        facts = _learned(state, invoice, request, reading, now)
         async with self._store.transaction() as books:
             await books.mirror_invoice(invoice, reading, now)
             recorded = await books.record(state, facts)
@@ -80,6 +100,22 @@ class GivingUp:
         async with self._store.transaction() as books:
             recorded = await books.record(state, facts)
         return Outcome(facts, recorded.version)
+
+
+def _learned(
+    state: State, invoice: str, request: str | None, reading: InvoiceReading, now: datetime
+) -> tuple[Fact, ...]:
+    fact = ended(invoice, reading, now)
+    if fact:
+        return (fact,)
+    asked = next((asked for asked in state.asked if asked.id == request and asked.credit), None)
+    if asked is None or asked.credit is None or request is None:
+        return ()
+    credited = noted(invoice, reading, now)
+    if asked.credit.note in credited.notes:
+        return (credited,)
+    # Made and voided again within moments: nobody is kept waiting for it.
+    return (credited, RequestRefused(now, request, "stripe_refused"))
 
 
 class Sending:

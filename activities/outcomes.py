@@ -43,7 +43,7 @@ def settled(invoice: str, status: InvoiceStatus, at: datetime) -> Fact | None:
 def ended(invoice: str, reading: InvoiceReading, at: datetime) -> Fact | None:
     """What a reading says that no attempt of ours brought about; none while the invoice can still be collected."""
     if reading.credited_in_full:
-        return InvoiceCredited(at, invoice, 0, _notes(reading))
+        return noted(invoice, reading, at)
     return settled(invoice, reading.status, paid_at(reading) or at)
 
 
@@ -52,11 +52,13 @@ def still_owed(state: State, invoice: str, reading: InvoiceReading, at: datetime
     owed = debt.owed(state, invoice)
     if owed is None or reading.status is not InvoiceStatus.OPEN or owed.amount == reading.amount_due:
         return None
-    return InvoiceCredited(at, invoice, reading.amount_due, _notes(reading))
+    return noted(invoice, reading, at)
 
 
-def _notes(reading: InvoiceReading) -> tuple[str, ...]:
-    return tuple(note.note or note.provider_id for note in reading.credit_notes)
+def noted(invoice: str, reading: InvoiceReading, at: datetime) -> InvoiceCredited:
+    """What credit notes have left of the invoice."""
+    notes = tuple(note.note or note.provider_id for note in reading.credit_notes)
+    return InvoiceCredited(at, invoice, reading.amount_due, notes)
 
 
 def attempted(attempt: Attempt, answer: PayAnswer, dunning: Dunning, at: datetime) -> Fact:

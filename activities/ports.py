@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
+from billing.credit_notes import CreditOrder
 from billing.facts import CardUsed, Fact
 from billing.freezing import Standing
 from billing.ledger import AttemptRow, InvoiceRow, LateEntries, NewInvoice, News
@@ -42,6 +43,12 @@ class Payments(Protocol):
 
     async def mark_paid(self, account: str, provider_invoice: str, invoice: str) -> InvoiceReading:
         """The agency says that it was paid elsewhere."""
+        ...
+
+    async def credit(
+        self, account: str, provider_invoice: str, order: CreditOrder, first_sent_at: datetime, now: datetime
+    ) -> InvoiceReading:
+        """Make the credit note, once, and read the invoice: safe to repeat. One that is not open is only read."""
         ...
 
     async def read_invoice(self, account: str, provider_invoice: str) -> InvoiceReading: ...

@@ -15,7 +15,7 @@ from temporalio.client import Interceptor
 
 from adapters.process import version
 from adapters.settings import Settings, load_settings
-from api import agency, health, oauth, openapi, pay, platform, portal, problems, unavailable, usage, webhooks
+from api import agency, health, oauth, openapi, pay, platform, portal, problems, usage, webhooks
 from api.observing import ObserveRequests
 from api.services import open_services
 
@@ -51,7 +51,6 @@ def create_app(settings: Settings | None = None, interceptors: Sequence[Intercep
         health.router,
     ):
         app.include_router(router)
-    app.include_router(unavailable.router())
     app.add_middleware(ObserveRequests)
     for refused in (problems.Problem, HTTPException, RequestValidationError):
         app.add_exception_handler(refused, problems.on_error)

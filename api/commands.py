@@ -29,12 +29,13 @@ from billing import changes
 from billing.caps import cap_refusal
 from billing.ladders import extend_refusal
 from billing.pausing import pause_refusal, resume_refusal, undo_pause_refusal
-from billing.requests import cancel_refusal, refusal, retry_refusal, send_refusal, undo_refusal
+from billing.requests import cancel_refusal, credit_refusal, refusal, retry_refusal, send_refusal, undo_refusal
 from billing.review import review_refusal
 from billing.state import State
 from workflows.messages import (
     Cancel,
     ChangePlan,
+    Credit,
     Extend,
     Mark,
     OrderReissue,
@@ -69,6 +70,7 @@ Command = (
     | Retry
     | Void
     | Mark
+    | Credit
     | OrderReissue
     | Send
     | Review
@@ -90,6 +92,7 @@ _UPDATES: Final[dict[type[Command], Any]] = {
     Review: SubscriptionWorkflow.review,
     Mark: SubscriptionWorkflow.mark,
     OrderReissue: SubscriptionWorkflow.reissue,
+    Credit: SubscriptionWorkflow.credit,
     SetSpendCap: SubscriptionWorkflow.set_spend_cap,
 }
 
@@ -218,6 +221,8 @@ def _refused_when_over(state: State, order: Command) -> Exception:  # noqa: C901
             code = cap_refusal(state, state.clock) or "already_cancelled"
         case Review():
             code = review_refusal(state) or "nothing_to_review"
+        case Credit(invoice=invoice, order=wanted):
+            code = credit_refusal(state, state.clock, invoice, wanted.amount) or "invoice_not_open"
         case PayNow(invoice=invoice) | Void(invoice=invoice) | Mark(invoice=invoice) | OrderReissue(invoice=invoice):
             code = refusal(state, state.clock, invoice, on_session=True) or "invoice_not_open"
     return conflict(code)

@@ -18,6 +18,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "change_pending": "Another change of the plan is agreed already.",
     "client_archived": "The client is archived.",
     "correction_conflict": "The correction is known with another content.",
+    "credit_too_large": "Less than that is still owed of the invoice.",
     "endpoint_disabled": "The endpoint is switched off. Add it anew.",
     "external_id_taken": "Another client has this external_id.",
     "idempotency_key_reused": "The key was used for another content. Take a new key.",

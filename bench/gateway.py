@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NoReturn
 
 from activities.ports import Clock
+from billing.credit_notes import CreditOrder
 from billing.invoices import InvoiceStatus
 from billing.payments import AccountReading, InvoiceOrder, InvoiceReading, PayAnswer
 from billing.state import Attempt, Card
@@ -54,6 +55,11 @@ class StubbedPayments:
 
     async def mark_paid(self, account: str, provider_invoice: str, invoice: str) -> InvoiceReading:
         _never("mark_paid")
+
+    async def credit(
+        self, account: str, provider_invoice: str, order: CreditOrder, first_sent_at: datetime, now: datetime
+    ) -> InvoiceReading:
+        _never("credit")
 
     async def read_invoice(self, account: str, provider_invoice: str) -> InvoiceReading:
         _never("read_invoice")

@@ -17,6 +17,7 @@ from billing.state import Backoff, Forgive, Ladder, Obstacle, OpenInvoice, Origi
 from billing.steps import (
     ChargeInvoice,
     ClosePeriod,
+    CreditInvoice,
     Finish,
     IssueInvoice,
     MarkInvoice,
@@ -224,7 +225,7 @@ def _issuing(s: State) -> Iterator[Item]:
 def _collecting(s: State) -> Iterator[Item]:
     step = _at_once(s)
     if step:
-        rank = Rank.VOID if isinstance(step, VoidInvoice | MarkInvoice) else Rank.COLLECT
+        rank = Rank.VOID if isinstance(step, VoidInvoice | MarkInvoice | CreditInvoice) else Rank.COLLECT
         yield Item(s.clock, rank, step, step.key.partition(":")[0], "billing-rules 6", _why_at_once(step))
     if s.ladder and s.debt:
         yield from _ladder(s, s.ladder, blocked=step is not None)
@@ -238,7 +239,7 @@ def _collecting(s: State) -> Iterator[Item]:
 _DUE = ("the invoice is soon due", "the invoice is due", "the invoice is overdue")
 
 
-def _at_once(s: State) -> ChargeInvoice | VoidInvoice | MarkInvoice | Remind | None:
+def _at_once(s: State) -> ChargeInvoice | VoidInvoice | MarkInvoice | CreditInvoice | Remind | None:
     """What is done about the debt without waiting for a date: one thing at a time."""
     if s.attempt:
         return ChargeInvoice(s.attempt, s.sweep.origin if s.sweep else Origin.ISSUE)
@@ -275,7 +276,7 @@ def _charge(s: State, invoice: OpenInvoice | None, origin: Origin) -> ChargeInvo
     return ChargeInvoice(debt.attempt_on(invoice, s.card, origin, s.clock), origin)
 
 
-def _asked_to_give_up(s: State) -> VoidInvoice | MarkInvoice | None:
+def _asked_to_give_up(s: State) -> VoidInvoice | MarkInvoice | CreditInvoice | None:
     for asked in s.asked:
         match asked.what:
             case "void" | "reissue" if asked.invoice:
@@ -284,6 +285,8 @@ def _asked_to_give_up(s: State) -> VoidInvoice | MarkInvoice | None:
                 return MarkInvoice(asked.invoice, "uncollectible", asked.id)
             case "mark_paid" if asked.invoice:
                 return MarkInvoice(asked.invoice, "paid", asked.id)
+            case "credit" if asked.invoice and asked.credit:
+                return CreditInvoice(asked.invoice, asked.credit, asked.id, asked.at)
             case _:
                 pass
     return None
@@ -354,7 +357,7 @@ def _telling(s: State) -> Iterator[Item]:
 # Waiting
 
 
-def _why_at_once(step: ChargeInvoice | VoidInvoice | MarkInvoice | Remind) -> str:
+def _why_at_once(step: ChargeInvoice | VoidInvoice | MarkInvoice | CreditInvoice | Remind) -> str:
     match step:
         case ChargeInvoice(attempt=attempt):
             return f"attempt {attempt.number} on {attempt.invoice}"
@@ -362,6 +365,8 @@ def _why_at_once(step: ChargeInvoice | VoidInvoice | MarkInvoice | Remind) -> st
             return f"void {invoice}"
         case MarkInvoice(invoice=invoice, mark=mark):
             return f"mark {invoice} {mark}"
+        case CreditInvoice(invoice=invoice):
+            return f"a credit note on {invoice}"
         case Remind(obstacle=obstacle):
             return _NEEDED[obstacle]
 

@@ -8,6 +8,17 @@ from datetime import datetime
 from typing import Literal
 
 CreditNoteStatus = Literal["issued", "void"]
+CreditReason = Literal["duplicate", "fraudulent", "order_change", "product_unsatisfactory"]
+
+
+@dataclass(frozen=True)
+class CreditOrder:
+    """A credit note to be made on an open invoice: `note` is our id of it, `amount` in minor units."""
+
+    note: str
+    amount: int
+    reason: CreditReason | None = None
+    memo: str = ""
 
 
 @dataclass(frozen=True)

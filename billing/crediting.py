@@ -9,6 +9,7 @@ from billing.state import OpenInvoice, State
 
 def credited(s: State, fact: InvoiceCredited) -> State:
     """What is credited in full leaves the debt, and the ladder ends with the last of it; else it is tried for less."""
+    s = requests.answer_credited(s, fact)
     if fact.amount_due <= 0:
         return debt.settle(requests.answer_settled(s, fact), fact.invoice)
     return replace(s, debt=tuple(_owed(i, fact) if i.id == fact.invoice else i for i in s.debt))

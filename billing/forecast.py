@@ -10,6 +10,7 @@ from typing import Final, Literal, assert_never
 
 from billing import debt, facts
 from billing.agenda import begin, next_step
+from billing.credit_notes import InvoiceCredited
 from billing.declines import Decline, DeclineClass, classify, reason_text
 from billing.notices import notices
 from billing.periods import boundary
@@ -19,6 +20,7 @@ from billing.state import Card, State
 from billing.steps import (
     ChargeInvoice,
     ClosePeriod,
+    CreditInvoice,
     Finish,
     IssueInvoice,
     MarkInvoice,
@@ -109,6 +111,9 @@ def _pretended(  # noqa: C901  one case per step
             return facts.InvoiceVoided(now, invoice)
         case MarkInvoice(invoice=invoice, mark=mark):
             return facts.PaidElsewhere(now, invoice) if mark == "paid" else facts.WrittenOff(now, invoice)
+        case CreditInvoice(invoice=invoice, order=order):
+            owed = debt.owed(s, invoice)
+            return InvoiceCredited(now, invoice, owed.amount - order.amount if owed else 0, (order.note,))
         case Remind(invoice=invoice, obstacle=obstacle, step=number):
             return facts.Reminded(now, invoice, obstacle, dunning, number)
         case SendInvoice(invoice=invoice, request=request):

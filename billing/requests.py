@@ -11,8 +11,9 @@ from billing.state import Answer, AnswerResult, Obstacle, State, Status
 
 ANSWERS_KEPT: Final = 20
 
-GIVING_UP: Final = ("void", "write_off", "mark_paid", "reissue")
-"""What ends an open invoice without a payment of ours: it waits for an attempt in flight."""
+GIVING_UP: Final = ("void", "write_off", "mark_paid", "reissue", "credit")
+"""What ends an open invoice, or a part of what is owed of it, without a payment of ours: it waits for an attempt in
+flight."""
 _REFUSALS: Final = {
     Obstacle.NO_CARD: "no_payment_method",
     Obstacle.HARD_DECLINE: "new_card_required",
@@ -50,6 +51,12 @@ def void_refusal(s: State, at: datetime, invoice: str | None) -> str | None:
     return "agency_frozen" if freezing.is_frozen(s, at) else None
 
 
+def credit_refusal(s: State, at: datetime, invoice: str | None, amount: int) -> str | None:
+    """Why no credit note of so much can be made: what can't be voided can't be credited, nor more than is owed."""
+    owed = debt.owed(s, invoice)
+    return "credit_too_large" if owed and amount > owed.amount else void_refusal(s, at, invoice)
+
+
 def cancel_refusal(s: State, at: datetime, *, now: bool) -> str | None:
     """Why the subscription can't be cancelled at `at`; one at period end can become one now until then."""
     agreed = s.ending is not None and s.ending.into is Status.CANCELLED and s.status is not Status.PAUSED
@@ -79,6 +86,8 @@ def refuse_impossible(s: State, at: datetime) -> State:
             continue
         if asked.what == "send":
             code = send_refusal(s, at, asked.invoice)
+        elif asked.credit:
+            code = credit_refusal(s, at, asked.invoice, asked.credit.amount)
         elif asked.what in GIVING_UP:
             code = void_refusal(s, at, asked.invoice)
         else:
@@ -179,6 +188,14 @@ def answer_settled(s: State, fact: PaidElsewhere | InvoiceVoided | WrittenOff | 
             s = answer(s, Answer(asked.id, "paid"))
         elif asked.what in ("pay_now", "send", *GIVING_UP):
             s = answer(s, Answer(asked.id, "refused", "invoice_paid" if paid else "invoice_not_open"))
+    return s
+
+
+def answer_credited(s: State, fact: InvoiceCredited) -> State:
+    """Who asked for one of these credit notes has got it, whoever learned of it first."""
+    for asked in s.asked:
+        if asked.credit and asked.credit.note in fact.notes:
+            s = answer(s, Answer(asked.id, "done"))
     return s
 
 

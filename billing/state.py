@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
+from billing.credit_notes import CreditOrder
 from billing.invoices import InvoiceKind, Proration
 from billing.plans import Dunning, SpendCap, Terms
 
@@ -244,12 +245,13 @@ class Asked:
     """A request of a person that needs a step: it stays until it is answered."""
 
     id: str
-    what: Literal["pay_now", "retry", "void", "send", "resume", "write_off", "mark_paid", "reissue"]
+    what: Literal["pay_now", "retry", "void", "send", "resume", "write_off", "mark_paid", "reissue", "credit"]
     at: datetime
     invoice: str | None = None
     by: str = ""
     reason: str = ""
     reissue: Reissue | None = None
+    credit: CreditOrder | None = None
 
 
 FreezeCause = Literal["restricted", "disconnected", "tier"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from billing.credit_notes import CreditOrder
 from billing.plans import FinalAction
 from billing.state import Attempt, Issue, Obstacle, Origin
 
@@ -99,6 +100,21 @@ class MarkInvoice:
 
 
 @dataclass(frozen=True)
+class CreditInvoice:
+    """Lower what is owed of an open invoice by a credit note. `asked_at` is not after its first send."""
+
+    invoice: str
+    order: CreditOrder
+    request: str
+    asked_at: datetime
+    kind: Literal["CreditInvoice"] = "CreditInvoice"
+
+    @property
+    def key(self) -> str:
+        return f"credit:{self.invoice}:{self.order.note}"
+
+
+@dataclass(frozen=True)
 class Remind:
     """An attempt that falls due but cannot be made: the client is told what is needed instead."""
 
@@ -176,6 +192,7 @@ Step = (
     | ChargeInvoice
     | VoidInvoice
     | MarkInvoice
+    | CreditInvoice
     | SendInvoice
     | Remind
     | RemindDue

@@ -23,7 +23,7 @@ from activities.messages import Work
 from adapters.telemetry.temporal import HEADER
 from billing.requests import GIVING_UP
 from billing.state import Origin
-from billing.steps import ChargeInvoice, ClosePeriod, MarkInvoice, VoidInvoice
+from billing.steps import ChargeInvoice, ClosePeriod, CreditInvoice, MarkInvoice, VoidInvoice
 
 Headers = Mapping[str, Payload]
 
@@ -64,7 +64,7 @@ class _Carrying(WorkflowOutboundInterceptor):
 def _served_by(message: object) -> tuple[str, ...]:
     """The requests that a step of the workflow's loop is taken for, oldest first."""
     match message:
-        case Work(state=state, step=VoidInvoice() | MarkInvoice()):
+        case Work(state=state, step=VoidInvoice() | MarkInvoice() | CreditInvoice()):
             return tuple(asked.id for asked in state.asked if asked.what in GIVING_UP)
         case Work(state=state, step=ChargeInvoice(origin=Origin.PAY_NOW | Origin.RETRY)):
             return tuple(asked.id for asked in state.asked if asked.what in ("pay_now", "retry"))

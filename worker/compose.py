@@ -111,6 +111,7 @@ def activities_of(parts: Parts) -> Activities:
             Charging(store, payments, clock).charge_invoice,
             giving_up.void_invoice,
             giving_up.mark_invoice,
+            giving_up.credit_invoice,
             Sending(store, payments, clock).send_invoice,
             Reading(NewsReader(store, payments, clock)).read_news,
             Refunding(PostgresRefunds(parts.pool), parts.refunds, payments, clock).make_refund,

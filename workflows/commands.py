@@ -30,12 +30,21 @@ from billing.facts import (
 )
 from billing.ladders import extend_refusal
 from billing.pausing import pause_refusal, resume_refusal, undo_pause_refusal
-from billing.requests import cancel_refusal, refusal, retry_refusal, send_refusal, undo_refusal, void_refusal
+from billing.requests import (
+    cancel_refusal,
+    credit_refusal,
+    refusal,
+    retry_refusal,
+    send_refusal,
+    undo_refusal,
+    void_refusal,
+)
 from billing.review import held, review_refusal
 from billing.state import Answer, Asked, State
 from workflows.messages import (
     Cancel,
     ChangePlan,
+    Credit,
     Extend,
     Mark,
     OrderReissue,
@@ -166,6 +175,16 @@ class Commands(ABC):
     @mark.validator
     def _may_mark(self, command: Mark) -> None:
         self._refuse(void_refusal(self.state, self.now(), command.invoice))
+
+    @workflow.update
+    async def credit(self, command: Credit) -> Reply:
+        order = command.order
+        asked = Asked(_request(), "credit", self.now(), command.invoice, command.by, order.memo, credit=order)
+        return await self._ask(asked, patience=_PATIENCE if self.state.attempt else None)
+
+    @credit.validator
+    def _may_credit(self, command: Credit) -> None:
+        self._refuse(credit_refusal(self.state, self.now(), command.invoice, command.order.amount))
 
     @workflow.update
     async def reissue(self, command: OrderReissue) -> Reply:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from activities.messages import Tally
+from billing.credit_notes import CreditOrder
 from billing.custom import ordered
 from billing.plans import SpendCap, Terms
 from billing.state import Answer, Card, Custom, Decision, Forgive, Reissue, State, Try
@@ -241,6 +242,16 @@ class Mark:
     by: str
     reason: str = ""
     kind: Literal["Mark"] = "Mark"
+
+
+@dataclass(frozen=True)
+class Credit:
+    """Lower what is owed of an open invoice by a credit note."""
+
+    invoice: str
+    order: CreditOrder
+    by: str
+    kind: Literal["Credit"] = "Credit"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from activities.messages import (
     BILLING_QUEUE,
     CHARGE_INVOICE,
     CLOSE_PERIOD,
+    CREDIT_INVOICE,
     ISSUE_INVOICE,
     MARK_INVOICE,
     READ_NEWS,
@@ -39,6 +40,7 @@ from billing.state import RULES, Origin, State
 from billing.steps import (
     ChargeInvoice,
     ClosePeriod,
+    CreditInvoice,
     Finish,
     IssueInvoice,
     MarkInvoice,
@@ -80,6 +82,7 @@ _ACTIVITIES: Final[dict[type[Step], tuple[str, str]]] = {
     ChargeInvoice: (CHARGE_INVOICE, STRIPE_QUEUE),
     VoidInvoice: (VOID_INVOICE, STRIPE_QUEUE),
     MarkInvoice: (MARK_INVOICE, STRIPE_QUEUE),
+    CreditInvoice: (CREDIT_INVOICE, STRIPE_QUEUE),
     Remind: (REMIND, BILLING_QUEUE),
     RemindDue: (REMIND_DUE, BILLING_QUEUE),
     TellExpiry: (TELL_EXPIRY, BILLING_QUEUE),
@@ -172,7 +175,7 @@ class SubscriptionWorkflow(Commands):
 
     async def _execute(self, step: Step, found: State) -> Outcome:
         name, queue = _ACTIVITIES[type(step)]
-        asked_for = isinstance(step, VoidInvoice | MarkInvoice) or (
+        asked_for = isinstance(step, VoidInvoice | MarkInvoice | CreditInvoice) or (
             isinstance(step, ChargeInvoice) and step.origin is Origin.PAY_NOW
         )
         outcome: Outcome = await workflow.execute_activity(

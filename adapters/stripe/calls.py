@@ -25,6 +25,7 @@ _NAMES: Final[Mapping[str, str]] = {
     "post checkout/sessions": "checkout.sessions.create",
     "get country_specs/*": "country_specs.retrieve",
     "get credit_notes": "credit_notes.list",
+    "post credit_notes": "credit_notes.create",
     "get customers": "customers.list",
     "post customers": "customers.create",
     "get customers/*": "customers.retrieve",

@@ -62,6 +62,10 @@ def refund(refund: str) -> str:
     return f"refund:{refund}"
 
 
+def credit_note(note: str) -> str:
+    return f"credit-note:{note}"
+
+
 def card_default(setup_intent: str) -> str:
     return f"card:{setup_intent}:default"
 

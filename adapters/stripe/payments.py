@@ -13,6 +13,7 @@ import stripe
 
 from adapters.stripe import keys
 from adapters.stripe.connection import Call, Connection, replayed
+from adapters.stripe.crediting import Crediting
 from adapters.stripe.issuing import Issuing
 from adapters.stripe.readings import (
     PAYMENTS,
@@ -27,6 +28,7 @@ from adapters.stripe.readings import (
     refused_decline,
 )
 from adapters.stripe.troubles import NO_ACCESS
+from billing.credit_notes import CreditOrder
 from billing.declines import Decline, DeclineClass, classify
 from billing.invoices import InvoiceStatus
 from billing.payments import (
@@ -54,6 +56,7 @@ class StripePayments:
     def __init__(self, connection: Connection) -> None:
         self._stripe = connection
         self._issuing = Issuing(connection)
+        self._crediting = Crediting(connection)
 
     async def issue(self, account: str, order: InvoiceOrder, now: datetime) -> InvoiceReading:
         """Create, fill, compare and finalize (adapters.stripe.issuing). `now` is business time."""
@@ -103,6 +106,22 @@ class StripePayments:
             lambda o: self._stripe.v1.invoices.mark_uncollectible_async(provider_invoice, None, o),
             over=(*_OVER, InvoiceStatus.UNCOLLECTIBLE),
         )
+
+    async def credit(
+        self, account: str, provider_invoice: str, order: CreditOrder, first_sent_at: datetime, now: datetime
+    ) -> InvoiceReading:
+        """Make the credit note and read the invoice. One that is not open any more is only read."""
+        before = await self.read_invoice(account, provider_invoice)
+        if _credited(before, order):
+            return before
+        try:
+            await self._crediting.make(account, provider_invoice, order, first_sent_at, now)
+        except (OutcomeUnknown, Refused):
+            after = await self.read_invoice(account, provider_invoice)
+            if not _credited(after, order):
+                raise
+            return after
+        return await self.read_invoice(account, provider_invoice)
 
     async def read_invoice(self, account: str, provider_invoice: str) -> InvoiceReading:
         """The invoice, every charge ever tried on it and its credit notes: a call for each of these that there are."""
@@ -211,15 +230,8 @@ class StripePayments:
         tried = [intent.id for intent in payment_intents(invoice) if intent.latest_charge]
         newest_first = [charge for intent in tried for charge in await self._charges(account, intent)]
         credited = invoice.pre_payment_credit_notes_amount or invoice.post_payment_credit_notes_amount
-        notes = await self._credit_notes(account, invoice.id) if credited else []
+        notes = await self._crediting.of_invoice(account, invoice.id) if credited else []
         return invoice_reading(invoice, newest_first[::-1], notes[::-1])
-
-    async def _credit_notes(self, account: str, provider_invoice: str) -> list[stripe.CreditNote]:
-        async def pages(options: stripe.RequestOptions) -> list[stripe.CreditNote]:
-            page = await self._stripe.v1.credit_notes.list_async({"invoice": provider_invoice, "limit": 100}, options)
-            return [note async for note in page.auto_paging_iter()]
-
-        return await self._stripe.read(pages, account)
 
     async def _charges(self, account: str, intent: str) -> Sequence[stripe.Charge]:
         async def pages(options: stripe.RequestOptions) -> list[stripe.Charge]:
@@ -251,6 +263,11 @@ class StripePayments:
             account,
         )
         return await self.read_card(account, customer) if replayed(updated) else card_on_file(_default_of(updated))
+
+
+def _credited(reading: InvoiceReading, order: CreditOrder) -> bool:
+    """Whether nothing is left to be done: the note is there, or the invoice is not open any more."""
+    return reading.status is not InvoiceStatus.OPEN or any(note.note == order.note for note in reading.credit_notes)
 
 
 def _default_of(customer: stripe.Customer) -> stripe.PaymentMethod | None:

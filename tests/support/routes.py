@@ -10,7 +10,6 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from api import unavailable
 from api.app import create_app
 from api.guard import BODY_LIMIT
 from api.tokens import Role
@@ -49,11 +48,6 @@ class Operation:
         """What the document says of it."""
         said: Json = document()["paths"][self.path][self.method.lower()]
         return said
-
-    @property
-    def available(self) -> bool:
-        """Whether this version does it; else it answers `not_available` to whatever is asked."""
-        return (self.method, self.path) not in {(method, path) for method, path, _ in unavailable.PATHS}
 
     @property
     def body_limit(self) -> int:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from billing import facts
 from billing.agenda import begin, next_step
 from billing.changes import Effective, takes_effect_now
-from billing.credit_notes import InvoiceCredited
+from billing.credit_notes import CreditOrder, InvoiceCredited
 from billing.declines import DeclineClass
 from billing.notices import Notice, notices
 from billing.plans import Dunning, Terms
@@ -25,6 +25,7 @@ from billing.state import RULES, Answer, Asked, Card, Decision, Forgive, FreezeC
 from billing.steps import (
     ChargeInvoice,
     ClosePeriod,
+    CreditInvoice,
     Finish,
     IssueInvoice,
     MarkInvoice,
@@ -185,7 +186,7 @@ class World:
     def outcome(self, step: Step) -> Iterator[facts.Fact]:  # noqa: C901  one case per step
         """What comes of a step, as the pretend Stripe and calls have it."""
         needs_stripe = isinstance(
-            step, ReadNews | IssueInvoice | ChargeInvoice | VoidInvoice | MarkInvoice | SendInvoice
+            step, ReadNews | IssueInvoice | ChargeInvoice | VoidInvoice | MarkInvoice | CreditInvoice | SendInvoice
         )
         if needs_stripe and self.away_until and self.now < self.away_until:
             yield facts.StepFailed(self.now, step.key, "Stripe does not answer")
@@ -205,6 +206,8 @@ class World:
                 yield self._give_up(invoice, "void")
             case MarkInvoice(invoice=invoice, mark=mark):
                 yield self._give_up(invoice, mark)
+            case CreditInvoice(invoice=invoice, order=order):
+                yield self._credit(invoice, order)
             case Remind(invoice=invoice, obstacle=obstacle, step=number):
                 yield facts.Reminded(self.now, invoice, obstacle, self.dunning, number)
             case SendInvoice(invoice=invoice, request=request):
@@ -217,6 +220,15 @@ class World:
                 yield facts.FinalActionTaken(self.now, action)
             case RepeatParking(invoice=invoice, since=since, number=number, at=at):
                 yield facts.ParkingRepeated(at, invoice, since, number)
+
+    def _credit(self, invoice: str, order: CreditOrder) -> facts.Fact:
+        bill = self.books.bills[invoice]
+        if bill.status == "open" and order.note not in self.credited:
+            self.books.credit(invoice, order.amount)
+            self.credited.append(order.note)
+        if bill.status != "open" and (bill.paid or bill.status != "paid"):
+            return self._give_up(invoice, "paid")
+        return InvoiceCredited(self.now, invoice, bill.amount, tuple(self.credited))
 
     def _give_up(self, invoice: str, how: Literal["void", "paid", "uncollectible"]) -> facts.Fact:
         bill = self.books.bills[invoice]

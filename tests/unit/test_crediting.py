@@ -1,8 +1,8 @@
 """Credit notes: the debt, its ladder and its attempts follow what is still owed."""
 
-from support.world import a_world
+from support.world import DAY, World, a_world
 
-from billing.credit_notes import InvoiceCredited
+from billing.credit_notes import CreditOrder, InvoiceCredited
 from billing.state import Status
 from billing.subscription import apply
 
@@ -58,3 +58,52 @@ def test_who_waits_for_a_payment_of_what_is_credited_in_full_is_told_that_it_is_
     answer = world.answer(asked[0])
     assert answer
     assert (answer.result, answer.code) == ("refused", "invoice_not_open")
+
+
+def credit(world: World, amount: int, note: str = "cnt_1") -> str:
+    return world.ask("credit", "p1", credit=CreditOrder(note, amount))
+
+
+def answered(world: World, request: str) -> tuple[str, str | None]:
+    answer = world.answer(request)
+    assert answer, f"{request} is not answered"
+    return answer.result, answer.code
+
+
+def test_a_credit_note_that_is_asked_for_is_made_once_and_the_rest_collected() -> None:
+    world = a_world("soft", "pays").run(days=1)
+    first = credit(world, 1900)
+    world.run()
+    assert (answered(world, first), world.state.debt[0].amount) == (("done", None), 3000)
+    world.run(days=5)
+    assert world.books.bills[world.invoice("p1")].paid == 3000
+
+
+def test_it_waits_for_an_attempt_in_flight_and_finds_what_that_paid() -> None:
+    asked: list[str] = []
+    world = a_world("pays").while_in_flight(lambda w: asked.append(credit(w, 100)))
+    world.run()
+    assert answered(world, asked[0]) == ("refused", "invoice_paid")
+    assert not world.steps("CreditInvoice")
+
+
+def test_no_more_is_credited_than_is_owed() -> None:
+    world = a_world("soft").run(days=1)
+    assert answered(world, credit(world, 4901)) == ("refused", "credit_too_large")
+    first, second = credit(world, 3000, "cnt_1"), credit(world, 3000, "cnt_2")
+    world.run()
+    assert (answered(world, first), answered(world, second)) == (("done", None), ("refused", "credit_too_large"))
+    assert world.state.debt[0].amount == 1900
+
+
+def test_whoever_learns_of_it_first_answers_who_asked() -> None:
+    world = a_world("soft").run(days=1)
+    world.away_until = world.now + DAY
+    request = credit(world, 4900)
+    world.run(days=0.1)
+    assert world.answer(request) is None
+    # It was made all the same, and Stripe's event comes before the step is tried again.
+    world.credited.append("cnt_1")
+    world.credit_elsewhere("p1", 4900)
+    assert answered(world, request) == ("done", None)
+    assert world.open() == []

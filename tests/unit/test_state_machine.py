@@ -19,7 +19,7 @@ from support.world import DAY, HOUR, MINUTE, REASON, T0, TERMS, World, a_world
 
 from billing import facts
 from billing.caps import SpendCapSet
-from billing.credit_notes import InvoiceCredited
+from billing.credit_notes import CreditOrder, InvoiceCredited
 from billing.declines import DeclineClass
 from billing.plans import CapAction, Dunning, FinalAction, SpendCap
 from billing.requests import ANSWERS_KEPT
@@ -88,7 +88,11 @@ def elsewhere(how: str, which: int, name: str) -> Happening:
 
 
 def asked(what: str, which: int) -> Happening:
-    return lambda world: world.ask(what, None if what == "retry" else chosen(world, which) or "p99")
+    def happens(world: World) -> str:
+        note = CreditOrder(f"cnt_{len(world.history)}", 700) if what == "credit" else None
+        return world.ask(what, None if what == "retry" else chosen(world, which) or "p99", credit=note)
+
+    return happens
 
 
 ELSEWHERE = st.builds(
@@ -97,7 +101,9 @@ ELSEWHERE = st.builds(
     WHICH,
     NAMES,
 )
-ASKED = st.builds(asked, st.sampled_from(["pay_now", "pay_now", "retry", "void"]), WHICH)
+ASKED = st.builds(
+    asked, st.sampled_from(["pay_now", "pay_now", "retry", "void", "write_off", "mark_paid", "credit"]), WHICH
+)
 CARDS = st.one_of(
     NAMES.map(lambda name: lambda world: world.save_card(name)),
     st.just(lambda world: world.remove_card()),

@@ -104,11 +104,9 @@ def _each(chosen: tuple[Operation, ...]) -> Any:
     return pytest.mark.parametrize("operation", chosen, ids=str)
 
 
-TAKING_BODIES: Final = tuple(one for one in secured() if one.available and one.body is not None)
-BODILESS: Final = tuple(
-    one for one in secured() if one.available and one.body is None and one.method in ("POST", "PUT", "PATCH")
-)
-WITH_IDS: Final = tuple(one for one in secured() if one.available and one.parameters)
+TAKING_BODIES: Final = tuple(one for one in secured() if one.body is not None)
+BODILESS: Final = tuple(one for one in secured() if one.body is None and one.method in ("POST", "PUT", "PATCH"))
+WITH_IDS: Final = tuple(one for one in secured() if one.parameters)
 
 
 @_each(secured())
@@ -207,7 +205,7 @@ async def test_a_token_with_a_client_of_another_agency_opens_nothing(quiet: Quie
     assert await quiet.books() == before
 
 
-@_each(tuple(one for one in secured() if one.available and one.method == "GET"))
+@_each(tuple(one for one in secured() if one.method == "GET"))
 async def test_no_list_takes_a_question_that_it_does_not_know(quiet: Quiet, operation: Operation) -> None:
     queries = {
         parameter["name"] for parameter in operation.documented.get("parameters", ()) if parameter["in"] == "query"
@@ -218,15 +216,6 @@ async def test_no_list_takes_a_question_that_it_does_not_know(quiet: Quiet, oper
         assert [error["field"] for error in answer.json()["errors"]] == [name]
     if queries:
         check(await quiet.ask(operation, quiet.ours, params={"surprise": 1}), 422, "invalid_fields", "surprise")
-
-
-@_each(tuple(one for one in secured() if not one.available))
-async def test_what_a_later_version_brings_is_said_so(quiet: Quiet, operation: Operation) -> None:
-    before = await quiet.books()
-    for ids in (quiet.ours, quiet.theirs):
-        for how in ({}, {"json": {"surprise": 1}}):
-            check(await quiet.ask(operation, ids, **how), 422, "not_available", how)
-    assert await quiet.books() == before
 
 
 @pytest.mark.parametrize("path", sorted({one.path for one in operations()}))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from support.http import Json
+from support.http import Json, fresh, refused
 from support.tenant import FAILS, Tenant
 
 INVOICES = "/v1/agency/invoices"
@@ -56,3 +56,29 @@ async def test_a_credit_note_of_the_dashboard_lowers_the_debt_and_one_for_the_re
     assert [note["amount"] for note in shown["credit_notes"]] == [usd(1900), usd(3000)]
     trail = (await tenant.api.get("/v1/agency/audit", client_id=invoice["client_id"]))["data"]
     assert [entry["detail"]["amount_due"] for entry in trail if entry["what"] == "InvoiceCredited"] == [0, 3000]
+
+
+async def test_a_credit_note_of_ours_is_made_once_and_never_beyond_what_is_owed(tenant: Tenant) -> None:
+    invoice = await owing(tenant)
+    path = f"{INVOICES}/{invoice['id']}/credit-notes"
+    for wrong in ({"amount": usd(0)}, {"amount": {"amount": 5, "currency": "eur"}}, {"reason": "because"}):
+        with refused(422, "invalid_fields"):
+            await tenant.api.post(path, wrong)
+    with refused(409, "credit_too_large"):
+        await tenant.api.post(path, {"amount": usd(4901)})
+
+    body = {"amount": usd(1900), "reason": "order_change", "note": "Two days without service"}
+    key = {"Idempotency-Key": fresh("key")}
+    made, again = [(await tenant.api.send("POST", path, json=body, headers=key)).json() for _ in range(2)]
+    assert made == again
+    assert (made["amount"], made["made_in_stripe"], made["note"]) == (usd(1900), False, "Two days without service")
+    assert (await tenant.live(invoice["client_id"]))["amount_due"] == usd(3000)
+
+    rest = await tenant.api.post(path, {})
+    assert rest["amount"] == usd(3000)
+    live = await tenant.live(invoice["client_id"])
+    assert (live["open_invoices"], live["ladder"]) == (0, None)
+    shown = await tenant.api.get(f"{INVOICES}/{invoice['id']}")
+    assert [note["id"] for note in shown["credit_notes"]] == [made["id"], rest["id"]]
+    with refused(409, "invoice_paid"):
+        await tenant.api.post(path, {"amount": usd(1)})
