@@ -20,7 +20,10 @@ class ExternalIdTaken(Exception):
 
 @dataclass(frozen=True)
 class Client:
-    """A client. `status` is that of its newest subscription, none without one."""
+    """A client. `status` is that of its newest subscription, none without one.
+
+    `credits` is what its next invoices may consume, in minor units by currency.
+    """
 
     id: str
     agency_id: str
@@ -33,6 +36,7 @@ class Client:
     archived_at: datetime | None
     status: str | None
     plan_name: str | None
+    credits: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,10 @@ class CardSession:
 
 _CLIENTS: Final = """
     SELECT c.id, c.agency_id, c.name, c.email, c.external_id, c.billing_details, c.card, c.created_at, c.archived_at,
-           s.status, s.plan_name
+           s.status, s.plan_name, ARRAY(
+               SELECT (k.currency, sum(k.amount - k.consumed)::bigint) FROM credits k
+               WHERE k.client_id = c.id AND k.consumed < k.amount GROUP BY k.currency ORDER BY k.currency
+           ) AS credits
     FROM clients c
     LEFT JOIN LATERAL (
         SELECT status, state -> 'terms' ->> 'name' AS plan_name FROM subscriptions
@@ -61,7 +68,7 @@ _CHANGEABLE: Final = frozenset({"name", "email", "external_id", "billing_details
 
 def _client(row: asyncpg.Record) -> Client:
     card = decode_card(row["card"]) if row["card"] else None
-    return Client(**{**row, "card": card})
+    return Client(**{**row, "card": card, "credits": dict(map(tuple, row["credits"]))})
 
 
 async def insert_client(

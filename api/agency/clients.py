@@ -16,6 +16,7 @@ from api.fields import Answer, Country, Email, Name, ShortText
 from api.guard import Calling
 from api.idempotency import seed
 from api.ids import made_id
+from api.money import Money, money
 from api.openapi import conflicts, example
 from api.pagination import Page, PageQuery, page
 from api.services import Services, Used
@@ -90,11 +91,15 @@ class ClientOut(
         subscription_status="active",
         plan_name="Voice Pro",
         payment_method={"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2030},
+        credits=[{"amount": 1200, "currency": "usd"}],
         created_at="2026-11-23T15:00:00Z",
         archived_at=None,
     ),
 ):
-    """A client. `subscription_status` and `plan_name` are those of its newest subscription."""
+    """A client. `subscription_status` and `plan_name` are those of its newest subscription.
+
+    `credits` is what its next invoices use up, by currency; without a next one it is owed to the client.
+    """
 
     id: str
     name: str
@@ -104,6 +109,7 @@ class ClientOut(
     subscription_status: str | None
     plan_name: str | None
     payment_method: CardOut | None
+    credits: list[Money]
     created_at: datetime
     archived_at: datetime | None
 
@@ -236,6 +242,7 @@ def client_out(client: Client) -> ClientOut:
         subscription_status=client.status,
         plan_name=client.plan_name,
         payment_method=card_out(client.card),
+        credits=[money(amount, currency) for currency, amount in client.credits.items()],
         created_at=client.created_at,
         archived_at=client.archived_at,
     )

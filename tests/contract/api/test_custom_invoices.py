@@ -122,11 +122,14 @@ async def test_a_credit_of_the_client_is_used_up_and_nothing_is_charged_for_a_to
     )
     made = await tenant.api.post(of(client), ordered(500))
     assert [one["amount"]["amount"] for one in made["lines"]] == [500, -500]
+    shown = await tenant.api.get(f"/v1/agency/clients/{client}")
+    assert shown["credits"] == [{"amount": 300, "currency": "usd"}]
     settled = await open_one(tenant, made["id"])
     assert (settled["status"], settled["total"]["amount"], settled["stripe_invoice_id"]) == ("paid", 0, None)
     assert len(await tenant.charges(client)) == 1
     second = await tenant.api.post(of(client), ordered(500))
     assert second["total"]["amount"] == 200
+    assert (await tenant.api.get(f"/v1/agency/clients/{client}"))["credits"] == []
 
 
 # Once for each request
