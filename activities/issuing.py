@@ -159,5 +159,6 @@ def _order(state: State, draft: InvoiceRow) -> InvoiceOrder:
         metadata=marks,
         created_at=draft.created_at,
         provider_id=draft.provider_id,
+        levies=draft.levies,
         days_until_due=state.custom.days_until_due if state.custom else None,
     )

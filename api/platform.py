@@ -16,8 +16,8 @@ from api.guard import BEARER, Calling, guarded
 from api.idempotency import seed
 from api.ids import made_id
 from api.money import Currency
-from api.openapi import example, refusals
-from api.problems import InvalidFields, NotFound
+from api.openapi import example
+from api.problems import NotFound
 from api.services import Used
 from api.tokens import Role
 
@@ -54,7 +54,7 @@ class AgencyChange(fields.Change, json_schema_extra=example(tier="scale")):
 class AgencyOut(
     Answer,
     json_schema_extra=example(
-        id="agc_3f5m7kq2n4b6c8d0e2f4", **_NEW, application_fee_percent=0.0, created_at="2026-11-23T15:00:00Z"
+        id="agc_3f5m7kq2n4b6c8d0e2f4", **_NEW, application_fee_percent=1.5, created_at="2026-11-23T15:00:00Z"
     ),
 ):
     id: str
@@ -67,9 +67,8 @@ class AgencyOut(
     created_at: datetime
 
 
-@router.post("", summary="Create an agency", status_code=201, responses=refusals(422, "not_available"))
+@router.post("", summary="Create an agency", status_code=201)
 async def create(body: AgencyIn, services: Used, caller: Calling, request: Request) -> AgencyOut:
-    _refuse_fee(body.application_fee_percent)
     agency, now = made_id("agc", seed(request)), services.clock.now()
     async with transaction(services.database) as connection:
         await agencies.insert_agency(
@@ -80,6 +79,7 @@ async def create(body: AgencyIn, services: Used, caller: Calling, request: Reque
             timezone=body.timezone,
             tier=body.tier,
             default_currency=body.default_currency,
+            application_fee_percent=body.application_fee_percent or Decimal(0),
             at=now,
         )
         await trail.write(
@@ -93,11 +93,11 @@ async def read(agency_id: str, services: Used) -> AgencyOut:
     return await _shown(services, agency_id)
 
 
-@router.patch("/{agency_id}", summary="Change an agency", responses=refusals(422, "not_available"))
+@router.patch("/{agency_id}", summary="Change an agency")
 async def change(agency_id: str, body: AgencyChange, services: Used, caller: Calling) -> AgencyOut:
-    _refuse_fee(body.application_fee_percent)
-    changes = {name: value for name, value in body.given().items() if name != "application_fee_percent"}
-    now = services.clock.now()
+    """A new fee is that of invoices which are drafted from now on."""
+    changes, now = body.given(), services.clock.now()
+    said = {name: str(value) if isinstance(value, Decimal) else value for name, value in changes.items()}
     async with transaction(services.database) as connection:
         before = await agencies.locked_agency(connection, agency_id)
         if before is None:
@@ -105,16 +105,8 @@ async def change(agency_id: str, body: AgencyChange, services: Used, caller: Cal
         await agencies.change_agency(connection, agency_id, changes, now)
         if body.tier:
             await freezes.tier_moved(connection, agency_id, before.tier, body.tier, now)
-        await trail.write(connection, agency_id, at=now, who=caller.name, what="agency_changed", detail=changes)
+        await trail.write(connection, agency_id, at=now, who=caller.name, what="agency_changed", detail=said)
     return await _shown(services, agency_id)
-
-
-def _refuse_fee(percent: Decimal | None) -> None:
-    """A fee that would be stored and never taken is worse than none."""
-    if percent:
-        raise InvalidFields(
-            ("application_fee_percent", "application fees are not available in this version"), code="not_available"
-        )
 
 
 async def _shown(services: Used, agency: str) -> AgencyOut:

@@ -58,6 +58,7 @@ async def _furnish_agency(pool: Pool, agency: str, account: str, at: datetime) -
             timezone=ZONE,
             tier="growth",
             default_currency="usd",
+            application_fee_percent=Decimal(0),
             at=at,
         )
         await agencies.begin_account(connection, agency, at)

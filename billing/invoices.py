@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from typing import Final, Literal, assert_never
 from zoneinfo import ZoneInfo
 
-from billing.money import ceiling, check_unit, format_rate, show_rate
+from billing.money import ceiling, check_unit, format_rate, show_rate, unit
 from billing.usage import overage
 
 # strftime's %b follows the machine's locale, and an invoice must read the same on every machine.
@@ -80,6 +81,20 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Levies:
+    """What others take of an invoice, fixed when it is drafted: the platform's percentage, and the agency's tax rates.
+
+    `tax_rates` are ids of its Stripe account: the tax is Stripe's figure (billing-rules 1).
+    """
+
+    fee_percent: Decimal = Decimal(0)
+    tax_rates: tuple[str, ...] = ()
+
+
+NO_LEVIES: Final = Levies()
+
+
+@dataclass(frozen=True)
 class Proration:
     """What a plan change makes of the rest [start, end) of its period, in minor units: given back by the old terms, and
     charged by the new. A wire format: it stands in a subscription's state."""
@@ -132,6 +147,16 @@ def compose(positive_and_negative: Sequence[Line], credit_available: int, curren
 def total(lines: Sequence[Line]) -> int:
     """The sum of the rounded lines, in minor units, before tax (billing-rules 1)."""
     return sum(line.amount for line in lines)
+
+
+def application_fee(percent: Decimal, total: int, balance: int, currency: str) -> int:
+    """The platform's part of what is charged, in minor units: never more than the percentage (stripe.md).
+
+    `total` is with tax. `balance` is the customer's at Stripe: below zero it is credit, which nobody is charged for,
+    and above zero it is owed and charged with the invoice.
+    """
+    charged = max(total + balance, 0)
+    return int(Fraction(percent) * charged / 100 // unit(currency)) * unit(currency)
 
 
 def too_large(lines: Sequence[Line], currency: str) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal
 
-from billing.invoices import InvoiceKind, InvoiceStatus, Line
+from billing.invoices import InvoiceKind, InvoiceStatus, Levies, Line
 from billing.payments import PayAnswer
 from billing.plans import Dunning
 from billing.state import Period
@@ -53,6 +53,7 @@ class InvoiceRow:
     created_at: datetime
     issued_at: datetime | None
     provider_id: str | None
+    levies: Levies
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Literal
 
 from billing.credit_notes import CreditNoteReading
 from billing.declines import Decline
-from billing.invoices import InvoiceStatus, Line
+from billing.invoices import NO_LEVIES, InvoiceStatus, Levies, Line
 
 
 class PaymentTrouble(Exception):
@@ -72,6 +72,7 @@ class InvoiceOrder:
     created_at: datetime
     """Time of the first send: older than 20 hours, writes are looked up instead of sent (stripe.md, "Keys")."""
     provider_id: str | None = None
+    levies: Levies = NO_LEVIES
     days_until_due: int | None = None
     """Set: the provider mails it to the client, who pays on its page."""
 

@@ -81,6 +81,10 @@ def _amounts(sides: Sides) -> Iterator[Compared]:
             wrong.append(f"{provider_id}: {there['subtotal']} at Stripe, {invoice['total']} in our lines")
         elif there["status"] == "paid" and there["amount_paid"] not in (there["amount_due"], 0):
             wrong.append(f"{provider_id}: {there['amount_paid']} paid of {there['amount_due']}")
+    for charge in sides.charges:
+        billed, fee = sides.invoices.get(charge["invoice"]), charge["application_fee_amount"] or 0
+        if billed and fee != billed["application_fee"]:
+            wrong.append(f"{charge['id']}: a fee of {fee} at Stripe, {billed['application_fee']} in the books")
     unknown = sides.at_stripe.keys() - sides.invoices.keys()
     wrong += [f"{provider_id} at Stripe is in no book of ours" for provider_id in sorted(unknown)]
     yield Compared("I2", f"{len(sides.invoices)} invoices equal at Stripe", tuple(wrong))

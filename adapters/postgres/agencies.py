@@ -10,6 +10,7 @@ from adapters.postgres.pool import Connection, Pool
 from billing.plans import Dunning, FinalAction
 
 Tier: TypeAlias = Literal["starter", "growth", "scale"]
+TaxMode: TypeAlias = Literal["none", "rates"]
 AccountState: TypeAlias = Literal["onboarding", "active", "restricted", "disconnected"]
 SELLING_TIERS: Final = frozenset({"growth", "scale"})
 """The tiers that may assign plans (billing-rules 8)."""
@@ -33,6 +34,8 @@ class Agency:
     review_over: int | None
     review_over_currency: str | None
     allowed_origins: tuple[str, ...]
+    tax_mode: TaxMode
+    tax_rate_ids: tuple[str, ...]
     sender_name: str | None
     sender_email: str | None
     support_email: str | None
@@ -70,7 +73,7 @@ class Account:
         return self.state == "active"
 
 
-_LISTS: Final = ("gaps_days", "usage_alert_percents", "allowed_origins", "requirements")
+_LISTS: Final = ("gaps_days", "usage_alert_percents", "allowed_origins", "tax_rate_ids", "requirements")
 _AGENCY: Final = ", ".join(Agency.__dataclass_fields__)
 _ACCOUNT: Final = ", ".join(Account.__dataclass_fields__)
 CHANGEABLE: Final = frozenset(Agency.__dataclass_fields__) - {"id", "country", "created_at", "updated_at"}
@@ -89,13 +92,15 @@ async def insert_agency(
     timezone: str,
     tier: Tier,
     default_currency: str,
+    application_fee_percent: Decimal,
     at: datetime,
 ) -> None:
     """Enter a new agency. One that is there already, because its request is repeated, stays as it is."""
     await connection.execute(
         """
-        INSERT INTO agencies (id, name, country, timezone, tier, default_currency, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT (id) DO NOTHING
+        INSERT INTO agencies (id, name, country, timezone, tier, default_currency, application_fee_percent, created_at,
+                              updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT (id) DO NOTHING
         """,
         agency,
         name,
@@ -103,6 +108,7 @@ async def insert_agency(
         timezone,
         tier,
         default_currency,
+        application_fee_percent,
         at,
     )
 
@@ -142,11 +148,15 @@ async def account(source: Connection | Pool, agency: str) -> Account | None:
 
 
 async def begin_account(connection: Connection, agency: str, at: datetime) -> Account:
-    """The agency's current account, or a new one that still awaits its id from Stripe."""
+    """The agency's current account, or a new one that still awaits its id from Stripe.
+
+    Tax rates are an account's: with a new one the agency names them anew, for Stripe would refuse each invoice.
+    """
     await connection.execute("SELECT 1 FROM agencies WHERE id = $1 FOR NO KEY UPDATE", agency)
     known = await account(connection, agency)
     if known and known.state != "disconnected":
         return known
+    await connection.execute("UPDATE agencies SET tax_mode = 'none', tax_rate_ids = '{}' WHERE id = $1", agency)
     row = await connection.fetchrow(
         f"""
         INSERT INTO connected_accounts (agency_id, number, state, created_at, updated_at)

@@ -57,10 +57,13 @@ async def _insert(connection: Connection, state: State, new: NewInvoice, draft: 
     await connection.execute(
         """
         INSERT INTO invoices (id, agency_id, client_id, subscription_id, kind, source, status, currency, total,
-                              credit_used, opens_period, closed_period, account_id, customer_id, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, 'draft', $7, $8, $9,
-                coalesce($10, (SELECT opens_period FROM invoices WHERE id = $15)),
-                coalesce($11, (SELECT closed_period FROM invoices WHERE id = $15)), $12, $13, $14)
+                              credit_used, opens_period, closed_period, account_id, customer_id, created_at,
+                              fee_percent, tax_rate_ids)
+        SELECT $1, $2, $3, $4, $5, $6, 'draft', $7, $8, $9,
+               coalesce($10, (SELECT opens_period FROM invoices WHERE id = $15)),
+               coalesce($11, (SELECT closed_period FROM invoices WHERE id = $15)), $12, $13, $14,
+               application_fee_percent, CASE tax_mode WHEN 'rates' THEN tax_rate_ids ELSE '{}' END
+        FROM agencies WHERE id = $2
         """,
         new.id,
         state.agency,

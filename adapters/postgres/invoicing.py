@@ -7,7 +7,7 @@ from typing import Any
 from adapters.postgres import credit_notes
 from adapters.postgres.locks import lock_client_of_invoice
 from adapters.postgres.pool import Connection
-from billing.invoices import InvoiceKind, InvoiceStatus, Line, LineKind, may_become
+from billing.invoices import InvoiceKind, InvoiceStatus, Levies, Line, LineKind, application_fee, may_become
 from billing.ledger import InvoiceRow
 from billing.money import format_rate
 from billing.payments import InvoiceReading
@@ -17,7 +17,8 @@ async def load_invoice(connection: Connection, invoice: str) -> InvoiceRow | Non
     """The invoice with its lines in their order; none when the books do not know it."""
     row = await connection.fetchrow(
         """
-        SELECT id, subscription_id, kind, source, status, currency, total, created_at, issued_at, provider_id
+        SELECT id, subscription_id, kind, source, status, currency, total, created_at, issued_at, provider_id,
+               fee_percent, tax_rate_ids
         FROM invoices WHERE id = $1
         """,
         invoice,
@@ -37,6 +38,7 @@ async def load_invoice(connection: Connection, invoice: str) -> InvoiceRow | Non
         created_at=row["created_at"],
         issued_at=row["issued_at"],
         provider_id=row["provider_id"],
+        levies=Levies(row["fee_percent"], tuple(row["tax_rate_ids"])),
     )
 
 
@@ -61,6 +63,13 @@ async def find(connection: Connection, invoice: str) -> InvoiceRow:
     if row is None:
         raise LookupError(f"no invoice {invoice}")
     return row
+
+
+def _fee(known: InvoiceRow, reading: InvoiceReading) -> int:
+    """What the platform takes of it: of what is too small to be charged, with the invoice that it is charged with."""
+    if not reading.amount_due:
+        return 0
+    return application_fee(known.levies.fee_percent, reading.total, reading.starting_balance, known.currency)
 
 
 async def invoice_by_provider(connection: Connection, account: str, provider_id: str) -> InvoiceRow | None:
@@ -89,7 +98,7 @@ async def mirror_invoice(connection: Connection, invoice: str, reading: InvoiceR
             paid_out_of_band = $11, hosted_url = coalesce($12, hosted_url), pdf_url = coalesce($13, pdf_url),
             issued_at = CASE WHEN $2 <> 'draft' THEN coalesce(issued_at, $14) END,
             settled_at = CASE WHEN $2 IN ('draft', 'open') THEN NULL WHEN $15 THEN $14 ELSE settled_at END,
-            due_at = $16
+            due_at = $16, application_fee = CASE WHEN issued_at IS NULL THEN $17 ELSE application_fee END
         WHERE id = $1
         """,
         invoice,
@@ -108,6 +117,7 @@ async def mirror_invoice(connection: Connection, invoice: str, reading: InvoiceR
         at,
         moves,
         reading.due_at,
+        _fee(known, reading),
     )
     await credit_notes.mirror(connection, invoice, reading.credit_notes)
     if reading.status is InvoiceStatus.VOID:

@@ -34,6 +34,7 @@ _NAMES: Final[Mapping[str, str]] = {
     "get invoices": "invoices.list",
     "post invoices": "invoices.create",
     "get invoices/*": "invoices.retrieve",
+    "post invoices/*": "invoices.update",
     "delete invoices/*": "invoices.delete",
     "post invoices/*/add_lines": "invoices.add_lines",
     "post invoices/*/finalize": "invoices.finalize_invoice",
@@ -53,6 +54,7 @@ _NAMES: Final[Mapping[str, str]] = {
     "post refunds": "refunds.create",
     "get refunds/*": "refunds.retrieve",
     "get setup_intents/*": "setup_intents.retrieve",
+    "get tax_rates/*": "tax_rates.retrieve",
     "get webhook_endpoints": "webhook_endpoints.list",
 }
 """What we call, under the name that the official client gives it."""

@@ -15,7 +15,7 @@ from stripe.params import InvoiceAddLinesParamsLine, InvoiceCreateParams
 from adapters.stripe import keys
 from adapters.stripe.connection import Connection, stepping_over
 from adapters.stripe.readings import INVOICE_ID, LINE_ID, PAYMENTS, metadata
-from billing.invoices import Line
+from billing.invoices import Line, application_fee
 from billing.payments import InvoiceOrder, LinesDiffer, Refused
 
 _CLOCK_SKEW: Final = timedelta(hours=1)
@@ -121,6 +121,7 @@ class Issuing:
             return invoice
         key = keys.in_series(keys.invoice_finalize(order.invoice), series)
         try:
+            await self._set_fee(account, order, invoice)
             return await self._stripe.write(
                 key,
                 lambda o: self._invoices.finalize_invoice_async(
@@ -134,6 +135,15 @@ class Issuing:
             if current.status == "draft":
                 raise
             return current
+
+    async def _set_fee(self, account: str, order: InvoiceOrder, draft: stripe.Invoice) -> None:
+        fee = application_fee(order.levies.fee_percent, draft.total, draft.starting_balance, order.currency)
+        if fee:
+            await self._stripe.put(
+                keys.invoice_fee(order.invoice, fee),
+                lambda o: self._invoices.update_async(draft.id, {"application_fee_amount": fee}, o),
+                account,
+            )
 
     async def _send(self, account: str, order: InvoiceOrder, invoice: stripe.Invoice, series: str) -> str | None:
         """Have Stripe mail it, where that was ordered; why it refuses to. The invoice is final all the same.
@@ -163,6 +173,8 @@ def _creation(order: InvoiceOrder) -> InvoiceCreateParams:
         "payment_settings": {"payment_method_types": ["card"]},
         "metadata": {**dict(order.metadata), INVOICE_ID: order.invoice},
     }
+    if order.levies.tax_rates:
+        creation["default_tax_rates"] = list(order.levies.tax_rates)
     if order.days_until_due is None:
         return {**creation, "collection_method": "charge_automatically"}
     return {**creation, "collection_method": "send_invoice", "days_until_due": order.days_until_due}

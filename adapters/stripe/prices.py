@@ -29,6 +29,15 @@ class Importable:
     last: str | None
 
 
+@dataclass(frozen=True)
+class TaxRate:
+    """A tax rate of the account. Inclusive: the tax is a part of the price."""
+
+    id: str
+    active: bool
+    inclusive: bool
+
+
 class StripePrices:
     """Every method raises billing.payments.PaymentTrouble."""
 
@@ -46,6 +55,16 @@ class StripePrices:
                 return None
             raise
         return price_reading(found)
+
+    async def tax_rate(self, account: str, rate: str) -> TaxRate | None:
+        """The tax rate; none when the account has no such."""
+        try:
+            found = await self._stripe.read(lambda o: self._stripe.v1.tax_rates.retrieve_async(rate, None, o), account)
+        except Refused as refusal:
+            if refusal.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+        return TaxRate(found.id, found.active, found.inclusive)
 
     async def importable(self, account: str, limit: int, after: str | None) -> Importable:
         """At most `limit` prices that no obstacle keeps from being a plan, newest first, behind the price `after`.

@@ -1,24 +1,25 @@
 """An agency's settings: what its subscriptions follow, and how its clients reach it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import Request
 from pydantic import AfterValidator, Field
 
 from adapters.postgres import agencies, inbox, trail
-from adapters.postgres.agencies import Agency
+from adapters.postgres.agencies import Agency, TaxMode
 from adapters.postgres.pool import Connection, transaction
 from api import fields
 from api.fields import Answer, Email, Name, Origin, ShortText, WebAddress, Whole, Zone
 from api.guard import Calling
 from api.idempotency import seed
 from api.money import Money, MoneyIn, money
-from api.openapi import example, refusals
+from api.openapi import conflicts, example
 from api.problems import InvalidFields, NotFound
-from api.services import Used
-from api.tenant import agency_router, own_agency
+from api.services import Services, Used
+from api.tenant import agency_router, connected_account, own_agency
+from api.tokens import Caller
 from billing.ledger import SETTINGS_CHANGED
 from billing.plans import FinalAction
 
@@ -27,7 +28,6 @@ LONGEST_GRACE_MINUTES: Final = 7 * 24 * 60
 _DUNNING: Final[dict[str, Any]] = {"gaps_days": [3, 5, 7], "final_action": "past_due"}
 _SENDER: Final[dict[str, Any]] = {"name": "Bright Voice", "email": "billing@bright.example"}
 _SUPPORT: Final[dict[str, Any]] = {"email": "help@bright.example", "phone": None, "url": None}
-_NOT_YET: Final = "is not available in this version"
 
 
 def _once_each(values: list[Any]) -> list[Any]:
@@ -45,6 +45,13 @@ def _above_zero(limit: MoneyIn) -> MoneyIn:
 GapDays = Annotated[Whole, Field(ge=1, le=30)]
 Percents = Annotated[list[Annotated[Whole, Field(ge=1, le=1000)]], Field(max_length=10), AfterValidator(_once_each)]
 Origins = Annotated[list[Origin], Field(max_length=50), AfterValidator(_once_each)]
+
+
+RateIds = Annotated[
+    list[Annotated[str, Field(max_length=255, pattern=r"^[A-Za-z0-9_]+$")]],
+    Field(max_length=10),
+    AfterValidator(_once_each),
+]
 
 
 class DunningChange(fields.Change):
@@ -69,8 +76,10 @@ class SupportChange(fields.Change):
 
 
 class TaxChange(fields.Change):
-    mode: Literal["none", "rates"] | None = None
-    rate_ids: Annotated[list[ShortText], Field(max_length=10)] | None = None
+    mode: TaxMode | None = None
+    """`rate_ids` are of the agency's Stripe account: active, and all inclusive or all exclusive."""
+
+    rate_ids: RateIds | None = None
 
 
 class SettingsChange(
@@ -107,7 +116,7 @@ class SupportOut(Answer):
 
 
 class TaxOut(Answer):
-    mode: Literal["none"]
+    mode: TaxMode
     rate_ids: list[str]
 
 
@@ -122,11 +131,11 @@ class SettingsOut(
         review_over={"amount": 10000, "currency": "usd"},
         sender=_SENDER,
         support=_SUPPORT,
-        tax={"mode": "none", "rate_ids": []},
+        tax={"mode": "rates", "rate_ids": ["txr_1MnyuqLkdIwHu7ixW3jKGm0G"]},
     ),
 ):
-    """Where a plan has no price, an overage over `review_over` may be held for review. `tax.mode` is always none in
-    this version."""
+    """Where a plan has no price, an overage over `review_over` may be held for review. With `tax.mode` rates, Stripe
+    applies them to every line."""
 
     timezone: str
     dunning: DunningOut
@@ -144,16 +153,19 @@ async def read(services: Used, caller: Calling) -> SettingsOut:
     return _out(await own_agency(services, caller))
 
 
-@router.patch("", summary="Change settings", responses=refusals(422, "not_available"))
+@router.patch("", summary="Change settings", responses=conflicts("stripe_not_ready"))
 async def change(body: SettingsChange, services: Used, caller: Calling, request: Request) -> SettingsOut:
     """Retries follow a new policy from the next ladder on, periods a new grace from the next boundary on."""
-    _refuse_unavailable(body)
+    if body.tax is not None and body.tax.rate_ids:
+        await _check_rates(services, caller, body.tax.rate_ids)
     now = services.clock.now()
     async with transaction(services.database) as connection:
         before = await agencies.locked_agency(connection, caller.agency)
         if before is None:
             raise NotFound
         changes = {name: value for name, value in _columns(body).items() if value != _stored(before, name)}
+        if changes.get("tax_mode", before.tax_mode) == "rates" and not changes.get("tax_rate_ids", before.tax_rate_ids):
+            raise InvalidFields(("tax.rate_ids", "names no tax rate, and the mode is rates"))
         if changes:
             await agencies.change_agency(connection, before.id, changes, now)
             await _write_trail(connection, before, changes, caller.name, now)
@@ -162,14 +174,19 @@ async def change(body: SettingsChange, services: Used, caller: Calling, request:
     return _out(await own_agency(services, caller))
 
 
-def _refuse_unavailable(body: SettingsChange) -> None:
-    later = {
-        "tax.mode": body.tax is not None and body.tax.mode == "rates",
-        "tax.rate_ids": body.tax is not None and bool(body.tax.rate_ids),
-    }
-    refused = [(name, _NOT_YET) for name, asked in later.items() if asked]
-    if refused:
-        raise InvalidFields(*refused, code="not_available")
+async def _check_rates(services: Services, caller: Caller, rates: Sequence[str]) -> None:
+    """Raises InvalidFields for what Stripe would refuse on an invoice, and Conflict `stripe_not_ready`."""
+    _, account = await connected_account(services, caller.agency)
+    found = [await services.prices.tax_rate(account, rate) for rate in rates]
+    wrong = [
+        (f"tax.rate_ids.{n}", "is no active tax rate of the agency's Stripe account")
+        for n, rate in enumerate(found)
+        if rate is None or not rate.active
+    ]
+    if not wrong and len({rate.inclusive for rate in found if rate}) > 1:
+        wrong = [("tax.rate_ids", "mixes rates inside the price with rates on top of it")]
+    if wrong:
+        raise InvalidFields(*wrong)
 
 
 def _columns(body: SettingsChange) -> dict[str, object]:
@@ -177,13 +194,14 @@ def _columns(body: SettingsChange) -> dict[str, object]:
     given = body.given()
     dunning = given.pop("dunning", {})
     nested = {
-        f"{owner}_{name}": value for owner in ("sender", "support") for name, value in given.pop(owner, {}).items()
+        f"{owner}_{name}": value
+        for owner in ("sender", "support", "tax")
+        for name, value in given.pop(owner, {}).items()
     }
     if "review_over" in given:
         limit = given.pop("review_over") or {"amount": None, "currency": None}
         nested |= {"review_over": limit["amount"], "review_over_currency": limit["currency"]}
-    kept = {name: value for name, value in given.items() if name != "tax"}
-    return {**kept, **dunning, **nested}
+    return {**given, **dunning, **nested}
 
 
 def _stored(agency: Agency, column: str) -> object:
@@ -228,5 +246,5 @@ def _out(agency: Agency) -> SettingsOut:
         review_over=_limit(agency),
         sender=SenderOut(name=agency.sender_name, email=agency.sender_email),
         support=SupportOut(email=agency.support_email, phone=agency.support_phone, url=agency.support_url),
-        tax=TaxOut(mode="none", rate_ids=[]),
+        tax=TaxOut(mode=agency.tax_mode, rate_ids=list(agency.tax_rate_ids)),
     )

@@ -75,7 +75,7 @@ async def test_restricted_in_the_middle_of_a_ladder_and_restored(stage: Stage) -
 async def test_a_tier_that_falls_stops_at_the_end_of_the_period_and_goes_on_when_it_is_raised(stage: Stage) -> None:
     client = await stage.subscribe()
     end = (await stage.periods(client))[0].end
-    await stage.set_tier("starter")
+    await stage.by_platform(tier="starter")
     assert await refusal(stage.assign(await stage.client())) == "billing_not_available"
     assert [freeze.since for freeze in (await stage.state(client)).freezes] == [end]
 
@@ -85,7 +85,7 @@ async def test_a_tier_that_falls_stops_at_the_end_of_the_period_and_goes_on_when
     assert shown["subscription"]["status"] == "active"
     assert len((await client.portal.get("/v1/portal/billing/invoices"))["data"]) == 1, "it stays reachable"
 
-    await stage.set_tier("growth")
+    await stage.by_platform(tier="growth")
     await stage.advance(hours=1, minutes=1)
     assert await stage.statuses(client) == {"p1": "paid", "p2": "paid"}
     assert await stage.told_agency() == ["tier_lowered", "tier_raised"]

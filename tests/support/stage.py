@@ -71,16 +71,16 @@ class Stage(Sights):
 
     # What the agency sets up
 
-    async def plan(self, *, price: int = 4900, included: int = 500, rate: str = "12.5") -> str:
+    async def plan(self, *, price: int = 4900, included: int = 500, rate: str = "12.5", currency: str = "usd") -> str:
         """The plan with these terms, made when it is first asked for."""
-        terms = (price, included, rate)
+        terms = (price, included, rate, currency)
         if terms not in self.plans:
             body = {
                 "name": f"Voice {price}",
                 "tier": "pro",
-                "price": {"amount": price, "currency": "usd"},
+                "price": {"amount": price, "currency": currency},
                 "included_minutes": included,
-                "overage_rate": {"amount_decimal": rate, "currency": "usd", "per": "minute"},
+                "overage_rate": {"amount_decimal": rate, "currency": currency, "per": "minute"},
             }
             self.plans[terms] = (await self.agency.post("/v1/agency/plans", body))["id"]
         return self.plans[terms]
@@ -189,10 +189,10 @@ class Stage(Sights):
     async def in_dashboard(self, client: Client, short: str, action: str) -> None:
         await self.control.post("/dashboard", {"invoice_id": client.invoice(short), "action": action})
 
-    async def set_tier(self, tier: str) -> None:
-        """By the platform."""
+    async def by_platform(self, **changes: object) -> None:
+        """What the platform alone may change of the agency: its tier, its fee."""
         async with Caller(self.sandbox.url("api"), make_token(self.sandbox, Role.PLATFORM, {})) as platform:
-            await platform.patch(f"/v1/agencies/{self.agency_id}", {"tier": tier})
+            await platform.patch(f"/v1/agencies/{self.agency_id}", changes)
         await self.rest()
 
     async def account(self, action: str) -> Json:

@@ -14,6 +14,7 @@ from billing.invoices import (
     InvoiceStatus,
     Line,
     LineKind,
+    application_fee,
     compose,
     late_line,
     may_become,
@@ -238,3 +239,22 @@ def test_late_lines_name_their_period() -> None:
     assert late == Line(LATE, "Late calls, 31 Jan 2026 – 28 Feb 2026", 120, START, END, 600, "12.5", "2")
     correction = late_line(LineKind.CORRECTION, -120, -600, Decimal("12"), START, END)
     assert correction.description == "Correction, 31 Jan 2026 – 28 Feb 2026"
+
+
+@pytest.mark.parametrize(
+    ("percent", "total", "balance", "currency", "fee"),
+    [
+        ("2.5", 5831, 0, "usd", 145),  # 145.775: never more than the percentage
+        ("2.5", 4900, -1000, "usd", 97),  # what credit pays is charged to nobody
+        ("2.5", 4900, -9000, "usd", 0),
+        ("2.5", 4900, 30, "usd", 123),  # what was too small to charge alone is charged now
+        ("1.55", 12340, 0, "kwd", 190),  # 191.27, in tens
+        ("1.55", 4900, 0, "jpy", 75),
+        ("100", 4900, 0, "usd", 4900),
+        ("0", 4900, 0, "usd", 0),
+    ],
+)
+def test_the_platforms_fee_is_a_part_of_what_is_charged(
+    percent: str, total: int, balance: int, currency: str, fee: int
+) -> None:
+    assert application_fee(Decimal(percent), total, balance, currency) == fee

@@ -32,7 +32,7 @@ PROMISED: Final[dict[str, dict[int, set[str]]]] = {
     },
     "POST /v1/agency/clients/{client_id}/subscription/review": {409: {"nothing_to_review"}},
     "PATCH /v1/agency/clients/{client_id}/subscription": {409: {"already_cancelled"}, 422: {"not_available"}},
-    "PATCH /v1/agency/settings": {422: {"not_available"}},
+    "PATCH /v1/agency/settings": {409: {"stripe_not_ready"}},
 }
 """What http-api.md says of single calls."""
 each = pytest.mark.parametrize("operation", operations(), ids=str)

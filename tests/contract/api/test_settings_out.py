@@ -97,17 +97,31 @@ async def test_a_wrong_setting_is_refused_by_its_name(bystander: Tenant, field: 
 
 
 @pytest.mark.parametrize(
-    ("field", "body"),
+    ("field", "tax"),
     [
-        ("tax.mode", {"tax": {"mode": "rates"}}),
-        ("tax.rate_ids", {"tax": {"rate_ids": ["txr_1"]}}),
+        ("tax.rate_ids", {"mode": "rates"}),
+        ("tax.rate_ids", {"mode": "rates", "rate_ids": []}),
+        ("tax.rate_ids", {"rate_ids": ["txr_1", "txr_1"]}),
+        ("tax.mode", {"mode": "automatic"}),
     ],
 )
-async def test_what_a_later_version_brings_is_said_so(bystander: Tenant, field: str, body: dict[str, Any]) -> None:
-    answer = await bystander.api.send("PATCH", SETTINGS, json={**body, "timezone": "Europe/Berlin"})
-    assert (answer.status_code, answer.json()["code"]) == (422, "not_available")
+async def test_a_tax_that_stripe_would_refuse_is_refused(bystander: Tenant, field: str, tax: dict[str, Any]) -> None:
+    answer = await bystander.api.send("PATCH", SETTINGS, json={"tax": tax, "timezone": "Europe/Berlin"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_fields"), answer.text
     assert [error["field"] for error in answer.json()["errors"]] == [field]
     assert await bystander.api.get(SETTINGS) == AT_FIRST
+
+
+async def test_tax_rates_are_those_of_the_agencys_account(tenant: Tenant) -> None:
+    tax = {"mode": "rates", "rate_ids": ["txr_nobodys"]}
+    answer = await tenant.api.send("PATCH", SETTINGS, json={"tax": tax})
+    assert [error["field"] for error in answer.json()["errors"]] == ["tax.rate_ids.0"]
+    assert (await tenant.api.get(SETTINGS))["tax"] == {"mode": "none", "rate_ids": []}
+
+
+async def test_without_an_account_there_are_no_tax_rates(bare: Tenant) -> None:
+    with refused(409, "stripe_not_ready"):
+        await bare.api.patch(SETTINGS, {"tax": {"mode": "rates", "rate_ids": ["txr_1"]}})
 
 
 async def test_what_was_set_stands_in_the_trail_with_what_it_was(bare: Tenant) -> None:

@@ -121,6 +121,7 @@ UNIQUE = (
         ),
     ),
     Guard("parking_stops_pkey", 2 * STOPPED),
+    Guard("credit_notes_account_id_provider_id_key", copy("credit_notes", "true", id="crn_new")),
     Guard("plan_versions_pkey", copy("plan_versions", "true")),
     Guard("findings_one_open", "".join(copy("findings", "true", id=id, resolved_at=None) for id in ("f1", "f2"))),
     *(
@@ -160,6 +161,7 @@ CHECKS = (
     Guard("parkings_reviewed_by_figures", PARKED + copy("parkings", "decision IS NOT NULL", id=99, over=None)),
     Guard("parkings_decided_by_somebody", PARKED + copy("parkings", "decision IS NOT NULL", id=99, reason=None)),
     Guard("parkings_decided_by_somebody", PARKED + copy("parkings", "decision IS NOT NULL", id=99, ended_at=None)),
+    Guard("agencies_tax_names_its_rates", "UPDATE agencies SET tax_mode = 'rates'"),
     Guard("agencies_review_over_is_money", "UPDATE agencies SET review_over = 5"),
     Guard("late_entries_check", copy("late_entries", "true", id=99, settled_by=None)),
 )
@@ -170,6 +172,16 @@ STANDS = (
     Guard("refunds.refunds_sent_stand", "UPDATE refunds SET with_fee = true"),
     Guard("refunds.refunds_made_stand", "UPDATE refunds SET provider_id = 're_other'"),
     Guard("refunds.refunds_end", FAILED + "UPDATE refunds SET status = 'succeeded' WHERE id = 'rfd_failed'"),
+    Guard("credit_notes.credit_notes_never_deleted", "DELETE FROM credit_notes"),
+    Guard("credit_notes.credit_notes_stand", "UPDATE credit_notes SET amount = 401"),
+    Guard(
+        "credit_notes.credit_notes_end",
+        "".join(f"UPDATE credit_notes SET status = '{s}'; " for s in ("void", "issued")),
+    ),
+    *(
+        Guard("invoices.invoices_levies_stand", f"UPDATE invoices SET {change}")
+        for change in ("fee_percent = 1", "tax_rate_ids = '{txr_1}'")
+    ),
     Guard("invoices.invoices_never_deleted", DRAFT + "DELETE FROM invoices WHERE id = 'inv_new'"),
     *(
         Guard("invoices.invoices_stand", f"UPDATE invoices SET {change} WHERE id = 'inv_new'")
