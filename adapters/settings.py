@@ -94,6 +94,10 @@ WebhookSecrets = Annotated[
     AfterValidator(_strong_each),
 ]
 
+SealingKeys = Annotated[
+    tuple[SecretStr, ...], NoDecode, BeforeValidator(_split), Field(max_length=2), AfterValidator(_strong_each)
+]
+
 
 class Settings(BaseSettings):
     """The settings, by the names of their environment variables in lower case.
@@ -135,6 +139,8 @@ class Settings(BaseSettings):
     """Where clients and Stripe reach the API: the root of every link in a message."""
     link_secret: WebhookSecrets
     """Signs the links in messages: one, or the new and the old one while they are rotated."""
+    secrets_key: SealingKeys = ()
+    """Seals the secrets that lie in the database: one, or the new and the old one; none: they are plain there."""
 
     smtp_host: str | None = None
     """The mail server; none: mail is off, and messages stay in the app."""

@@ -24,6 +24,7 @@ class Secrets:
     webhook: str
     connect_webhook: str
     links: str
+    sealing: str
 
     @classmethod
     def generate(cls) -> "Secrets":
@@ -33,6 +34,7 @@ class Secrets:
             webhook="whsec_" + secrets.token_hex(24),
             connect_webhook="whsec_" + secrets.token_hex(24),
             links=secrets.token_hex(24),
+            sealing=secrets.token_hex(32),
         )
 
 

@@ -155,6 +155,7 @@ def environment(home: Home, kept: Kept) -> dict[str, str]:
         "STRIPE_CONNECT_WEBHOOK_SECRET": kept.secrets.connect_webhook,
         "STRIPE_CLIENT_ID": client_id_of(kept.secrets.stripe_api_key),
         "LINK_SECRET": kept.secrets.links,
+        "SECRETS_KEY": kept.secrets.sealing,
         "SMTP_HOST": LOOPBACK,
         "SMTP_PORT": str(kept.ports["mail"]),
         "SMTP_TLS": "none",

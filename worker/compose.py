@@ -24,6 +24,7 @@ from adapters.postgres.ledger import PostgresStore
 from adapters.postgres.pool import Pool, open_pool
 from adapters.postgres.reconciling import PostgresComparison
 from adapters.postgres.refunds import PostgresRefunds
+from adapters.sealing import seal_of
 from adapters.settings import Settings
 from adapters.stripe.connection import connect
 from adapters.stripe.payments import StripePayments
@@ -124,7 +125,7 @@ def messengers(settings: Settings, parts: Parts) -> tuple[Telling, ...]:
     """Who carries messages out of the house, one for each channel."""
     head = Letterhead(settings.mail_from, links_of(settings)) if settings.mail_from else None
     mails = Mails(parts.pool, parts.clock, parts.mailer, head)
-    hooks = Hooks(parts.pool, parts.clock, parts.sender)
+    hooks = Hooks(parts.pool, parts.clock, parts.sender, seal_of(settings))
     return (
         Telling(parts.pool, Channel.MAIL, settings.message_lease, mails.hand_over),
         Telling(parts.pool, Channel.WEBHOOK, settings.message_lease, hooks.hand_over, hooks.given_up),

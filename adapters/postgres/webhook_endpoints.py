@@ -21,7 +21,8 @@ class TooMany(Exception):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An endpoint. `previous_until`: until then its former secret signs, too (the system's clock)."""
+    """An endpoint, its secrets as they are kept (adapters.sealing). `previous_until`: until then its former secret
+    signs, too (the system's clock)."""
 
     id: str
     agency_id: str
@@ -137,6 +138,20 @@ async def rotate(connection: Connection, agency: str, endpoint: str, secret: str
         now + PREVIOUS_LASTS,
     )
     return Endpoint(**row) if row else None
+
+
+async def reseal(pool: Pool, endpoint: str, known: str, sealed: str) -> None:
+    """Keep the same secret in another form, unless it was rotated meanwhile."""
+    await pool.execute(
+        """
+        UPDATE webhook_endpoints SET secret = CASE secret WHEN $2 THEN $3 ELSE secret END,
+               previous_secret = CASE previous_secret WHEN $2 THEN $3 ELSE previous_secret END
+        WHERE id = $1 AND $2 IN (secret, previous_secret)
+        """,
+        endpoint,
+        known,
+        sealed,
+    )
 
 
 async def deliveries(

@@ -10,6 +10,7 @@ from adapters import outbound
 from adapters.postgres import trail, webhook_endpoints
 from adapters.postgres.pool import transaction
 from adapters.postgres.webhook_endpoints import MOST, Delivery, Endpoint, TooMany
+from adapters.sealing import Seal, seal_of
 from api import fields
 from api.conflicts import conflict
 from api.fields import Answer
@@ -101,12 +102,12 @@ async def add(body: EndpointIn, services: Used, caller: Calling, request: Reques
     agency = await own_agency(services, caller)
     if wrong := outbound.complaint(body.url, anywhere=services.settings.sandbox):
         raise InvalidFields(("url", wrong))
-    now = services.clock.now()
+    now, seal = services.clock.now(), seal_of(services.settings)
     try:
         async with transaction(services.database) as connection:
-            made = await webhook_endpoints.add(
-                connection, agency.id, made_id("whe", seed(request)), body.url, outbound.new_secret(), now
-            )
+            id = made_id("whe", seed(request))
+            secret = seal.close(id, outbound.new_secret())
+            made = await webhook_endpoints.add(connection, agency.id, id, body.url, secret, now)
             await trail.write(
                 connection,
                 agency.id,
@@ -118,7 +119,7 @@ async def add(body: EndpointIn, services: Used, caller: Calling, request: Reques
             )
     except TooMany as many:
         raise conflict("too_many_endpoints", f"An agency has {MOST} endpoints at most.") from many
-    return _with_secret(made)
+    return _with_secret(made, seal)
 
 
 @router.delete("/{endpoint_id}", summary="Remove a webhook endpoint")
@@ -138,16 +139,16 @@ async def remove(endpoint_id: str, services: Used, caller: Calling) -> EndpointO
 @router.post("/{endpoint_id}/rotate-secret", summary="Rotate a webhook endpoint's secret")
 async def rotate(endpoint_id: str, services: Used, caller: Calling) -> SecretOut:
     """For a day each message carries two signatures, of the new secret and of the one before."""
+    seal = seal_of(services.settings)
     async with transaction(services.database) as connection:
-        rotated = await webhook_endpoints.rotate(
-            connection, caller.agency, endpoint_id, outbound.new_secret(), datetime.now(UTC)
-        )
+        secret = seal.close(endpoint_id, outbound.new_secret())
+        rotated = await webhook_endpoints.rotate(connection, caller.agency, endpoint_id, secret, datetime.now(UTC))
         if rotated is None:
             raise NotFound
         detail, what = {"endpoint": rotated.id}, "WebhookSecretRotated"
         at = services.clock.now()
         await trail.write(connection, caller.agency, at=at, who=caller.name, what=what, detail=detail)
-    return _with_secret(rotated)
+    return _with_secret(rotated, seal)
 
 
 @router.get("/{endpoint_id}/deliveries", summary="Deliveries of an endpoint, newest first")
@@ -201,8 +202,8 @@ def _out(one: Endpoint) -> EndpointOut:
     return EndpointOut(**_shown(one))
 
 
-def _with_secret(one: Endpoint) -> SecretOut:
-    return SecretOut(**_shown(one), secret=one.secret, previous_until=one.previous_until)
+def _with_secret(one: Endpoint, seal: Seal) -> SecretOut:
+    return SecretOut(**_shown(one), secret=seal.open(one.id, one.secret), previous_until=one.previous_until)
 
 
 def _delivery_out(one: Delivery) -> DeliveryOut:

@@ -105,6 +105,7 @@ def site_settings(database: str, stripe: StripeServer, port: int, **changes: obj
             "stripe_connect_webhook_secret": connected,
             "stripe_client_id": client_id_of(stripe.api_key),
             "link_secret": "links-of-tests-only-" * 2,
+            "secrets_key": "seals-of-tests-only-" * 2,
             "jwt_issuer": "tests",
             "jwt_secret": "for-tests-only-" * 3,
             "public_base_url": f"http://{LOOPBACK}:{port}",

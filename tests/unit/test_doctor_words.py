@@ -26,6 +26,7 @@ SECRETS = {
     "stripe_webhook_secret": "whsec_9dKq2ZtLm4Xv8RbYw1Nc6Hs",
     "stripe_connect_webhook_secret": "whsec_4Gh7TzQp2Wm9Kx5Vb8Rn3Ld,whsec_8Nm2CvXz6Kj4Hg9Fd1Sa5Qw",
     "link_secret": "c7Yp3Wn8Zk5Rt2Lv9Xb4Hs6M",
+    "secrets_key": "m4Zs8Qd1Kw7Jx2Vc6Ty9Bf3N",
     "jwt_secret": "m4Vt9QxLz2Kp7RwYb5Ns8Hd3Jc6Fg1Ta",
 }
 BASE = "https://billing.brightvoice.io"

@@ -59,13 +59,23 @@ def _plain(name: str, value: object) -> str:
     return blotted(str(value.value if isinstance(value, Enum) else value))
 
 
+_OLD_ONE_GOES: Final = {
+    "link_secret": "Take the old one out after 90 days.",
+    "secrets_key": "Take the old one out when no row is sealed by it.",
+}
+
+
 def _warnings(settings: Settings) -> Iterator[Finding]:
-    for name in ("stripe_webhook_secret", "stripe_connect_webhook_secret", "link_secret"):
+    for name in ("stripe_webhook_secret", "stripe_connect_webhook_secret", "link_secret", "secrets_key"):
         if len(getattr(settings, name)) > 1:
             told = "two secrets are taken: a rotation is under way"
             at_stripe = "When the new one is in use at Stripe, take the old one out."
-            do = "Take the old one out after 90 days." if name == "link_secret" else at_stripe
+            do = _OLD_ONE_GOES.get(name, at_stripe)
             yield Finding(Section.CONFIGURED, name.upper(), Verdict.NOTE, told, do, Page.ROTATE_A_SECRET)
+    if not settings.secrets_key:
+        told = "the secrets of webhook endpoints are plain in the database"
+        do = "Generate a key; rows are sealed as they are used."
+        yield Finding(Section.CONFIGURED, "SECRETS_KEY", Verdict.NOTE, told, do, Page.ROTATE_A_SECRET)
     if not settings.mail_is_on:
         told = "mail is off: messages stay in the app"
         yield Finding(Section.CONFIGURED, "SMTP_HOST", Verdict.NOTE, told, "Name a mail server, and MAIL_FROM.")

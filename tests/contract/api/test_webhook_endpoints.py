@@ -62,6 +62,24 @@ async def test_facts_reach_the_receiver_signed_and_can_be_sent_again(own: Tenant
     for secret in (endpoint["secret"], rotated["secret"]):
         Webhook(secret).verify(body, headers)
 
+    kept = "SELECT secret, previous_secret FROM webhook_endpoints WHERE id = $1"
+    secrets = {endpoint["secret"], rotated["secret"]}
+    assert not secrets & set(await own.site.pool.fetchrow(kept, endpoint["id"]))
+    # As rows are from before there was a key.
+    await own.site.pool.execute(
+        "UPDATE webhook_endpoints SET secret = $2, previous_secret = $3 WHERE id = $1",
+        endpoint["id"],
+        rotated["secret"],
+        endpoint["secret"],
+    )
+    await own.api.post(f"{ENDPOINTS}/{endpoint['id']}/deliveries/{first}/resend", {})
+    await _delivered(own, endpoint["id"], "delivered", 2)
+    headers, body = receiver.heard[-1]
+    assert len(receiver.heard) == 4
+    for secret in secrets:
+        Webhook(secret).verify(body, headers)
+    assert not secrets & set(await own.site.pool.fetchrow(kept, endpoint["id"]))
+
     removed = await own.api.delete(f"{ENDPOINTS}/{endpoint['id']}")
     assert removed["status"] == "removed"
     assert (await own.api.get(ENDPOINTS))["data"] == []
