@@ -56,6 +56,20 @@ async def test_a_voided_invoice_is_no_longer_owed_and_one_that_remains_keeps_the
     assert len(await stage.charges(client)) == 2
 
 
+async def test_what_the_dashboard_credits_in_full_is_not_dunned_any_more(stage: Stage) -> None:
+    client = await stage.subscribe(card=FAILS)
+    await stage.advance(minutes=5)
+    assert (await stage.state(client)).ladder
+    await stage.in_dashboard(client, "p1", "credit_note")
+    await stage.rest()
+    state = await stage.state(client)
+    assert (state.debt, state.ladder, state.status) == ((), None, Status.ACTIVE)
+    told = await stage.told(client)
+    await stage.advance(days=16)
+    assert (len(await stage.charges(client)), await stage.told(client)) == (1, told)
+    await stage.check()
+
+
 async def test_a_failed_try_on_stripes_page_counts_for_the_card_cap_only(stage: Stage) -> None:
     client = await stage.subscribe(card=FAILS)
     await stage.advance(minutes=5)

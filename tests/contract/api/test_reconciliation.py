@@ -52,7 +52,12 @@ async def lost_webhooks(tenant: Tenant) -> AsyncIterator[None]:
 async def test_lost_webhooks_are_applied(own: Tenant) -> None:
     account, client = await account_of(own), await own.subscribed(FAILS)
     invoice = await own.invoice(client)
+    another = await own.subscribed(FAILS)
+    credited = await own.invoice(another)
+    await own.attempts(credited["id"], 1)
     async with lost_webhooks(own):
+        note = {"action": "credit_note", "amount": 900}
+        await own.site.stripe.tell(f"dashboard/{credited['stripe_invoice_id']}", note)
         provider_id = await own.site.pool.fetchval("SELECT provider_id FROM invoices WHERE id = $1", invoice["id"])
         await own.site.stripe.tell(f"hosted-invoices/{provider_id}", {"action": "pay", "number": ANOTHER_THAT_PAYS})
         await own.site.stripe.tell(f"accounts/{account}", {"action": "restrict"})
@@ -63,7 +68,8 @@ async def test_lost_webhooks_are_applied(own: Tenant) -> None:
 
         async def paid() -> bool:
             live = await own.live(client)
-            return (await own.invoice(client))["status"] == "paid" and live["open_invoices"] == 0
+            owed = (await own.live(another))["amount_due"]["amount"]
+            return (await own.invoice(client))["status"] == "paid" and live["open_invoices"] == 0 and owed == 4000
 
         await own.eventually(paid)
         state = await own.site.pool.fetchval("SELECT state FROM connected_accounts WHERE account_id = $1", account)
