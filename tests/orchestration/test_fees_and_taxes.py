@@ -1,9 +1,11 @@
 """What the platform and the tax office take of a life's invoices, and lives in currencies of other decimals."""
 
-import pytest
-from support.stage import FAILS, PAYS, Stage
+from collections.abc import AsyncIterator
 
-from adapters.stripe.connection import connect
+import pytest
+from support.stage import FAILS, PAYS, Client, Stage
+
+from adapters.stripe.connection import Connection, connect
 
 AMOUNTS = {
     # price, overage of 100 minutes at 12.5 minor units, fee of 1.55 %
@@ -12,42 +14,57 @@ AMOUNTS = {
 }
 
 
-async def _tax_rate(stage: Stage, percentage: float) -> str:
+@pytest.fixture
+async def stripe(stage: Stage) -> AsyncIterator[Connection]:
     settings = stage.sandbox.settings
     connection = connect(settings.stripe_api_key.get_secret_value(), settings.stripe_api_base)
+    yield connection
+    await connection.close()
+
+
+async def _tax_rate(stage: Stage, stripe: Connection, percentage: float) -> str:
     account = (await stage.agency.get("/v1/agency/stripe"))["account_id"]
-    try:
-        rate = await connection.write(
-            f"test:{account}:{percentage}",
-            lambda o: connection.v1.tax_rates.create_async(
-                {"display_name": "VAT", "percentage": percentage, "inclusive": False}, o
-            ),
-            account,
-        )
-    finally:
-        await connection.close()
+    rate = await stripe.write(
+        f"test:{account}:{percentage}",
+        lambda o: stripe.v1.tax_rates.create_async(
+            {"display_name": "VAT", "percentage": percentage, "inclusive": False}, o
+        ),
+        account,
+    )
     return rate.id
 
 
-async def test_a_new_fee_and_a_new_tax_stand_on_the_next_invoice_and_tax_is_refunded_with_it(stage: Stage) -> None:
+async def test_fee_and_tax_stand_on_what_is_issued_from_then_on_and_go_back_with_it(
+    stage: Stage, stripe: Connection
+) -> None:
     client = await stage.subscribe(card=PAYS)
     await stage.by_platform(application_fee_percent=2.5)
-    await stage.settings(tax={"mode": "rates", "rate_ids": [await _tax_rate(stage, 19)]})
+    await stage.settings(tax={"mode": "rates", "rate_ids": [await _tax_rate(stage, stripe, 19)]})
     await stage.advance(days=31, hours=2)
-
-    first, second = sorted(await stage.charges(client), key=lambda charge: charge["created"])
-    assert (first["amount"], first["application_fee_amount"]) == (4900, None)
-    assert (second["amount"], second["application_fee_amount"]) == (5831, 145)
-    rows = await stage.agency.get(f"/v1/agency/clients/{client.id}/invoices")
-    assert [(row["total"]["amount"], row["amount_paid"]["amount"]) for row in rows["data"]] == [
-        (4900, 5831),
-        (4900, 4900),
-    ]
-
-    body = {"amount": {"amount": 5831, "currency": "usd"}, "reason": "requested_by_customer"}
-    await stage.agency.post(f"/v1/agency/invoices/{client.invoice('p2')}/refunds", body)
+    lines = [{"description": "Set-up", "amount": {"amount": 1000, "currency": "usd"}}]
+    await stage.agency.post(f"/v1/agency/clients/{client.id}/invoices", {"lines": lines, "collection": "charge"})
     await stage.rest()
-    assert [charge["amount_refunded"] for charge in await stage.charges(client)].count(5831) == 1
+
+    rows = (await stage.agency.get(f"/v1/agency/clients/{client.id}/invoices"))["data"]
+    assert {(row["kind"], row["total"]["amount"], row["amount_paid"]["amount"]) for row in rows} == {
+        ("period", 4900, 4900),
+        ("period", 4900, 5831),
+        ("custom", 1000, 1190),
+    }
+    assert await _fees_kept(stage, stripe, client) == {4900: None, 5831: 145, 1190: 29}
+
+    renewal = f"/v1/agency/invoices/{client.invoice('p2')}"
+    await stage.agency.post(f"{renewal}/refunds", {"reason": "requested_by_customer"})
+    await stage.rest()
+    assert (await stage.agency.get(renewal))["amount_refunded"]["amount"] == 5831
+    assert await _fees_kept(stage, stripe, client) == {4900: None, 5831: 0, 1190: 29}
+
+
+async def _fees_kept(stage: Stage, stripe: Connection, client: Client) -> dict[int, int | None]:
+    """What the platform has of each charge of the client, by the charge's amount; none: it took no fee."""
+    read = await stripe.read(lambda o: stripe.v1.application_fees.list_async({"limit": 100}, o), None)
+    kept = {fee.charge: fee.amount - fee.amount_refunded for fee in read.data}
+    return {charge["amount"]: kept.get(charge["id"]) for charge in await stage.charges(client)}
 
 
 @pytest.mark.parametrize("currency", AMOUNTS)
