@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from adapters.postgres.agencies import SELLING_TIERS
 from adapters.postgres.codec import decode_state
 from adapters.postgres.compared import Compared, counted, figures, sentences
 from adapters.postgres.invoice_checks import amounts, charged_once, one_live
@@ -39,9 +40,18 @@ _OPEN: Final = """
     ) ORDER BY i.id
 """
 
+_NEVER_THAWED: Final = """
+    SELECT format('%s stands still, though its %s', coalesce(f.account_id, f.agency_id),
+                  CASE WHEN f.account_id IS NULL THEN 'tier includes billing' ELSE 'account can charge' END)
+    FROM account_freezes f JOIN agencies g ON g.id = f.agency_id
+    LEFT JOIN connected_accounts a ON a.account_id = f.account_id
+    WHERE f.thawed_at IS NULL AND CASE WHEN f.account_id IS NULL THEN g.tier = ANY ($1) ELSE a.state = 'active' END
+    ORDER BY f.id
+"""
+
 
 async def _owned(connection: Connection) -> Compared:
-    """I6: every open invoice has an owner."""
+    """I6: every open invoice has an owner, and none waits for a thaw that has been."""
     owners: Counter[str] = Counter()
     wrong = []
     async for row in connection.cursor(_OPEN):
@@ -50,8 +60,10 @@ async def _owned(connection: Connection) -> Compared:
             owners[owner] += 1
         else:
             wrong.append(f"{row['id']} is open, and nobody collects it")
+    of_all = owners.total() + len(wrong)
+    wrong += [row[0] for row in await connection.fetch(_NEVER_THAWED, list(SELLING_TIERS))]
     owned = ", ".join(f"{number} with {owner}" for owner, number in sorted(owners.items()))
-    told = counted(owners.total() + len(wrong), "open invoice") + (f": {owned}" if owned else "")
+    told = counted(of_all, "open invoice") + (f": {owned}" if owned else "")
     return Compared("I6", told, tuple(wrong))
 
 

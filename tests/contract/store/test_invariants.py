@@ -216,6 +216,17 @@ BROKEN = (
         "inv_anna_p3 is open, and nobody collects it",
     ),
     Broken(
+        "I6",
+        "INSERT INTO account_freezes (agency_id, account_id, cause, frozen_at) "
+        "VALUES ('agc_one', 'acct_one', 'restricted', '2026-01-31Z')",
+        "acct_one stands still, though its account can charge",
+    ),
+    Broken(
+        "I6",
+        "INSERT INTO account_freezes (agency_id, cause, frozen_at) VALUES ('agc_one', 'tier', '2026-01-31Z')",
+        "agc_one stands still, though its tier includes billing",
+    ),
+    Broken(
         "I7",
         "UPDATE payment_attempts SET decline_class = 'hard' WHERE (invoice_id, number) = ('inv_anna_p1', 2)",
         "inv_anna_p1, attempt 3: card fp_lost:2030-12 was declined hard at attempt 2 on inv_anna_p1",
