@@ -32,6 +32,8 @@ class Issuing:
     async def issue_invoice(self, work: Work) -> Outcome:
         """Issue one invoice, or park it. Repeatable from any point: a draft in our books stands as it is."""
         state, step = work.state, expect(work.step, IssueInvoice)
+        if step.issue.statement:
+            return await self._keep(state, step.issue)
         async with self._store.transaction() as books:
             account = await look_at_account(books, state, self._clock.now())
             if not account.frozen:
@@ -43,6 +45,15 @@ class Issuing:
             return await self._park(state, draft.id, Trouble.IMPLAUSIBLE, explained(review, draft.currency), review)
         with for_temporal():
             return await self._issue(state, draft)
+
+    async def _keep(self, state: State, issue: Issue) -> Outcome:
+        """Under manual collection all of it is one transaction: Stripe has no part in it, nor has a freeze."""
+        async with self._store.transaction() as books:
+            draft = await self._draft(books, state, issue)
+            facts = (InvoiceIssued(self._clock.now(), draft.id, 0),)
+            await books.keep_statement(draft.id, self._clock.now())
+            recorded = await books.record(state, facts)
+        return Outcome(facts, recorded.version)
 
     async def _draft(self, books: Ledger, state: State, issue: Issue) -> InvoiceRow:
         now = self._clock.now()

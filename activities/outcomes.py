@@ -35,7 +35,7 @@ def settled(invoice: str, status: InvoiceStatus, at: datetime) -> Fact | None:
             return InvoiceVoided(at, invoice)
         case InvoiceStatus.UNCOLLECTIBLE:
             return WrittenOff(at, invoice)
-        case InvoiceStatus.DRAFT | InvoiceStatus.OPEN:
+        case InvoiceStatus.DRAFT | InvoiceStatus.OPEN | InvoiceStatus.STATEMENT:
             return None
     assert_never(status)
 

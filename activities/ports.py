@@ -148,6 +148,10 @@ class Ledger(Protocol):
         """An invoice of zero: issued and paid in our books, never at Stripe."""
         ...
 
+    async def keep_statement(self, invoice: str, at: datetime) -> InvoiceRow:
+        """What a period under manual collection came to: final in our books, never at Stripe, and never due there."""
+        ...
+
     async def begin_attempt(
         self, subscription: str, attempt: Attempt, origin: Origin, at: datetime, *, frozen: bool = False
     ) -> AttemptRow:

@@ -32,6 +32,7 @@ from billing.pausing import pause_refusal, resume_refusal, undo_pause_refusal
 from billing.requests import cancel_refusal, credit_refusal, refusal, retry_refusal, send_refusal, undo_refusal
 from billing.review import review_refusal
 from billing.state import State
+from billing.switching import collection_refusal
 from workflows.messages import (
     Cancel,
     ChangePlan,
@@ -46,6 +47,7 @@ from workflows.messages import (
     Retry,
     Review,
     Send,
+    SetCollection,
     SetSpendCap,
     UndoCancel,
     UndoPause,
@@ -75,6 +77,7 @@ Command = (
     | Send
     | Review
     | SetSpendCap
+    | SetCollection
 )
 _UPDATES: Final[dict[type[Command], Any]] = {
     Cancel: SubscriptionWorkflow.cancel,
@@ -94,6 +97,7 @@ _UPDATES: Final[dict[type[Command], Any]] = {
     OrderReissue: SubscriptionWorkflow.reissue,
     Credit: SubscriptionWorkflow.credit,
     SetSpendCap: SubscriptionWorkflow.set_spend_cap,
+    SetCollection: SubscriptionWorkflow.set_collection,
 }
 
 
@@ -219,6 +223,9 @@ def _refused_when_over(state: State, order: Command) -> Exception:  # noqa: C901
             code = send_refusal(state, state.clock, invoice) or "invoice_not_open"
         case SetSpendCap():
             code = cap_refusal(state, state.clock) or "already_cancelled"
+        case SetCollection(manual=manual, account=account):
+            refused = collection_refusal(state, state.clock, manual=manual, account=account)
+            code = refused or "already_cancelled"
         case Review():
             code = review_refusal(state) or "nothing_to_review"
         case Credit(invoice=invoice, order=wanted):

@@ -12,6 +12,7 @@ from billing import changes
 from billing.plans import Terms
 from billing.prorating import terms_at
 from billing.state import Ladder, Period, State
+from billing.switching import wanted_manual
 from billing.view import view
 
 PERIOD: Final[dict[str, Any]] = {"start": "2026-11-01T00:00:00Z", "end": "2026-12-01T00:00:00Z"}
@@ -102,7 +103,7 @@ class SubscriptionOut(
     pause_at: datetime | None
     ended_at: datetime | None
     paused_reason: Literal["unpaid", "agency"] | None
-    collection: Literal["automatic"]
+    collection: Literal["automatic", "manual"]
     spend_cap: SpendCapOut | None
     open_invoices: int
     amount_due: Money
@@ -127,7 +128,7 @@ def subscription_out(live: Live) -> SubscriptionOut:
         pause_at=shown.pause_at,
         ended_at=state.ended_at,
         paused_reason=shown.paused_reason,
-        collection="automatic",
+        collection="manual" if wanted_manual(state) else "automatic",
         spend_cap=cap_out(state.spend_cap, state.terms.currency),
         open_invoices=len(state.debt),
         amount_due=money(sum(invoice.amount for invoice in state.debt), state.terms.currency),

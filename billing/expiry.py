@@ -6,6 +6,7 @@ from typing import Final
 
 from billing.facts import CardExpiryTold
 from billing.state import Card, State, Status
+from billing.switches import collected_from
 
 EXPIRY_NOTICE: Final = timedelta(days=10)
 """How long before it expires a card that will not see the next charge is announced."""
@@ -20,6 +21,8 @@ def expires_at(card: Card) -> datetime:
 def announced_at(s: State) -> datetime | None:
     """From when on the card on file is known not to see the charge at the period's end; none while it will."""
     if s.card is None or s.period is None or s.status is not Status.ACTIVE or s.ending is not None:
+        return None
+    if collected_from(s.manual, s.switches, s.period.end)[0]:
         return None
     over = expires_at(s.card)
     return over - EXPIRY_NOTICE if over <= s.period.end else None

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from billing.caps import SpendCapSet
+from billing.collection import CollectionSet
 from billing.credit_notes import InvoiceCredited
 from billing.declines import DeclineClass
 from billing.plans import Dunning, FinalAction, Terms
@@ -444,5 +445,6 @@ Fact = (
     | PlanChangeRequested
     | PlanChangeUndone
     | SpendCapSet
+    | CollectionSet
     | StepFailed
 )

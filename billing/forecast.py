@@ -99,7 +99,7 @@ def _pretended(  # noqa: C901  one case per step
             cost = terms_in(s, s.period).overage(seconds) if s.period else 0
             return facts.PeriodClosed(now, number, end, seconds, cost)
         case IssueInvoice(issue=issue):
-            return facts.InvoiceIssued(now, issue.invoice, issue.amount)
+            return facts.InvoiceIssued(now, issue.invoice, 0 if issue.statement else issue.amount)
         case ChargeInvoice(attempt=attempt):
             if debt.owed(s, attempt.invoice) is None:
                 return facts.AttemptNotMade(now, attempt.invoice, attempt.number)

@@ -14,7 +14,17 @@ from typing import Final
 from billing.facts import AccountFrozen, AccountReplaced, AccountThawed, CancelRequested
 from billing.service import cancel_requested, end_of_period_at
 from billing.state import Forgive, Freeze, FreezeCause, Origin, State, Status
-from billing.steps import ChargeInvoice, ClosePeriod, ReadNews, Remind, RepeatParking, SendInvoice, Step, VoidInvoice
+from billing.steps import (
+    ChargeInvoice,
+    ClosePeriod,
+    IssueInvoice,
+    ReadNews,
+    Remind,
+    RepeatParking,
+    SendInvoice,
+    Step,
+    VoidInvoice,
+)
 
 THAW_SPREAD: Final = timedelta(minutes=60)
 """Over how long what waited is begun again: not all of an agency's subscriptions at once (billing-rules 8)."""
@@ -69,7 +79,7 @@ def is_frozen(s: State, at: datetime) -> bool:
 
 def stops(s: State, step: Step, at: datetime) -> bool:
     """Whether the step waits for the account at `at`. An attempt that is in flight is read, where it can be."""
-    if not is_frozen(s, at) or isinstance(step, ReadNews | ClosePeriod | RepeatParking):
+    if not is_frozen(s, at) or isinstance(step, ReadNews | ClosePeriod | RepeatParking) or _in_the_books(step):
         return False
     if isinstance(step, ChargeInvoice) and s.attempt is not None:
         return any(freeze.cause == "disconnected" for freeze in s.freezes)
@@ -153,7 +163,14 @@ def set_back(s: State) -> State:
     return replace(s, sweep=None, fresh_card=s.fresh_card or s.sweep.origin is Origin.NEW_CARD)
 
 
+def _in_the_books(step: Step) -> bool:
+    """A statement needs no account."""
+    return isinstance(step, IssueInvoice) and step.issue.statement
+
+
 def _waited(s: State, step: Step) -> bool:
+    if _in_the_books(step):
+        return False
     match step:
         case ReadNews() | ClosePeriod() | SendInvoice() | RepeatParking():
             return False

@@ -37,6 +37,8 @@ class InvoiceStatus(StrEnum):
     PAID = "paid"
     VOID = "void"
     UNCOLLECTIBLE = "uncollectible"
+    STATEMENT = "statement"
+    """Ours alone: what a period came to that the agency collects by itself."""
 
 
 class LineKind(StrEnum):
@@ -57,6 +59,7 @@ _LATER: Final[dict[InvoiceStatus, frozenset[InvoiceStatus]]] = {
     InvoiceStatus.DRAFT: frozenset(InvoiceStatus) - {InvoiceStatus.DRAFT},
     InvoiceStatus.OPEN: frozenset({InvoiceStatus.PAID, InvoiceStatus.VOID, InvoiceStatus.UNCOLLECTIBLE}),
     InvoiceStatus.UNCOLLECTIBLE: frozenset({InvoiceStatus.PAID, InvoiceStatus.VOID}),
+    InvoiceStatus.STATEMENT: frozenset(),
     InvoiceStatus.PAID: frozenset(),
     InvoiceStatus.VOID: frozenset(),
 }
@@ -193,7 +196,7 @@ def portal_status(
             return "failed"
         case InvoiceStatus.OPEN:
             return "failed" if failed or debt_failed else "pending"
-        case InvoiceStatus.DRAFT:
+        case InvoiceStatus.DRAFT | InvoiceStatus.STATEMENT:
             return "pending"
     assert_never(status)
 

@@ -119,6 +119,7 @@ def _take_effect(s: State, period: Period, change: PlanChange) -> State:
         change.at,
         price=proration.charge - proration.credit,
         change=proration,
+        statement=s.manual,
     )
     segment = Segment(change.id, s.terms.included_minutes, seconds_left(period, change.at))
     return replace(

@@ -10,6 +10,7 @@ from billing.invoices import InvoiceKind
 from billing.periods import boundary
 from billing.plans import FinalAction
 from billing.state import Closed, Ending, Forgive, Issue, Period, State, Status
+from billing.switches import collected_from
 
 UNPAID_PERIODS: Final = 3
 """Open period invoices at a boundary that let no new period open (billing-rules 6)."""
@@ -26,6 +27,7 @@ def open_period(s: State, start: datetime, *, free: bool = False) -> State:
     A pause ended the period to whose end a change of the plan was agreed: what was agreed holds from here on.
     """
     s = replace(s, terms=s.changes[-1].terms if s.changes else s.terms, segments=(), changes=())
+    manual = s.switches[-1].manual if s.switches else s.manual
     period = Period(s.periods + 1, 0, start, boundary(start, s.zone, 1))
     issue = Issue(
         invoice_id(s.id, InvoiceKind.PERIOD, period.number),
@@ -35,9 +37,12 @@ def open_period(s: State, start: datetime, *, free: bool = False) -> State:
         opens=period,
         price=0 if free else s.terms.price,
         name=s.terms.name,
+        statement=manual,
     )
     return replace(
         s,
+        manual=manual,
+        switches=(),
         anchor=start,
         period=period,
         periods=period.number,
@@ -77,6 +82,8 @@ def period_closed(s: State, fact: PeriodClosed) -> State:
     )
     if s.grace_next is not None:
         s = replace(s, grace=s.grace_next, grace_next=None)
+    manual, switches = collected_from(s.manual, s.switches, fact.end)
+    s = replace(s, manual=manual, switches=switches)
     # A cancellation while this closing was in flight moved the end, but not the usage that was frozen before it.
     if last and s.ending and end <= fact.end:
         return _end_service(s, closed, s.ending, fact.at)
@@ -95,6 +102,7 @@ def period_closed(s: State, fact: PeriodClosed) -> State:
         opens=period,
         price=s.terms.price,
         name=s.terms.name,
+        statement=s.manual,
     )
     # What was accepted after the boundary belongs to the new period, and is billed behind the boundary's invoice.
     s = prorating.take_effect(replace(s, period=period, periods=period.number, to_issue=(*s.to_issue, issue)))
@@ -110,6 +118,7 @@ def _end_service(s: State, closed: Closed, ending: Ending, at: datetime) -> Stat
         at,
         closed=closed,
         attempt=ending.attempt,
+        statement=s.manual,
     )
     return replace(
         s,

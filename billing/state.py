@@ -12,6 +12,7 @@ from typing import Literal
 from billing.credit_notes import CreditOrder
 from billing.invoices import InvoiceKind, Proration
 from billing.plans import Dunning, SpendCap, Terms
+from billing.switches import Switch
 
 RULES = 2
 """The newest rules that this code knows. Whoever starts or continues a run writes the number into its input."""
@@ -168,6 +169,8 @@ class Issue:
     revises: str | None = None
     """The voided invoice of which this one is the corrected revision; `price` is its total then."""
     corrected: tuple[Corrected, ...] = ()
+    statement: bool = False
+    """Kept in the books alone: under manual collection, as it was at the boundary."""
 
     @property
     def amount(self) -> int:
@@ -418,6 +421,10 @@ class State:
     """The card and the period of whose charge it was last told that the card expires before."""
     spend_cap: SpendCap | None = None
     """Of the open period and those to come."""
+    manual: bool = False
+    """Whether the agency collects by itself (billing.collection)."""
+    switches: tuple[Switch, ...] = ()
+    """Of collection, in the order of the boundaries from which they hold."""
     news: bool = False
     acked: tuple[int, ...] = ()
     freezes: tuple[Freeze, ...] = ()

@@ -22,8 +22,10 @@ from billing import (
     requests,
     review,
     service,
+    switching,
 )
 from billing.agenda import live_keys
+from billing.collection import CollectionSet
 from billing.credit_notes import InvoiceCredited
 from billing.plans import SpendCap, Terms
 from billing.state import Answer, AnswerResult, Attempt, Backoff, Card, OpenInvoice, Parked, State, Status, Try
@@ -53,6 +55,7 @@ def opened(
     tries: tuple[Try, ...] = (),
     grace: timedelta = timedelta(hours=1),
     spend_cap: SpendCap | None = None,
+    manual: bool = False,
 ) -> State:
     """A new subscription, asked for at `at`. Without `starts_at` its anchor is the instant a card is saved.
 
@@ -76,6 +79,7 @@ def opened(
         tries=tries,
         grace=grace,
         spend_cap=spend_cap,
+        manual=manual,
     )
     return state if waiting else service.open_period(state, starts_at or at, free=first_free)
 
@@ -164,6 +168,9 @@ def _moved(s: State, fact: facts.Fact) -> State:  # noqa: C901  one case per fac
             return s if requests.answered(s, request) else requests.remember(changes.undone(s, fact), request)
         case caps.SpendCapSet(request=request):
             return s if requests.answered(s, request) else requests.remember(caps.cap_set(s, fact), request)
+        case CollectionSet(request=request):
+            known = requests.answered(s, request)
+            return s if known else requests.remember(switching.collection_set(s, fact), request)
         case facts.StepFailed():
             return _step_failed(s, fact)
     assert_never(fact)

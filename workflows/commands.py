@@ -15,6 +15,7 @@ from temporalio.exceptions import ApplicationError
 
 from billing import changes, debt
 from billing.caps import SpendCapSet, cap_refusal
+from billing.collection import CollectionSet
 from billing.facts import (
     CancelRequested,
     CancelUndone,
@@ -41,6 +42,7 @@ from billing.requests import (
 )
 from billing.review import held, review_refusal
 from billing.state import Answer, Asked, State
+from billing.switching import collection_refusal
 from workflows.messages import (
     Cancel,
     ChangePlan,
@@ -55,6 +57,7 @@ from workflows.messages import (
     Retry,
     Review,
     Send,
+    SetCollection,
     SetSpendCap,
     UndoCancel,
     UndoPause,
@@ -76,6 +79,7 @@ Ordered = (
     | PlanChangeUndone
     | ReviewDecided
     | SpendCapSet
+    | CollectionSet
 )
 """Commands that take effect at once, without a step."""
 
@@ -250,6 +254,17 @@ class Commands(ABC):
     @set_spend_cap.validator
     def _may_set_spend_cap(self, command: SetSpendCap) -> None:
         self._refuse(cap_refusal(self.state, self.now()))
+
+    @workflow.update
+    async def set_collection(self, command: SetCollection) -> Reply:
+        fact = CollectionSet(
+            self.now(), command.manual, command.by, command.account, command.customer, command.card, _request()
+        )
+        return await self._command(fact, command.by)
+
+    @set_collection.validator
+    def _may_set_collection(self, command: SetCollection) -> None:
+        self._refuse(collection_refusal(self.state, self.now(), manual=command.manual, account=command.account))
 
     @workflow.update
     async def review(self, command: Review) -> Reply:

@@ -81,6 +81,8 @@ class Start:
     custom: Custom | None = None
     """Set when a custom invoice is to be collected: the workflow is CUSTOM_INVOICE, and nothing is served."""
     spend_cap: SpendCap | None = None
+    manual: bool = False
+    """Collected by the agency: then it may have no account."""
     kind: Literal["Start"] = "Start"
 
 
@@ -119,6 +121,7 @@ def opened_by(start: Start) -> State:
         tries=start.tries,
         grace=start.grace,
         spend_cap=start.spend_cap,
+        manual=start.manual,
     )
 
 
@@ -186,6 +189,18 @@ class ChangePlan:
 class UndoPlanChange:
     by: str
     kind: Literal["UndoPlanChange"] = "UndoPlanChange"
+
+
+@dataclass(frozen=True)
+class SetCollection:
+    """From the next boundary on. With the account in which to charge what began without one."""
+
+    manual: bool
+    by: str
+    account: str = ""
+    customer: str = ""
+    card: Card | None = None
+    kind: Literal["SetCollection"] = "SetCollection"
 
 
 @dataclass(frozen=True)

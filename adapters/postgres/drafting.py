@@ -61,7 +61,8 @@ async def _insert(connection: Connection, state: State, new: NewInvoice, draft: 
                               fee_percent, tax_rate_ids)
         SELECT $1, $2, $3, $4, $5, $6, 'draft', $7, $8, $9,
                coalesce($10, (SELECT opens_period FROM invoices WHERE id = $15)),
-               coalesce($11, (SELECT closed_period FROM invoices WHERE id = $15)), $12, $13, $14,
+               coalesce($11, (SELECT closed_period FROM invoices WHERE id = $15)),
+               nullif($12, ''), nullif($13, ''), $14,
                application_fee_percent, CASE tax_mode WHEN 'rates' THEN tax_rate_ids ELSE '{}' END
         FROM agencies WHERE id = $2
         """,

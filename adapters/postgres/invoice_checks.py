@@ -91,6 +91,14 @@ _OVER_CONSUMED: Final = """
         WHERE u.credit_id = c.id AND u.given_back_at IS NULL
     ) used WHERE c.consumed <> used.amount OR c.consumed NOT BETWEEN 0 AND c.amount ORDER BY c.id
 """
+_ASKED_FOR: Final = """
+    SELECT format('%s: a statement, and %s is due of it with %s attempts', i.id, coalesce(i.amount_due, 0),
+                  tried.number)
+    FROM invoices i CROSS JOIN LATERAL (
+        SELECT count(*) AS number FROM payment_attempts a WHERE a.invoice_id = i.id
+    ) tried WHERE i.status = 'statement'
+    AND (i.provider_id IS NOT NULL OR i.amount_due IS DISTINCT FROM 0 OR tried.number > 0) ORDER BY i.id
+"""
 
 
 async def amounts(connection: Connection) -> Compared:
@@ -107,7 +115,7 @@ async def amounts(connection: Connection) -> Compared:
         f"{counted(row['invoices'], 'invoice')} with {counted(row['lines'], 'line')} that sum to their totals, "
         f"{row['paid']} of them paid to the cent; {counted(row['credits'], 'credit')}, none over-consumed"
     )
-    checks = (_LINES, _SUBTOTAL, _DUE, _PAID_IN_FULL, _CREDIT_LINES, _OVER_CONSUMED)
+    checks = (_LINES, _SUBTOTAL, _DUE, _PAID_IN_FULL, _CREDIT_LINES, _OVER_CONSUMED, _ASKED_FOR)
     return Compared("I2", told, await sentences(connection, *checks))
 
 

@@ -158,6 +158,23 @@ async def settle_empty(connection: Connection, invoice: str, at: datetime) -> In
     return row
 
 
+async def keep_statement(connection: Connection, invoice: str, at: datetime) -> InvoiceRow:
+    """A draft becomes a statement: final, with nothing due. Repeatable; what Stripe has, or is final, is refused."""
+    await lock_client_of_invoice(connection, invoice)
+    await connection.execute(
+        """
+        UPDATE invoices SET status = 'statement', amount_due = 0, amount_paid = 0, issued_at = $2
+        WHERE id = $1 AND status = 'draft' AND provider_id IS NULL
+        """,
+        invoice,
+        at,
+    )
+    row = await find(connection, invoice)
+    if row.status is not InvoiceStatus.STATEMENT:
+        raise ValueError(f"{invoice} is {row.status}: it is no statement")
+    return row
+
+
 async def _give_back_credit(connection: Connection, invoice: str, at: datetime) -> None:
     await connection.execute(
         "UPDATE credit_uses SET given_back_at = $2 WHERE invoice_id = $1 AND given_back_at IS NULL", invoice, at

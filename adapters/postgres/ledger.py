@@ -64,6 +64,9 @@ class PostgresLedger:
     async def may_park(self, invoice: str, trouble: Trouble, at: datetime) -> Literal["yes", "no", "no_more"]:
         return await parkings.may_park(self._connection, invoice, trouble, at)
 
+    async def keep_statement(self, invoice: str, at: datetime) -> InvoiceRow:
+        return await invoicing.keep_statement(self._connection, invoice, at)
+
     async def settle_empty(self, invoice: str, at: datetime) -> InvoiceRow:
         return await invoicing.settle_empty(self._connection, invoice, at)
 

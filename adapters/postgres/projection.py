@@ -48,8 +48,8 @@ async def open_subscription(connection: Connection, state: State, request: Json,
         INSERT INTO subscriptions (id, agency_id, client_id, account_id, customer_id, plan_id, plan_version, zone,
                                    rules, request, state, version, status, period_start, period_end, next_at, finished,
                                    cap_amount, cap_action, cap_since, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-                CASE WHEN $18::bigint IS NOT NULL THEN $20::timestamptz END, $20, $20)
+        VALUES ($1, $2, $3, nullif($4, ''), nullif($5, ''), $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+                $18, $19, CASE WHEN $18::bigint IS NOT NULL THEN $20::timestamptz END, $20, $20)
         """,
         state.id,
         state.agency,
@@ -122,6 +122,7 @@ async def _replace(connection: Connection, old: State, new: State) -> None:
         """
         UPDATE subscriptions SET state = $2, version = $3, rules = $4, status = $5, period_start = $6, period_end = $7,
                                  next_at = $8, finished = $9, cap_amount = $10, cap_action = $11, updated_at = $12,
+                                 account_id = nullif($13, ''), customer_id = nullif($14, ''),
                                  cap_since = CASE WHEN cap_amount = $10 THEN cap_since
                                                   WHEN $10::bigint IS NOT NULL THEN $12::timestamptz END
         WHERE id = $1
@@ -134,6 +135,8 @@ async def _replace(connection: Connection, old: State, new: State) -> None:
         *_shown(new),
         *_cap(new),
         new.clock,
+        new.account,
+        new.customer,
     )
     await align(connection, old, new)
 

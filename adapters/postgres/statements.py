@@ -45,6 +45,7 @@ class Statement:
     paid_out_of_band: bool
     closed_period: int | None
     account_id: str
+    """Empty for a statement that was kept without one."""
     provider_id: str | None
     hosted_url: str | None
     pdf_url: str | None
@@ -71,7 +72,8 @@ _STATEMENTS: Final = f"""
            i.created_at, i.issued_at, i.settled_at, i.due_at, i.total, coalesce(i.amount_due, i.total) AS amount_due,
            coalesce(i.amount_paid, 0) AS amount_paid, i.amount_refunded,
            coalesce(i.starting_balance, 0) - coalesce(i.ending_balance, i.starting_balance, 0) AS balance_applied,
-           i.paid_out_of_band, i.closed_period, i.account_id, i.provider_id, i.hosted_url, i.pdf_url,
+           i.paid_out_of_band, i.closed_period, coalesce(i.account_id, '') AS account_id,
+           i.provider_id, i.hosted_url, i.pdf_url,
            {DEBT_FAILED} AS debt_failed
     FROM invoices i WHERE i.agency_id = $1
 """

@@ -31,13 +31,13 @@ _CUSTOMERS: Final = """
     FROM (SELECT id, client_id, account_id, customer_id FROM subscriptions
           UNION ALL SELECT id, client_id, account_id, customer_id FROM invoices) r
     LEFT JOIN customers c ON (c.account_id, c.customer_id) = (r.account_id, r.customer_id)
-    WHERE c.client_id IS DISTINCT FROM r.client_id ORDER BY r.id
+    WHERE c.client_id IS DISTINCT FROM r.client_id AND num_nonnulls(r.account_id, r.customer_id) > 0 ORDER BY r.id
 """
 _STATES: Final = """
     SELECT format('%s of %s, %s: its state is of %s, %s', id, agency_id, client_id, state ->> 'agency',
                   state ->> 'client')
     FROM subscriptions WHERE (state ->> 'id', state ->> 'agency', state ->> 'client', state ->> 'account')
-    IS DISTINCT FROM (id, agency_id, client_id, account_id) ORDER BY id
+    IS DISTINCT FROM (id, agency_id, client_id, coalesce(account_id, '')) ORDER BY id
 """
 _CORRECTIONS: Final = """
     SELECT format('correction %s of %s: it has no call %s', k.correction_id, k.agency_id, k.call_id)

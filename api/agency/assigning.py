@@ -13,7 +13,7 @@ from adapters.postgres.plans import Plan
 from adapters.postgres.pool import transaction
 from adapters.postgres.subscriptions import Subscription, current_subscription
 from api import fields
-from api.agency.selling import charging_account, check_currency
+from api.agency.selling import charging_account, check_currency, check_tier
 from api.agency.starting import begin
 from api.conflicts import conflict
 from api.fields import Id, Instant, Whole
@@ -50,6 +50,8 @@ class AssignIn(
     def _one_start(self) -> Self:
         if self.start == "first_card" and self.starts_at:
             raise ValueError("starts_at does not go with start: first_card")
+        if self.start == "first_card" and self.collection == "manual":
+            raise ValueError("collection: manual does not go with start: first_card")
         return self
 
 
@@ -69,8 +71,9 @@ async def assign(
     agency = await own_agency(services, caller)
     now = services.clock.now()
     account = await _may_sell(services, agency, client, plan, body, now)
-    customer = await customer_of(services, client, account)
-    await price_at_stripe(services, plan, account)
+    customer = await customer_of(services, client, account) if account else ""
+    if account:
+        await price_at_stripe(services, plan, account)
     start = _start(agency, client, plan, body, account, customer, made_id("sub", seed), now)
     try:
         await _enter(services, caller, start, _asked(body), now)
@@ -85,13 +88,8 @@ async def assign(
 
 
 def _refuse_unavailable(body: AssignIn) -> None:
-    later = {
-        "trial_days": body.trial_days > 0,
-        "collection": body.collection == "manual",
-    }
-    refused = [(name, "is not available in this version") for name, asked in later.items() if asked]
-    if refused:
-        raise InvalidFields(*refused, code="not_available")
+    if body.trial_days > 0:
+        raise InvalidFields(("trial_days", "is not available in this version"), code="not_available")
 
 
 async def plan_of(services: Services, caller: Caller, plan_id: str) -> Plan:
@@ -122,7 +120,8 @@ def _asked(body: AssignIn) -> dict[str, Any]:
 async def _may_sell(
     services: Services, agency: Agency, client: Client, plan: Plan, body: AssignIn, now: datetime
 ) -> str:
-    """The connected account, once everything holds that must hold for a new subscription."""
+    """The connected account, once everything holds that must hold for a new subscription; empty under manual
+    collection, which needs none."""
     if client.archived_at:
         raise conflict("client_archived")
     if plan.archived_at:
@@ -130,6 +129,9 @@ async def _may_sell(
     cap_of(body.spend_cap, plan.currency)
     if body.starts_at and not now - START_BACK <= body.starts_at <= now + START_AHEAD:
         raise InvalidFields(("starts_at", "is more than 31 days back or 366 days ahead"))
+    if body.collection == "manual":
+        check_tier(agency)
+        return ""
     account = await charging_account(services, agency)
     await check_currency(services, agency, plan.currency, "plan_id", now)
     return account
@@ -162,6 +164,7 @@ def _start(
         first_free=body.first_period == "free",
         grace=agency.grace,
         spend_cap=cap_of(body.spend_cap, plan.currency),
+        manual=body.collection == "manual",
     )
 
 

@@ -6,7 +6,10 @@ from fastapi import Request
 from pydantic import Field, model_validator
 from starlette.responses import Response
 
+from adapters.postgres import clients
+from adapters.postgres.pool import transaction
 from api import fields
+from api.agency.selling import charging_account, check_currency
 from api.agency.subscriptions import own_subscription
 from api.commands import Command, Processing, command, processing, settling
 from api.fields import LongText, Whole
@@ -14,15 +17,26 @@ from api.guard import Calling
 from api.idempotency import update_id
 from api.live import Live, live_state
 from api.openapi import example, refusals
-from api.problems import InvalidFields
 from api.services import Services, Used
 from api.spend_caps import CAP, SpendCapIn, cap_of
 from api.subscription_out import SubscriptionOut, subscription_out
-from api.tenant import agency_router
+from api.tenant import agency_router, customer_of, own_agency, own_client
 from api.tokens import Caller
 from billing.ladders import LONGEST_EXTENSION_DAYS
-from billing.state import Decision, Forgive
-from workflows.messages import Cancel, Extend, Pause, Resume, Retry, Review, SetSpendCap, UndoCancel, UndoPause
+from billing.state import Decision, Forgive, State, Status
+from billing.switching import wanted_manual
+from workflows.messages import (
+    Cancel,
+    Extend,
+    Pause,
+    Resume,
+    Retry,
+    Review,
+    SetCollection,
+    SetSpendCap,
+    UndoCancel,
+    UndoPause,
+)
 
 router = agency_router("Subscriptions", "/clients/{client_id}/subscription")
 
@@ -34,8 +48,8 @@ class CancelIn(fields.Request, json_schema_extra=example(at="period_end", forgiv
     forgive: Forgive = Forgive.NONE
 
 
-class AmendIn(fields.Change, json_schema_extra=example(spend_cap=CAP)):
-    """What is left out stays. `spend_cap: null` takes the cap away; collection is always automatic in this version."""
+class AmendIn(fields.Change, json_schema_extra=example(spend_cap=CAP, collection="automatic")):
+    """What is left out stays. `spend_cap: null` takes the cap away. `collection` holds from the next boundary on."""
 
     CLEARABLE = frozenset({"spend_cap"})
     spend_cap: SpendCapIn | None = None
@@ -67,19 +81,43 @@ WITHOUT_BODY: Final = CancelIn()
 
 @router.patch(
     "",
-    summary="Change the spend cap",
+    summary="Change the spend cap, or how it is collected",
     response_model=SubscriptionOut,
-    responses={**settling("already_cancelled"), **refusals(422, "not_available")},
+    responses={
+        **settling("already_cancelled", "stripe_not_ready", "agency_frozen"),
+        **refusals(403, "billing_not_available"),
+        **refusals(422, "currency_not_supported"),
+    },
 )
 async def amend(client_id: str, body: AmendIn, services: Used, caller: Calling, request: Request) -> Ordered:
-    """Holds at once: a cap that is raised above the overage so far, or taken away, blocks nobody any more."""
-    if body.collection == "manual":
-        raise InvalidFields(("collection", "is not available in this version"), code="not_available")
+    """A cap holds at once: raised above the overage so far, or taken away, it blocks nobody any more. `collection`
+    shows what is agreed: until the boundary it is collected as before."""
     target = await own_subscription(services, caller, client_id)
-    if "spend_cap" not in body.model_fields_set:
-        return subscription_out(await live_state(services, target))
     cap = cap_of(body.spend_cap, target.state.terms.currency)
-    return await ordered(services, caller, client_id, SetSpendCap(cap, caller.name), request)
+    answer: Ordered | None = None
+    if body.collection and (body.collection == "manual") is not wanted_manual(target.state):
+        order = await _collection(services, caller, client_id, target.state, body.collection)
+        answer = await ordered(services, caller, client_id, order, request, part="collection")
+    if "spend_cap" in body.model_fields_set and not isinstance(answer, Response):
+        answer = await ordered(services, caller, client_id, SetSpendCap(cap, caller.name), request)
+    return answer or subscription_out(await live_state(services, target))
+
+
+async def _collection(
+    services: Services, caller: Caller, client_id: str, state: State, collection: Literal["automatic", "manual"]
+) -> SetCollection:
+    """The order, with the account in which to charge what began without one."""
+    if collection == "manual" or state.status is Status.CANCELLED:
+        return SetCollection(collection == "manual", caller.name)
+    agency, client = await own_agency(services, caller), await own_client(services, caller, client_id)
+    account = await charging_account(services, agency)
+    await check_currency(services, agency, state.terms.currency, "collection", services.clock.now())
+    if state.account:
+        return SetCollection(False, caller.name)
+    customer = await customer_of(services, client, account)
+    async with transaction(services.database) as connection:
+        card = await clients.locked_card(connection, client.id)
+    return SetCollection(False, caller.name, account, customer, card)
 
 
 @router.post(
@@ -178,10 +216,14 @@ async def review(client_id: str, body: ReviewIn, services: Used, caller: Calling
     return await ordered(services, caller, client_id, order, request)
 
 
-async def ordered(services: Services, caller: Caller, client_id: str, order: Command, request: Request) -> Ordered:
-    """The subscription as it is once the order is carried out, or that this is not settled yet."""
+async def ordered(
+    services: Services, caller: Caller, client_id: str, order: Command, request: Request, *, part: str = ""
+) -> Ordered:
+    """The subscription as it is once the order is carried out, or that this is not settled yet. `part` names one of
+    several orders that a request gives."""
     target = await own_subscription(services, caller, client_id)
-    reply = await command(services, target, order, update_id(request))
+    id = f"{update_id(request)}:{part}" if part else update_id(request)
+    reply = await command(services, target, order, id)
     if isinstance(reply, Processing):
         return processing()
     return subscription_out(Live(reply.state, max(reply.state.clock, services.clock.now()), "workflow"))

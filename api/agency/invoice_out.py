@@ -84,7 +84,8 @@ class InvoiceOut(Answer, json_schema_extra=example(**_INVOICE)):
     """An invoice. `total` is the sum of our lines; `amount_due` what Stripe asks for, its customer balance applied.
 
     `due_at` is set when it was sent, `subscription_id` unless it is a custom one. `portal_status` is the word that the
-    client is shown. `pdf_url` is null until it is issued, and of one of zero.
+    client is shown. `pdf_url` is null until it is issued, and of one of zero. A `statement` is what the agency collects
+    by itself: final, with nothing due, and shown to no client.
     """
 
     id: str
@@ -92,7 +93,7 @@ class InvoiceOut(Answer, json_schema_extra=example(**_INVOICE)):
     subscription_id: str | None
     kind: Literal["period", "change", "final", "custom"]
     number: str | None
-    status: Literal["draft", "open", "paid", "void", "uncollectible"]
+    status: Literal["draft", "open", "paid", "void", "uncollectible", "statement"]
     portal_status: Literal["paid", "pending", "failed", "void"]
     created_at: datetime
     issued_at: datetime | None

@@ -153,7 +153,7 @@ async def undo(client_id: str, services: Used, caller: Calling, request: Request
 
 async def _sellable(services: Services, target: Subscription, plan: Plan) -> None:
     """Product and price at Stripe, where the agency sees them; of a subscription that is over nobody will bill it."""
-    if not target.finished:
+    if not target.finished and target.state.account:
         await price_at_stripe(services, plan, target.state.account)
 
 

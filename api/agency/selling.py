@@ -11,11 +11,16 @@ from api.services import Services
 from api.tenant import connected_account
 
 
+def check_tier(agency: Agency) -> None:
+    """Raises Forbidden `billing_not_available`."""
+    if agency.tier not in agencies.SELLING_TIERS:
+        raise Forbidden("The agency's tier does not include billing.", code="billing_not_available")
+
+
 async def charging_account(services: Services, agency: Agency) -> str:
     """The connected account's id. Raises Forbidden `billing_not_available`, Conflict `stripe_not_ready` or
     `agency_frozen`."""
-    if agency.tier not in agencies.SELLING_TIERS:
-        raise Forbidden("The agency's tier does not include billing.", code="billing_not_available")
+    check_tier(agency)
     account, account_id = await connected_account(services, agency.id)
     if not (account.healthy or await _healthy_by_now(services, agency, account)):
         frozen = await freezes.frozen_by(services.database, agency.id, account_id)

@@ -22,6 +22,7 @@ from billing import changes
 from billing.plans import Terms
 from billing.prorating import terms_at
 from billing.state import State
+from billing.switching import wanted_manual
 from billing.usage import minutes_text
 from billing.view import Banner, BannerKind, View, next_invoice, view, whole_debt
 
@@ -90,7 +91,7 @@ class SubscriptionStatusOut(Answer):
     pending_change: PendingPlanOut | None
     cancel_at: datetime | None
     paused_reason: Literal["unpaid", "agency"] | None
-    collection: Literal["automatic"]
+    collection: Literal["automatic", "manual"]
 
 
 class UsageOut(Answer):
@@ -248,7 +249,7 @@ def _subscription_out(state: State, shown: View, now: datetime) -> SubscriptionS
         pending_change=_pending_out(state, now),
         cancel_at=shown.cancel_at,
         paused_reason=shown.paused_reason,
-        collection="automatic",
+        collection="manual" if wanted_manual(state) else "automatic",
     )
 
 

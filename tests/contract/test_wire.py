@@ -13,7 +13,7 @@ import pytest
 from activities import messages as activity_messages
 from activities.messages import Outcome, Record, Work
 from adapters.temporal import DATA_CONVERTER
-from billing import caps, facts, state, steps
+from billing import caps, collection, facts, state, steps, switches
 from billing.facts import Fact
 from billing.state import State
 from billing.steps import Step
@@ -25,7 +25,7 @@ AT = datetime(2026, 2, 28, 14, 30, 0, 123456, tzinfo=UTC)
 
 def wire_types() -> list[type]:
     """Every dataclass that the modules of the wire define; a new one is tested without being named here."""
-    modules = (facts, caps, steps, state, activity_messages, workflow_messages)
+    modules = (facts, caps, collection, switches, steps, state, activity_messages, workflow_messages)
     found = [
         value
         for module in modules

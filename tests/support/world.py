@@ -117,6 +117,8 @@ class World:
     meanwhile: tuple[str, Callable[["World"], object]] | None = None
     credited: list[str] = field(default_factory=list)
     """Every credit note that was made."""
+    statements: dict[str, int] = field(default_factory=dict)
+    """What was kept in the books alone, and what it came to."""
     freezes: dict[int, datetime] = field(default_factory=dict)
     """The open freezes of the account, by their ids: nothing is begun at Stripe while there is one."""
     finished: bool = False
@@ -253,6 +255,9 @@ class World:
     def _issue(self, issue: Issue) -> facts.Fact:
         before = range(issue.closed.number - 1 if issue.closed else 0, 0, -1)
         past = [self.past[number] for number in before if number in self.past]
+        if issue.statement:
+            self.statements[issue.invoice] = issue.amount
+            return facts.InvoiceIssued(self.now, issue.invoice, 0)
         review = implausible(self.state, issue, past, self.review_over)
         if review:
             cause = explained(review, self.state.terms.currency)

@@ -19,6 +19,7 @@ from support.world import DAY, HOUR, MINUTE, REASON, T0, TERMS, World, a_world
 
 from billing import facts
 from billing.caps import SpendCapSet
+from billing.collection import CollectionSet
 from billing.credit_notes import CreditOrder, InvoiceCredited
 from billing.declines import DeclineClass
 from billing.plans import CapAction, Dunning, FinalAction, SpendCap
@@ -43,6 +44,7 @@ ASKED_FOR = (
     | facts.PauseUndone
     | facts.LadderExtended
     | SpendCapSet
+    | CollectionSet
 )
 WHICH = st.integers(0, 3)
 SPANS = st.sampled_from([MINUTE, 31 * MINUTE, HOUR, 23 * HOUR, DAY, 3 * DAY, 5 * DAY, 7 * DAY, 16 * DAY, 35 * DAY])
@@ -217,6 +219,11 @@ class Subscription(RuleBasedStateMachine):
     def a_spend_cap_is_set_or_taken_away(self, cap: SpendCap | None) -> None:
         request = f"cap{len(self.world.history)}"
         self.world.learn(SpendCapSet(self.world.now, cap, "agency", request))
+
+    @rule(manual=st.booleans())
+    def collection_is_switched(self, manual: bool) -> None:
+        request = f"collection{len(self.world.history)}"
+        self.world.learn(CollectionSet(self.world.now, manual, "agency", request=request))
 
     @rule(happens=ELSEWHERE)
     def something_happens_elsewhere(self, happens: Happening) -> None:

@@ -31,7 +31,10 @@ PROMISED: Final[dict[str, dict[int, set[str]]]] = {
         409: {"new_card_required", "card_limit", "invoice_not_open", "no_payment_method", "agency_frozen"},
     },
     "POST /v1/agency/clients/{client_id}/subscription/review": {409: {"nothing_to_review"}},
-    "PATCH /v1/agency/clients/{client_id}/subscription": {409: {"already_cancelled"}, 422: {"not_available"}},
+    "PATCH /v1/agency/clients/{client_id}/subscription": {
+        409: {"already_cancelled", "stripe_not_ready", "agency_frozen"},
+        422: {"currency_not_supported"},
+    },
     "PATCH /v1/agency/settings": {409: {"stripe_not_ready"}},
 }
 """What http-api.md says of single calls."""

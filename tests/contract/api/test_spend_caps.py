@@ -99,10 +99,3 @@ async def test_no_cap_is_set_where_there_is_no_service(own: Tenant) -> None:
     await own.ended(client)
     with refused(409, "already_cancelled"):
         await own.api.patch(subscription_of(client), change)
-
-
-async def test_manual_collection_belongs_to_a_later_version(tenant: Tenant) -> None:
-    client = await tenant.client()
-    await tenant.assign(client)
-    with refused(422, "not_available"):
-        await tenant.api.patch(subscription_of(client), {"collection": "manual"})

@@ -94,6 +94,12 @@ BROKEN = (
         "UPDATE invoices SET amount_paid = 1 WHERE id = 'inv_bert_p1'",
         "inv_bert_p1: paid, with 1 of 4900",
     ),
+    Broken(
+        "I2",
+        "ALTER TABLE invoices DROP CONSTRAINT invoices_statement_is_ours;"
+        "UPDATE invoices SET status = 'statement', settled_at = NULL WHERE id = 'inv_zoe_p1'",
+        "inv_zoe_p1: a statement, and 4900 is due of it with 1 attempts",
+    ),
     Broken("I2", "UPDATE credits SET consumed = 0", "0 of 720 consumed, its uses come to 720"),
     Broken(
         "I2",
