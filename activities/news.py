@@ -17,7 +17,7 @@ from activities.ports import Clock, Ledger, Payments, Store
 from activities.standing import Look, look_at_account, take_over
 from activities.troubles import account_not_ready, expect, for_temporal
 from billing.facts import CardRemoved, CardSaved, DunningApplied, Fact, GraceSet, NewsRead
-from billing.ledger import ABOUT_CARDS, CARD_SESSION, OURS, SETTINGS_CHANGED, InvoiceRow, News
+from billing.ledger import ABOUT_CARDS, CARD_DISPUTED, CARD_SESSION, OURS, SETTINGS_CHANGED, InvoiceRow, News
 from billing.payments import InvoiceReading, KeyMisused, PayAnswer, Refused
 from billing.state import Card, State
 from billing.steps import ReadNews
@@ -137,6 +137,9 @@ class NewsReader:
             changes = [news.at for news in rows if news.type == SETTINGS_CHANGED]
             if changes:
                 facts.append(GraceSet(max(changes), await books.grace(state.agency)))
+            if any(news.type == CARD_DISPUTED for news in rows):
+                known = {one.dispute for one in state.disputed}
+                facts += [one for one in await books.disputed_cards(state) if one.dispute not in known]
             if state.ladder:
                 facts += [DunningApplied(news.at, news.dunning) for news in rows if news.dunning]
             facts.append(NewsRead(now, tuple(news.row for news in rows)))

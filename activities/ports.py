@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from billing.credit_notes import CreditOrder
+from billing.disputed import CardDisputed
+from billing.disputes import DisputeReading
 from billing.facts import CardUsed, Fact
 from billing.freezing import Standing
 from billing.ledger import AttemptRow, InvoiceRow, LateEntries, NewInvoice, News
@@ -78,6 +80,12 @@ class Refunds(Protocol):
     async def invoice_of(self, account: str, payment_intent: str) -> str | None:
         """The provider's id of the invoice that was paid through the intent."""
         ...
+
+
+class Disputes(Protocol):
+    """Disputes at the payment provider. Trouble raises billing.payments.PaymentTrouble."""
+
+    async def read_dispute(self, account: str, provider_id: str) -> DisputeReading: ...
 
 
 class RefundBooks(Protocol):
@@ -162,6 +170,10 @@ class Ledger(Protocol):
     async def card_used(self, state: State, card: str, at: datetime) -> CardUsed:
         """What all subscriptions of the client did with the card (its identity) in this account, in the 30 days before
         `at`."""
+        ...
+
+    async def disputed_cards(self, state: State) -> tuple[CardDisputed, ...]:
+        """Every dispute of a card payment of the client's in this account, the oldest first."""
         ...
 
     async def settle_attempt(self, attempt: Attempt, answer: PayAnswer | None, at: datetime) -> None:

@@ -376,6 +376,7 @@ _NEEDED = {
     Obstacle.HARD_DECLINE: "another card is needed",
     Obstacle.CUSTOMER_MUST_ACT: "the customer must authenticate",
     Obstacle.CARD_LIMIT: "the card was tried too often",
+    Obstacle.DISPUTED: "a payment of the card is disputed: only a retry tries it again",
 }
 
 

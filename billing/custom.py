@@ -14,7 +14,7 @@ from billing import debt
 from billing.facts import DueReminded, InvoiceIssued
 from billing.invoices import InvoiceKind, Line, LineKind
 from billing.plans import Terms
-from billing.state import Card, Custom, Ending, Issue, State, Status, Try
+from billing.state import Card, Custom, Disputed, Ending, Issue, State, Status, Try
 
 REMINDERS: Final = (timedelta(days=-3), timedelta(), timedelta(days=7))
 """When a client is reminded of a sent invoice, from the instant on which it is due."""
@@ -35,6 +35,7 @@ def ordered(
     card: Card | None = None,
     condemned: tuple[str, ...] = (),
     tries: tuple[Try, ...] = (),
+    disputed: tuple[Disputed, ...] = (),
 ) -> State:
     """A custom invoice that was ordered at `at`. Its terms name the currency; its lines stand in the books."""
     attempt = not custom.sent
@@ -55,6 +56,7 @@ def ordered(
         card=card,
         condemned=condemned,
         tries=tries,
+        disputed=disputed,
         ending=Ending(at, Status.CANCELLED, at, "rules", now=True, attempt=attempt),
         custom=custom,
     )

@@ -39,6 +39,8 @@ def obstacle(s: State, at: datetime, *, on_session: bool = False) -> Obstacle | 
         return Obstacle.HARD_DECLINE
     if s.card.identity in s.must_act and not on_session:
         return Obstacle.CUSTOMER_MUST_ACT
+    if not on_session and any(d.card == s.card.identity and not d.lifted for d in s.disputed):
+        return Obstacle.DISPUTED
     if len(recent_tries(s, s.card, at)) >= CARD_CAP:
         return Obstacle.CARD_LIMIT
     return None

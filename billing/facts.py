@@ -12,6 +12,7 @@ from billing.caps import SpendCapSet
 from billing.collection import CollectionSet
 from billing.credit_notes import InvoiceCredited
 from billing.declines import DeclineClass
+from billing.disputed import CardDisputed
 from billing.plans import Dunning, FinalAction, Terms
 from billing.state import Asked, Card, Decision, Forgive, FreezeCause, Obstacle, Review, Trouble
 
@@ -446,5 +447,6 @@ Fact = (
     | PlanChangeUndone
     | SpendCapSet
     | CollectionSet
+    | CardDisputed
     | StepFailed
 )

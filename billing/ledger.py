@@ -20,6 +20,8 @@ SETTINGS_CHANGED: Final = "retainer.settings"
 ACCOUNT_CHANGED: Final = "retainer.account"
 """Our own kind of news: the agency's account was frozen or thawed."""
 
+CARD_DISPUTED: Final = "retainer.dispute"
+"""Our own kind of news: a payment of the client's is disputed."""
 DUNNING_APPLIED: Final = "retainer.dunning"
 """Our own kind of news: the agency applied its retry policy to ladders that run."""
 

@@ -217,6 +217,7 @@ _REMINDED: Final = {
     Obstacle.HARD_DECLINE: NoticeKind.CARD_NEEDED,
     Obstacle.CUSTOMER_MUST_ACT: NoticeKind.ACTION_REQUIRED,
     Obstacle.CARD_LIMIT: NoticeKind.ATTEMPT_SKIPPED,
+    Obstacle.DISPUTED: NoticeKind.ATTEMPT_SKIPPED,
 }
 
 

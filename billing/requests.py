@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from billing import debt, freezing, reissues, service
+from billing import debt, disputes, freezing, reissues, service
 from billing.credit_notes import InvoiceCredited
 from billing.facts import InvoiceVoided, PaidElsewhere, Requested, WrittenOff
 from billing.state import Answer, AnswerResult, Obstacle, State, Status
@@ -19,6 +19,7 @@ _REFUSALS: Final = {
     Obstacle.HARD_DECLINE: "new_card_required",
     Obstacle.CUSTOMER_MUST_ACT: "action_required",
     Obstacle.CARD_LIMIT: "card_limit",
+    Obstacle.DISPUTED: "card_disputed",
 }
 
 
@@ -41,7 +42,7 @@ def retry_refusal(s: State, at: datetime) -> str | None:
         return None
     if any(p.review is None for p in s.parked):
         return "agency_frozen" if freezing.is_frozen(s, at) else None
-    return refusal(s, at, None, on_session=False)
+    return refusal(disputes.lifted(s), at, None, on_session=False)
 
 
 def void_refusal(s: State, at: datetime, invoice: str | None) -> str | None:
@@ -102,6 +103,7 @@ def requested(s: State, fact: Requested) -> State:
     if answered(s, asked.id) or any(a.id == asked.id for a in s.asked):
         return s
     s = replace(s, asked=(*s.asked, asked))
+    s = disputes.lifted(s) if asked.what == "retry" else s
     if s.attempt and s.attempt.processing and asked.what in ("pay_now", "retry"):
         # Nothing else is tried meanwhile, and it can take days: nobody is kept waiting for it.
         awaited = s.attempt.invoice if asked.invoice in (None, s.attempt.invoice) else None

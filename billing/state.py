@@ -53,6 +53,11 @@ class Obstacle(StrEnum):
     HARD_DECLINE = "hard_decline"
     CUSTOMER_MUST_ACT = "customer_must_act"
     CARD_LIMIT = "card_limit"
+    DISPUTED = "disputed"
+
+
+def card_identity(fingerprint: str, exp_year: int, exp_month: int) -> str:
+    return f"{fingerprint}:{exp_year}-{exp_month:02d}"
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class Card:
 
     @property
     def identity(self) -> str:
-        return f"{self.fingerprint}:{self.exp_year}-{self.exp_month:02d}"
+        return card_identity(self.fingerprint, self.exp_year, self.exp_month)
 
 
 @dataclass(frozen=True)
@@ -244,6 +249,15 @@ class Try:
 
 
 @dataclass(frozen=True)
+class Disputed:
+    """A dispute of a payment of `card` (its identity). Once `lifted` it stops nothing any more."""
+
+    dispute: str
+    card: str
+    lifted: bool = False
+
+
+@dataclass(frozen=True)
 class Asked:
     """A request of a person that needs a step: it stays until it is answered."""
 
@@ -402,6 +416,8 @@ class State:
     must_act: tuple[str, ...] = ()
     """Identities of cards whose holder must authenticate: not tried off-session for this debt."""
     tries: tuple[Try, ...] = ()
+    disputed: tuple[Disputed, ...] = ()
+    """Every dispute of a payment of the client's in this account, in the order in which it was learned."""
     attempt: Attempt | None = None
     sweep: Sweep | None = None
     ending: Ending | None = None

@@ -14,6 +14,7 @@ from billing import (
     crediting,
     custom,
     debt,
+    disputes,
     expiry,
     facts,
     freezing,
@@ -27,8 +28,21 @@ from billing import (
 from billing.agenda import live_keys
 from billing.collection import CollectionSet
 from billing.credit_notes import InvoiceCredited
+from billing.disputed import CardDisputed
 from billing.plans import SpendCap, Terms
-from billing.state import Answer, AnswerResult, Attempt, Backoff, Card, OpenInvoice, Parked, State, Status, Try
+from billing.state import (
+    Answer,
+    AnswerResult,
+    Attempt,
+    Backoff,
+    Card,
+    Disputed,
+    OpenInvoice,
+    Parked,
+    State,
+    Status,
+    Try,
+)
 from billing.steps import ReadNews
 
 _Outcome = facts.PaymentSucceeded | facts.PaymentDeclined | facts.PaymentProcessing | facts.AttemptNotMade
@@ -53,13 +67,15 @@ def opened(
     card: Card | None = None,
     condemned: tuple[str, ...] = (),
     tries: tuple[Try, ...] = (),
+    disputed: tuple[Disputed, ...] = (),
     grace: timedelta = timedelta(hours=1),
     spend_cap: SpendCap | None = None,
     manual: bool = False,
 ) -> State:
     """A new subscription, asked for at `at`. Without `starts_at` its anchor is the instant a card is saved.
 
-    `condemned` and `tries` are what the client's earlier subscriptions learned about its cards (billing-rules 6).
+    `condemned`, `tries` and `disputed` are what the client's earlier subscriptions learned about its cards
+    (billing-rules 6 and 7).
     """
     waiting = starts_at is None and card is None
     state = State(
@@ -77,6 +93,7 @@ def opened(
         card=card,
         condemned=condemned,
         tries=tries,
+        disputed=disputed,
         grace=grace,
         spend_cap=spend_cap,
         manual=manual,
@@ -120,6 +137,8 @@ def _moved(s: State, fact: facts.Fact) -> State:  # noqa: C901  one case per fac
             return s if Try(card, at) in s.tries else debt.count_try(s, card, at)
         case facts.CardUsed():
             return _card_used(s, fact)
+        case CardDisputed():
+            return disputes.disputed(s, fact)
         case facts.CardSaved():
             return _card_saved(s, fact)
         case facts.CardRemoved():

@@ -60,7 +60,17 @@ class HostedInvoice(Request):
 
 class Dashboard(Request):
     invoice_id: str
-    action: Literal["void", "paid_out_of_band", "credit_note", "refund", "dispute"]
+    action: Literal[
+        "void",
+        "paid_out_of_band",
+        "credit_note",
+        "refund",
+        "dispute",
+        "inquiry",
+        "dispute_escalated",
+        "dispute_won",
+        "dispute_lost",
+    ]
 
 
 class AccountAct(Request):

@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 
-from api.problems import Conflict, NotAvailable, NotFound
+from api.problems import Conflict, NotFound
 from api.tokens import MANAGE_BILLING, Caller, Role, issue
 from sandbox import caller
 from sandbox.bodies import AccountAct, CardBehaviour, Dashboard, HostedInvoice, TypeCard
@@ -17,7 +17,6 @@ from workflows.messages import StatusView, subscription_workflow_id
 KNOWN_WITHIN_SECONDS = 60.0
 POLL_SECONDS = 0.05
 CARD_PAGES = "/v1/portal/billing/payment-method-sessions"
-LATER_ISSUES = ("dispute",)
 
 
 class People:
@@ -59,8 +58,6 @@ class People:
 
     async def in_dashboard(self, call: Dashboard) -> dict[str, object]:
         """What the agency does in Stripe's dashboard; answers with the invoice's status at Stripe."""
-        if call.action in LATER_ISSUES:
-            raise NotAvailable(f"{call.action} is not available in this version.")
         provider_id = await self._provider_id(call.invoice_id)
         said = await self._sandbox.emulator.tell(f"dashboard/{provider_id}", {"action": call.action})
         return {"status": said["invoice"]["status"]}

@@ -11,7 +11,7 @@ from activities.collecting import GivingUp, Reminding, Sending
 from activities.issuing import Issuing
 from activities.news import NewsReader, Reading
 from activities.parking import Parking
-from activities.ports import Clock, Comparison, Payments, Records, Refunds, Store
+from activities.ports import Clock, Comparison, Disputes, Payments, Records, Refunds, Store
 from activities.reconciling import PAUSES_SECONDS, Reconciling
 from activities.recording import Recording
 from activities.refunding import Refunding
@@ -27,6 +27,7 @@ from adapters.postgres.refunds import PostgresRefunds
 from adapters.sealing import seal_of
 from adapters.settings import Settings
 from adapters.stripe.connection import connect
+from adapters.stripe.disputing import StripeDisputes
 from adapters.stripe.payments import StripePayments
 from adapters.stripe.records import StripeRecords
 from adapters.stripe.refunding import StripeRefunds
@@ -47,6 +48,7 @@ class Parts:
     store: Store
     payments: Payments
     refunds: Refunds
+    disputes: Disputes
     clock: Clock
     sender: Sender
     mailer: Mailer | None
@@ -79,6 +81,7 @@ async def real_parts(settings: Settings) -> AsyncIterator[Parts]:
                 store=PostgresStore(pool, count_facts),
                 payments=StripePayments(stripe),
                 refunds=StripeRefunds(stripe),
+                disputes=StripeDisputes(stripe),
                 clock=clock_of(settings),
                 sender=sender,
                 mailer=SmtpMailer(settings) if settings.mail_is_on else None,

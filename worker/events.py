@@ -31,6 +31,7 @@ from billing.ledger import ABOUT_CARDS, OURS, InvoiceRow
 from worker.cards import CardKeeper
 from worker.compose import Parts
 from worker.delivery import patience
+from worker.disputes import DisputeKeeper
 from worker.refunds import RefundKeeper
 from workflows.messages import FACTS_ARRIVED, subscription_workflow_id
 
@@ -42,6 +43,7 @@ _HELD_AT_MOST: Final = timedelta(minutes=1)
 _ABOUT_ACCOUNTS: Final = ("account.", "capability.")
 _ABOUT_INVOICES: Final = ("invoice.", "invoice_payment.", "credit_note.")
 _ABOUT_REFUNDS: Final = "refund."
+_ABOUT_DISPUTES: Final = "charge.dispute."
 _FAILURES: Final = ("invoice.payment_failed", "invoice.payment_action_required")
 _DISCONNECTED: Final = "account.application.deauthorized"
 
@@ -59,6 +61,7 @@ class Events:
         self._reader = NewsReader(parts.store, parts.payments, parts.clock)
         self._cards = CardKeeper(parts.pool, parts.store, parts.payments, parts.clock)
         self._refunds = RefundKeeper(parts.pool, parts.refunds, parts.clock)
+        self._disputes = DisputeKeeper(parts.pool, parts.disputes, self._refunds, parts.clock)
 
     async def carry(self) -> bool:
         """One batch; whether there may be more. Raises TemporalAway and what a lost database raises."""
@@ -104,6 +107,9 @@ class Events:
             return await self._readers_of_invoice(event)
         if kind.startswith(_ABOUT_REFUNDS):
             await self._refunds.keep(event.account, event.object_id)
+            return await self._done(event)
+        if kind.startswith(_ABOUT_DISPUTES):
+            await self._disputes.keep(event.account, event.object_id)
             return await self._done(event)
         if kind.startswith((*ABOUT_CARDS, OURS)):
             return await self._resolve(event)

@@ -28,13 +28,14 @@ class RefundKeeper:
         except Refused as refused:
             log.error("Stripe does not show what it reported", extra={"object": provider_id, "why": str(refused)})
             return
-        invoice = await self._invoice_of(account, reading.payment_intent)
+        invoice = await self.invoice_of(account, reading.payment_intent)
         if invoice is None:
             return  # an agency's own payment is none of our business
         async with transaction(self._pool) as connection:
             await books.mirror(connection, account, invoice, reading, self._clock.now())
 
-    async def _invoice_of(self, account: str, payment_intent: str | None) -> str | None:
+    async def invoice_of(self, account: str, payment_intent: str | None) -> str | None:
+        """Our id of the invoice that was paid through the intent; none when none of ours was."""
         if payment_intent is None:
             return None
         ours = await books.invoice_paid_by(self._pool, account, payment_intent)

@@ -8,7 +8,7 @@ from activities.messages import Tally
 from billing.credit_notes import CreditOrder
 from billing.custom import ordered
 from billing.plans import SpendCap, Terms
-from billing.state import Answer, Card, Custom, Decision, Forgive, Reissue, State, Try
+from billing.state import Answer, Card, Custom, Decision, Disputed, Forgive, Reissue, State, Try
 from billing.subscription import opened
 
 SUBSCRIPTION = "Subscription"
@@ -78,6 +78,7 @@ class Start:
     condemned: tuple[str, ...] = ()
     tries: tuple[Try, ...] = ()
     """What the client's earlier subscriptions learned about its cards: as in `State`."""
+    disputed: tuple[Disputed, ...] = ()
     custom: Custom | None = None
     """Set when a custom invoice is to be collected: the workflow is CUSTOM_INVOICE, and nothing is served."""
     spend_cap: SpendCap | None = None
@@ -103,6 +104,7 @@ def opened_by(start: Start) -> State:
             card=start.card,
             condemned=start.condemned,
             tries=start.tries,
+            disputed=start.disputed,
         )
     return opened(
         id=start.subscription,
@@ -119,6 +121,7 @@ def opened_by(start: Start) -> State:
         card=start.card,
         condemned=start.condemned,
         tries=start.tries,
+        disputed=start.disputed,
         grace=start.grace,
         spend_cap=start.spend_cap,
         manual=start.manual,

@@ -37,19 +37,31 @@ _REFUNDED_MORE: Final = """
 """
 
 
+_DISPUTED_UNPAID: Final = """
+    SELECT format('%s: dispute %s is of its payment, and it is %s', i.id, d.id, i.status)
+    FROM disputes d JOIN invoices i ON i.id = d.invoice_id WHERE i.status <> 'paid' ORDER BY i.id, d.id
+"""
+
+
 async def charged_once(connection: Connection) -> Compared:
-    """I1: at most one successful attempt per invoice, never more paid than due, nor given back than paid."""
+    """I1: at most one successful attempt per invoice, never more paid than due, nor given back than paid; what is
+    disputed is paid."""
     row = await figures(
         connection,
         """
         SELECT count(*) AS invoices, count(*) FILTER (WHERE (
             SELECT count(*) FROM payment_attempts a WHERE a.invoice_id = i.id AND a.result = 'paid') = 1
-        ) AS once, (SELECT count(*) FROM refunds) AS refunds FROM invoices i WHERE i.status <> 'draft'
+        ) AS once, (SELECT count(*) FROM refunds) AS refunds,
+               (SELECT count(*) FROM disputes) AS disputes FROM invoices i WHERE i.status <> 'draft'
         """,
     )
-    found = await sentences(connection, _PAID_TWICE, _OVERPAID, _CHARGED_MORE, _PAID_AND_OWED, _REFUNDED_MORE)
+    found = await sentences(
+        connection, _PAID_TWICE, _OVERPAID, _CHARGED_MORE, _PAID_AND_OWED, _REFUNDED_MORE, _DISPUTED_UNPAID
+    )
     told = f"{counted(row['invoices'], 'invoice')}, {row['once']} of them paid once by us"
-    return Compared("I1", f"{told}; {counted(row['refunds'], 'refund')}, none beyond what was paid", found)
+    told += f"; {counted(row['refunds'], 'refund')}, none beyond what was paid; "
+    told += f"{counted(row['disputes'], 'dispute')}, each of a paid invoice"
+    return Compared("I1", told, found)
 
 
 _LINES: Final = """

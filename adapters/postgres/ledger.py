@@ -5,10 +5,22 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Literal
 
-from adapters.postgres import accounts, attempts, closing, drafting, freezes, inbox, invoicing, parkings, projection
+from adapters.postgres import (
+    accounts,
+    attempts,
+    closing,
+    disputes,
+    drafting,
+    freezes,
+    inbox,
+    invoicing,
+    parkings,
+    projection,
+)
 from adapters.postgres.codec import encode_card
 from adapters.postgres.pool import Connection, Pool, transaction
 from adapters.postgres.projection import Written
+from billing.disputed import CardDisputed
 from billing.facts import CardUsed, Fact
 from billing.freezing import Standing
 from billing.ledger import AttemptRow, InvoiceRow, LateEntries, NewInvoice, News
@@ -77,6 +89,9 @@ class PostgresLedger:
 
     async def card_used(self, state: State, card: str, at: datetime) -> CardUsed:
         return await attempts.card_used(self._connection, state.client, state.account, card, at)
+
+    async def disputed_cards(self, state: State) -> tuple[CardDisputed, ...]:
+        return await disputes.disputed_cards(self._connection, state.client, state.account)
 
     async def settle_attempt(self, attempt: Attempt, answer: PayAnswer | None, at: datetime) -> None:
         await attempts.settle_attempt(self._connection, attempt, answer, at)

@@ -44,6 +44,8 @@ class Statement:
     balance_applied: int
     paid_out_of_band: bool
     closed_period: int | None
+    disputed: bool
+    """Whether a payment of it is asked about or taken back by the client's bank, and not come back."""
     account_id: str
     """Empty for a statement that was kept without one."""
     provider_id: str | None
@@ -74,7 +76,8 @@ _STATEMENTS: Final = f"""
            coalesce(i.starting_balance, 0) - coalesce(i.ending_balance, i.starting_balance, 0) AS balance_applied,
            i.paid_out_of_band, i.closed_period, coalesce(i.account_id, '') AS account_id,
            i.provider_id, i.hosted_url, i.pdf_url,
-           {DEBT_FAILED} AS debt_failed
+           EXISTS (SELECT 1 FROM disputes d WHERE d.invoice_id = i.id AND d.status IN ('warning', 'open', 'lost'))
+           AS disputed, {DEBT_FAILED} AS debt_failed
     FROM invoices i WHERE i.agency_id = $1
 """
 _NEWEST_FIRST: Final = "ORDER BY i.created_at DESC, i.id DESC"

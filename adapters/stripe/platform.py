@@ -11,10 +11,8 @@ from adapters.stripe.events import EVENTS
 API_VERSION: Final = stripe.api_version
 """The one that the pinned SDK carries, whatever the account's default is."""
 EVERY_EVENT: Final = "*"
-NEEDED_EVENTS: Final = frozenset(
-    event for event in EVENTS if not event.startswith(("charge.dispute.", "checkout.session.expired"))
-)
-"""What the connected accounts' endpoint has to be sent. The others are taken in, and not acted on yet."""
+NEEDED_EVENTS: Final = frozenset(event for event in EVENTS if event != "checkout.session.expired")
+"""What the connected accounts' endpoint has to be sent. The other is taken in, and not acted on."""
 _PAGE: Final = 100
 
 

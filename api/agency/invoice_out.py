@@ -9,12 +9,14 @@ from adapters.postgres.parkings import Held
 from adapters.postgres.particulars import Attempted, BilledPeriod, Skipped
 from adapters.postgres.statements import Statement
 from api.agency.credit_note_out import CREDIT_NOTE, CreditNoteOut, credit_note_out
+from api.agency.dispute_out import DISPUTE, DisputeOut, dispute_out
 from api.agency.refund_out import REFUND, RefundOut, refunds_out
 from api.card import CardOut, card_out
 from api.fields import Answer
 from api.invoice_out import LINE, LineOut, lines_out
 from api.money import Money, Rate, money, rate
 from api.openapi import example
+from billing.disputes import DisputeRow
 from billing.invoices import InvoiceKind
 from billing.refunds import RefundRow
 from billing.review import TIMES_USUAL, mean
@@ -41,6 +43,7 @@ _INVOICE: Final[dict[str, Any]] = {
     "amount_due": _MONEY,
     "amount_paid": _ZERO,
     "amount_refunded": _ZERO,
+    "disputed": False,
     "balance_applied": _ZERO,
     "paid_out_of_band": False,
     "stripe_invoice_id": "in_1Nv0FGQ9RKHgCVdK",
@@ -104,6 +107,7 @@ class InvoiceOut(Answer, json_schema_extra=example(**_INVOICE)):
     amount_paid: Money
     amount_refunded: Money
     balance_applied: Money
+    disputed: bool
     paid_out_of_band: bool
     stripe_invoice_id: str | None
     pdf_url: str | None
@@ -188,17 +192,19 @@ class InvoiceDetailOut(
         skipped_attempts=[{"at": "2026-11-04T01:00:05Z", "why": "card_limit"}],
         refunds=[REFUND],
         credit_notes=[CREDIT_NOTE],
+        disputes=[DISPUTE],
         usage=_USAGE,
         review=None,
     ),
 ):
-    """An invoice with its lines, every attempt, refund and credit note, and the usage behind it."""
+    """An invoice with its lines, every attempt, refund, credit note and dispute, and the usage behind it."""
 
     lines: list[LineOut]
     attempts: list[AttemptOut]
     skipped_attempts: list[SkippedOut]
     refunds: list[RefundOut]
     credit_notes: list[CreditNoteOut]
+    disputes: list[DisputeOut]
     usage: PeriodUsageOut | None
     review: ReviewOut | None
 
@@ -214,6 +220,7 @@ def invoice_detail_out(
     skipped: Sequence[Skipped],
     refunds: Sequence[RefundRow],
     credit_notes: Sequence[CreditNoteRow],
+    disputes: Sequence[DisputeRow],
     period: BilledPeriod | None,
     review: Held | None,
 ) -> InvoiceDetailOut:
@@ -224,6 +231,7 @@ def invoice_detail_out(
         skipped_attempts=[SkippedOut(at=step.at, why=step.why) for step in skipped],
         refunds=refunds_out(refunds),
         credit_notes=[credit_note_out(note) for note in credit_notes],
+        disputes=[dispute_out(dispute) for dispute in disputes],
         usage=_usage_out(period) if period else None,
         review=_review_out(review) if review else None,
     )
@@ -248,6 +256,7 @@ def _shown(invoice: Statement, pdf_url: str | None) -> dict[str, Any]:
         "amount_paid": money(invoice.amount_paid, currency),
         "amount_refunded": money(invoice.amount_refunded, currency),
         "balance_applied": money(invoice.balance_applied, currency),
+        "disputed": invoice.disputed,
         "paid_out_of_band": invoice.paid_out_of_band,
         "stripe_invoice_id": invoice.provider_id,
         "pdf_url": pdf_url,

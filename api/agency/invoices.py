@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from adapters.postgres import agencies, credit_notes, parkings, particulars, statements
+from adapters.postgres import agencies, credit_notes, disputes, parkings, particulars, statements
 from adapters.postgres.pool import Connection, Pool, snapshot
 from adapters.postgres.refunds import refunds_of
 from adapters.postgres.statements import Statement
@@ -93,6 +93,7 @@ async def detail(services: Services, caller: Caller, invoice_id: str) -> Invoice
             await particulars.skipped_on(books, caller.agency, invoice.id),
             await refunds_of(books, caller.agency, invoice.id),
             await credit_notes.of_invoice(books, caller.agency, invoice.id),
+            await disputes.of_invoice(books, caller.agency, invoice.id),
             await particulars.billed_period(books, caller.agency, invoice),
             await parkings.review_of(books, caller.agency, invoice.id),
         )

@@ -157,7 +157,7 @@ def _invoice_out(services: Services, invoice: Statement) -> InvoiceOut:
         amount_refunded=money(invoice.amount_refunded, currency),
         status=invoice.portal_status,
         collectible=invoice.status is InvoiceStatus.OPEN,
-        disputed=False,
+        disputed=invoice.disputed,
         lines=lines_out(invoice.lines, currency),
         pdf_url=pdf_link(services, PATH, invoice),
     )

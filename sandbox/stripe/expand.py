@@ -27,6 +27,7 @@ _REFERENCES: Mapping[str, Mapping[str, str]] = {
     },
     "customer": {"invoice_settings.default_payment_method": "payment_method"},
     "customer_balance_transaction": {"customer": "customer", "invoice": "invoice", "credit_note": "credit_note"},
+    "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
     "invoice": {"customer": "customer", "default_payment_method": "payment_method"},
     "invoice_payment": {"invoice": "invoice", "payment.payment_intent": "payment_intent"},
     "line_item": {"pricing.price_details.price": "price"},

@@ -20,6 +20,8 @@ def refund_charge(
     body = charge.body
     if body["status"] != "succeeded":
         raise InvalidState(f"This charge did not succeed: it is {body['status']}.", param="charge")
+    if any(not dispute.body["is_charge_refundable"] for dispute in work.select("dispute", parent=charge.id)):
+        raise InvalidState(f"Charge {charge.id} has been charged back; cannot issue a refund.", code="charge_disputed")
     left = body["amount"] - body["amount_refunded"]
     if left == 0:
         raise InvalidState(f"Charge {charge.id} has already been refunded.", code="charge_already_refunded")

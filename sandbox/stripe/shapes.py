@@ -300,6 +300,16 @@ CREDIT_NOTE: Json = {
     "voided_at": None,
 }
 
+DISPUTE: Json = {
+    "balance_transactions": [],
+    "enhanced_eligibility_types": [],
+    "evidence": {"enhanced_evidence": {}},
+    "intended_submission_method": None,
+    "livemode": False,
+    "metadata": {},
+    "network_reason_code": None,
+}
+
 CHARGED_CARD: Json = {
     "authorization_code": None,
     "extended_authorization": {"status": "disabled"},

@@ -10,6 +10,9 @@ from support.stage import Stage
 
 from sandbox.stack import PROCESSES
 
+_MAILED = ["invoice_issued", "invoice_paid", "usage_alert", "usage_alert"]
+"""To the client: at 80 % and 100 % of its minutes, and at the renewal."""
+
 
 @pytest.mark.parametrize("process", PROCESSES)
 async def test_killed_in_a_renewal_it_comes_back_and_the_renewal_is_finished(
@@ -31,9 +34,9 @@ async def test_killed_in_a_renewal_it_comes_back_and_the_renewal_is_finished(
     assert killed == {"process": process, "pid": before[process]}
     assert {name for name in PROCESSES if after[name] != before[name]} == {process}
 
-    async def both_mails() -> bool:
+    async def all_mails() -> bool:
         mails = (await stage.control.get("/mail", client_id=renewal.client.id))["data"]
-        return sorted(mail["kind"] for mail in mails) == ["invoice_issued", "invoice_paid"]
+        return sorted(mail["kind"] for mail in mails) == _MAILED
 
     # A mail may be late by a pause of its own, on the system's clock. None is lost.
-    await eventually(both_mails, seconds=30)
+    await eventually(all_mails, seconds=30)

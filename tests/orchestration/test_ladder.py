@@ -72,7 +72,7 @@ async def test_the_final_action_is_the_agencys_setting(stage: Stage, action: str
         "p1": ("open", 4900),
         "f1": ("open", 1400),
     }
-    assert await stage.told(client) == {"payment_failed": 3, status.value: 1}
+    assert await stage.told(client) == {"usage_alert": 2, "payment_failed": 3, status.value: 1}
 
     # Paying all of it resumes a paused subscription with a new anchor, and leaves a cancelled one cancelled.
     await stage.type_card(client, PAYS)

@@ -218,6 +218,14 @@ async def _post(house: House) -> None:
         ACCOUNT,
         END,
     )
+    await house.pool.execute(
+        "INSERT INTO disputes (id, agency_id, invoice_id, account_id, provider_id, charge_id, amount, currency, "
+        "status, reason, created_at, closed_at) "
+        "VALUES ('dsp_1', $1, 'inv_anna_p1', $2, 'du_1', 'ch_1', 4900, 'usd', 'won', 'fraudulent', $3, $3)",
+        AGENCY,
+        ACCOUNT,
+        END,
+    )
     found = Difference(FindingKind.INVOICE_AMOUNT_DIFFERS, "in_1", "ours", "theirs", "inv_anna_p1", "cli_anna")
     await PostgresComparison(house.pool).settle(ACCOUNT, [found], ["in_1"], START)
     await PostgresComparison(house.pool).settle(ACCOUNT, [], ["in_1"], START + HOUR)

@@ -17,7 +17,13 @@ from sandbox.temporal import SEARCH_ATTRIBUTES
 from worker import events, queues
 
 PAGE = read("docs/deploy.md")
-ACTED_ON = (*events._ABOUT_ACCOUNTS, *events._ABOUT_INVOICES, events._ABOUT_REFUNDS, *ABOUT_CARDS)
+ACTED_ON = (
+    *events._ABOUT_ACCOUNTS,
+    *events._ABOUT_INVOICES,
+    events._ABOUT_REFUNDS,
+    events._ABOUT_DISPUTES,
+    *ABOUT_CARDS,
+)
 EVENTS = re.findall(r"^([a-z_]+(?:\.[a-z_]+)+)$", PAGE, flags=re.M)
 
 

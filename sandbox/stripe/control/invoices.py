@@ -11,7 +11,8 @@ from sandbox.stripe.cards import read_typed_card
 from sandbox.stripe.control.calls import field, member, read_json, route
 from sandbox.stripe.control.owners import Owners
 from sandbox.stripe.crediting import Settlement, issue_credit_note
-from sandbox.stripe.errors import CardError
+from sandbox.stripe.disputing import close_dispute, escalate_dispute, open_dispute
+from sandbox.stripe.errors import CardError, InvalidState
 from sandbox.stripe.payment_cards import create_payment_method
 from sandbox.stripe.refunding import fail_refund, refund_charge
 from sandbox.stripe.store import Record
@@ -32,7 +33,7 @@ class CustomerAction(StrEnum):
 
 
 class MerchantAction(StrEnum):
-    """What a merchant can do to an invoice in the dashboard."""
+    """What a merchant can do to an invoice in the dashboard, and what banks do that shows there."""
 
     VOID = "void"
     PAID_OUT_OF_BAND = "paid_out_of_band"
@@ -40,6 +41,11 @@ class MerchantAction(StrEnum):
     SEND = "send"
     CREDIT_NOTE = "credit_note"
     REFUND = "refund"
+    DISPUTE = "dispute"
+    INQUIRY = "inquiry"
+    DISPUTE_ESCALATED = "dispute_escalated"
+    DISPUTE_WON = "dispute_won"
+    DISPUTE_LOST = "dispute_lost"
 
 
 class BankAnswer(StrEnum):
@@ -163,9 +169,27 @@ def _in_dashboard(work: Work, invoice_id: str, action: MerchantAction, amount: i
         case MerchantAction.CREDIT_NOTE:
             made = _credit(work, invoice, amount)
         case MerchantAction.REFUND:
-            charge = work.require("charge", invoicing.invoice_intent(work, invoice).body["latest_charge"] or "")
-            made = refund_charge(work, charge, amount)
+            made = refund_charge(work, _charge(work, invoice), amount)
+        case _:
+            made = _dispute(work, _charge(work, invoice), action)
     return {"invoice": shown(invoice), "made": shown(made) if made else None}
+
+
+def _charge(work: Work, invoice: Record) -> Record:
+    return work.require("charge", invoicing.invoice_intent(work, invoice).body["latest_charge"] or "")
+
+
+def _dispute(work: Work, charge: Record, action: MerchantAction) -> Record:
+    if action in (MerchantAction.DISPUTE, MerchantAction.INQUIRY):
+        return open_dispute(work, charge, inquiry=action == MerchantAction.INQUIRY)
+    known = work.select("dispute", parent=charge.id)
+    if not known:
+        raise InvalidState(f"Charge {charge.id} is not disputed.")
+    if action == MerchantAction.DISPUTE_ESCALATED:
+        escalate_dispute(work, known[0])
+    else:
+        close_dispute(work, known[0], won=action == MerchantAction.DISPUTE_WON)
+    return known[0]
 
 
 def _credit(work: Work, invoice: Record, amount: int | None) -> Record:

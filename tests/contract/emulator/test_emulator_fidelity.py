@@ -29,6 +29,7 @@ CLASSES: dict[str, type[stripe.StripeObject]] = {
     "credit_note": stripe.CreditNote,
     "customer": stripe.Customer,
     "customer_balance_transaction": stripe.CustomerBalanceTransaction,
+    "dispute": stripe.Dispute,
     "event": stripe.Event,
     "invoice": stripe.Invoice,
     "invoice_payment": stripe.InvoicePayment,
@@ -73,6 +74,7 @@ async def _live(shop: Shop, shown: dict[str, list[Any]]) -> None:
     await shop.pay(paid.id)
     await shop.control(f"dashboard/{paid.id}", {"action": "refund", "amount": 100})
     await api.credit_notes.create_async({"invoice": paid.id, "amount": 200, "credit_amount": 200}, options)
+    await shop.control(f"dashboard/{paid.id}", {"action": "dispute"})
     product = await api.products.create_async({"name": "Plan", "url": "https://shop.test"}, options)
     await api.prices.create_async(
         {"product": product.id, "currency": "usd", "unit_amount": 990, "recurring": {"interval": "month"}}, options

@@ -74,6 +74,14 @@ BROKEN = (
         "inv_zoe_p1: 100 given back of 4900 paid, its refunds come to 0",
     ),
     Broken(
+        "I1",
+        "INSERT INTO disputes (id, agency_id, invoice_id, account_id, provider_id, charge_id, amount, currency, "
+        "status, reason, created_at) "
+        "SELECT 'dsp_2', agency_id, id, account_id, 'du_2', 'ch_2', 1, 'usd', 'open', 'general', "
+        "created_at FROM invoices WHERE status = 'open' ORDER BY id LIMIT 1",
+        "dispute dsp_2 is of its payment, and it is open",
+    ),
+    Broken(
         "I2",
         "UPDATE invoice_lines SET amount = 4901 WHERE invoice_id = 'inv_zoe_p1'",
         "inv_zoe_p1: its lines come to 4901, its total is 4900",
@@ -276,7 +284,8 @@ async def test_they_hold_in_books_that_were_lived_in(lived_in: Pool) -> None:
     assert [compared.id for compared in found] == ALL
     assert _red(found) == {}
     assert {compared.id: compared.figures for compared in found} == {
-        "I1": "16 invoices, 9 of them paid once by us; 1 refund, none beyond what was paid",
+        "I1": "16 invoices, 9 of them paid once by us; 1 refund, none beyond what was paid; "
+        "1 dispute, each of a paid invoice",
         "I2": "16 invoices with 20 lines that sum to their totals, 13 of them paid to the cent; "
         "1 credit, none over-consumed",
         "I3": "14 periods of 5 subscriptions without gap or overlap",

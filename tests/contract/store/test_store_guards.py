@@ -121,6 +121,7 @@ UNIQUE = (
         ),
     ),
     Guard("parking_stops_pkey", 2 * STOPPED),
+    Guard("disputes_account_id_provider_id_key", copy("disputes", "true", id="dsp_new")),
     Guard("credit_notes_account_id_provider_id_key", copy("credit_notes", "true", id="crn_new")),
     Guard("plan_versions_pkey", copy("plan_versions", "true")),
     Guard("findings_one_open", "".join(copy("findings", "true", id=id, resolved_at=None) for id in ("f1", "f2"))),
@@ -172,6 +173,8 @@ STANDS = (
     Guard("refunds.refunds_sent_stand", "UPDATE refunds SET with_fee = true"),
     Guard("refunds.refunds_made_stand", "UPDATE refunds SET provider_id = 're_other'"),
     Guard("refunds.refunds_end", FAILED + "UPDATE refunds SET status = 'succeeded' WHERE id = 'rfd_failed'"),
+    Guard("disputes.disputes_never_deleted", "DELETE FROM disputes"),
+    Guard("disputes.disputes_stand", "UPDATE disputes SET charge_id = 'ch_other'"),
     Guard("credit_notes.credit_notes_never_deleted", "DELETE FROM credit_notes"),
     Guard("credit_notes.credit_notes_stand", "UPDATE credit_notes SET amount = 401"),
     Guard(
