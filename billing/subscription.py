@@ -110,6 +110,8 @@ def apply(s: State, fact: facts.Fact) -> State:
 
 
 def _moved(s: State, fact: facts.Fact) -> State:  # noqa: C901  one case per fact, each a line
+    if isinstance(fact, Order):
+        return _ordered(s, fact)
     match fact:
         case facts.PeriodClosed():
             return service.period_closed(s, fact)
@@ -119,8 +121,6 @@ def _moved(s: State, fact: facts.Fact) -> State:  # noqa: C901  one case per fac
             return _parked(s, fact)
         case facts.ParkingRepeated():
             return review.parking_repeated(s, fact)
-        case facts.ReviewDecided(request=request):
-            return s if requests.answered(s, request) else requests.remember(review.decided(s, fact), request)
         case facts.PaymentSucceeded():
             return _succeeded(s, fact)
         case facts.PaymentDeclined():
@@ -171,27 +171,53 @@ def _moved(s: State, fact: facts.Fact) -> State:  # noqa: C901  one case per fac
             return requests.requested(s, fact)
         case facts.RequestRefused(request=request, code=code):
             return requests.answer(s, Answer(request, "refused", code))
-        case facts.CancelRequested(request=request):
-            return s if requests.answered(s, request) else requests.remember(service.cancel_requested(s, fact), request)
-        case facts.CancelUndone(request=request):
-            return s if requests.answered(s, request) else requests.remember(service.cancel_undone(s, fact), request)
-        case facts.PauseRequested(request=request):
-            return s if requests.answered(s, request) else requests.remember(pausing.pause_requested(s, fact), request)
-        case facts.PauseUndone(request=request):
-            return s if requests.answered(s, request) else requests.remember(pausing.pause_undone(s, fact), request)
-        case facts.LadderExtended(request=request):
-            return s if requests.answered(s, request) else requests.remember(ladders.ladder_extended(s, fact), request)
-        case facts.PlanChangeRequested(request=request):
-            return s if requests.answered(s, request) else requests.remember(changes.requested(s, fact), request)
-        case facts.PlanChangeUndone(request=request):
-            return s if requests.answered(s, request) else requests.remember(changes.undone(s, fact), request)
-        case caps.SpendCapSet(request=request):
-            return s if requests.answered(s, request) else requests.remember(caps.cap_set(s, fact), request)
-        case CollectionSet(request=request):
-            known = requests.answered(s, request)
-            return s if known else requests.remember(switching.collection_set(s, fact), request)
         case facts.StepFailed():
             return _step_failed(s, fact)
+    assert_never(fact)
+
+
+Order = (
+    facts.ReviewDecided
+    | facts.CancelRequested
+    | facts.CancelUndone
+    | facts.PauseRequested
+    | facts.PauseUndone
+    | facts.LadderExtended
+    | facts.PlanChangeRequested
+    | facts.PlanChangeUndone
+    | caps.SpendCapSet
+    | CollectionSet
+)
+"""What a person ordered."""
+
+
+def _ordered(s: State, fact: Order) -> State:
+    """It takes effect once, however often it is asked for."""
+    return s if requests.answered(s, fact.request) else requests.remember(_effect(s, fact), fact.request)
+
+
+def _effect(s: State, fact: Order) -> State:
+    match fact:
+        case facts.ReviewDecided():
+            return review.decided(s, fact)
+        case facts.CancelRequested():
+            return service.cancel_requested(s, fact)
+        case facts.CancelUndone():
+            return service.cancel_undone(s, fact)
+        case facts.PauseRequested():
+            return pausing.pause_requested(s, fact)
+        case facts.PauseUndone():
+            return pausing.pause_undone(s, fact)
+        case facts.LadderExtended():
+            return ladders.ladder_extended(s, fact)
+        case facts.PlanChangeRequested():
+            return changes.requested(s, fact)
+        case facts.PlanChangeUndone():
+            return changes.undone(s, fact)
+        case caps.SpendCapSet():
+            return caps.cap_set(s, fact)
+        case CollectionSet():
+            return switching.collection_set(s, fact)
     assert_never(fact)
 
 

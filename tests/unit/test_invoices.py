@@ -143,7 +143,7 @@ def test_a_total_is_the_sum_of_chargeable_lines(seconds: int, price: int, rate: 
 
 STATUSES = tuple(InvoiceStatus)
 FORWARD = {
-    *product(["draft"], ["open", "paid", "void", "uncollectible"]),
+    *product(["draft"], ["open", "paid", "void", "uncollectible", "statement"]),
     *product(["open"], ["paid", "void", "uncollectible"]),
     *product(["uncollectible"], ["paid", "void"]),
 }
