@@ -13,8 +13,8 @@ demo: $(INSTALLED)  ## a year of two agencies, and a second act; EXIT=1 ends whe
 dev: $(INSTALLED)  ## the sandbox: every process on this machine, until Ctrl-C
 	@$(BIN)/python -m sandbox up
 
-test: $(INSTALLED)  ## every test; two workers, each with its own servers
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: $(INSTALLED)  ## every test; two workers, each with its own servers; the small ones last, which even out
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: format lint types imports compose wheel  ## what CI checks besides the tests
 
