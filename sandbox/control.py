@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.problems import InvalidFields, NotAvailable, NotFound, Problem, on_error, response
+from api.problems import InvalidFields, NotFound, Problem, on_error, response
 from api.tokens import Caller, issue
 from sandbox import bodies
 from sandbox.bodies import rfc3339
@@ -162,13 +162,6 @@ def _trouble(app: FastAPI, sandbox: Sandbox) -> None:
     @app.post("/kill")
     async def kill(call: bodies.Kill) -> Json:
         return {"process": call.process, "pid": sandbox.supervisor.kill(call.process)}
-
-
-def _later(app: FastAPI, method: str, path: str) -> None:
-    async def refuse() -> Json:
-        raise NotAvailable(f"{method} {path} is not available in this version.")
-
-    app.add_api_route(path, refuse, methods=[method])
 
 
 async def _on_not_at_rest(request: Request, error: Exception) -> Response:
