@@ -7,7 +7,7 @@ PACKAGES := billing activities workflows adapters worker api sandbox bench tests
 
 .PHONY: demo dev test check format lint types imports compose wheel lock bench clean
 
-demo: $(INSTALLED)  ## a year of two agencies, and a second act; EXIT=1 ends when it has been played
+demo: $(INSTALLED)  ## a year of two agencies, then two acts of a third; EXIT=1 ends when they are played
 	@$(BIN)/python -m sandbox demo $(if $(EXIT),--exit)
 
 dev: $(INSTALLED)  ## the sandbox: every process on this machine, until Ctrl-C

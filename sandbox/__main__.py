@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     up = _command(commands, "up", "start everything and keep it running")
-    demo = _command(commands, "demo", "play a year of two agencies and a second act, from a fresh start")
+    demo = _command(commands, "demo", "play a year of two agencies and two acts of a third, from a fresh start")
     timeline = _command(commands, "timeline", "what happened in a running sandbox, to all or to one client")
     schedule = _command(commands, "schedule", "what is decided to happen to a client, when and why")
     forecast = _command(commands, "forecast", "what a client would be billed, with a chart")

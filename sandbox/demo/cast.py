@@ -153,7 +153,7 @@ NAMI: Final = Client(
 )
 CLIENTS: Final = (CEDAR, HARBOR, SUMMIT, HANA, KUMO, NAMI)
 
-# The second act's: what it comes to is not known on paper, because it depends on the length of the month.
+# The later acts': what it comes to is not known on paper, because it depends on the length of the month.
 RHEIN: Final = Agency("Rhein Voice", "DE", "Europe/Berlin", "eur")
 RHEIN_PRO: Final = Plan(RHEIN, "Sprache Pro", 3900, 400, "11")
 RHEIN_MAX: Final = Plan(RHEIN, "Sprache Max", 7900, 1000, "9.5")

@@ -1,4 +1,4 @@
-"""`python -m sandbox demo`: a year of two agencies, then a second act, told as it happens, and checked at its end."""
+"""`python -m sandbox demo`: a year of two agencies, then two acts of a third, told as they happen, and checked."""
 
 import asyncio
 import shlex
@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from sandbox.demo import second, year
+from sandbox.demo import second, third, year
 from sandbox.demo.calls import read_calls
 from sandbox.demo.cast import CEDAR, HANA, HARBOR, KUMO
 from sandbox.demo.closing import tell_totals, tell_what_it_took, tell_what_was_in_vain, told_that_all_holds
@@ -59,6 +59,7 @@ async def _play(sandbox: Sandbox, story: Story) -> bool:
         await tell_totals(stage)
         with progress.shown():
             await second.play(stage)
+            await third.play(stage)
         ok = await told_that_all_holds(stage.control, story)
         await tell_what_it_took(stage, monotonic() - began_at)
         tell_what_was_in_vain(stage)

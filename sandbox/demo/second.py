@@ -31,6 +31,9 @@ async def play(stage: Stage) -> None:
 
 async def comes_in(stage: Stage) -> None:
     await stage.open(RHEIN)
+    stage.followed = RHEIN
+    sender = {"name": RHEIN.name, "email": "rechnung@rhein-voice.example"}
+    await stage.offices[RHEIN].agency.patch("/v1/agency/settings", {"sender": sender})
     account = await stage.offices[RHEIN].agency.get("/v1/agency/stripe")
     await stage.note(RHEIN, f"{RHEIN.name} onboards on Stripe's page: its account is {account['state']}")
     await stage.claim(account["state"] == "active", "Rhein Voice can charge")

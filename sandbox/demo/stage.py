@@ -20,6 +20,7 @@ from sandbox.seed import make_agency, make_token
 from sandbox.stack import Sandbox
 from sandbox.story import Colour, Story
 from sandbox.timeline import settled, timeline
+from sandbox.told import Told, delivered
 
 POLL_SECONDS: Final = 0.3
 GRACE: Final = HOUR + timedelta(minutes=5)
@@ -68,6 +69,10 @@ class Stage:
     """Every entry of the timeline so far, by its id."""
     settled: int = 0
     """The id up to which none can be missing in `heard`."""
+    followed: Agency | None = None
+    """Whose messages are told as they are delivered."""
+    told: dict[str, Told] = field(default_factory=dict)
+    """Those messages, by the id of their delivery."""
     in_vain: list[str] = field(default_factory=list)
     """What did not happen as told."""
     tally: Tally = field(default_factory=Tally)
@@ -112,8 +117,15 @@ class Stage:
                 self.heard[told.id] = told.as_json()
                 if told.client:
                     self.story.entry(self.heard[told.id])
+        await self._tell_messages()
         year = self.boundary(AGENCIES[0], MONTHS) - self.begins[AGENCIES[0]]
         self.progress.at(self.now, (self.now - self.begins[AGENCIES[0]]) / year)
+
+    async def _tell_messages(self) -> None:
+        if self.followed in self.offices:
+            for told in await delivered(self.sandbox.pool, self.offices[self.followed].id, self.told):
+                self.told[told.id] = told
+                self.story.note(told.at, self.followed.zone, told.client or "", str(told))
 
     async def hear_all(self) -> None:
         """Tell what may have been committed behind later entries, too."""
@@ -183,8 +195,9 @@ class Stage:
         """The agency's API, in the name of the client's agency."""
         return self.offices[client.agency].agency
 
-    async def newest_invoice(self, client: Client) -> Json:
-        found: Json = (await self.ask(client).get(f"{self.path(client)}/invoices", limit=1))["data"][0]
+    async def newest_invoice(self, client: Client, behind: int = 0) -> Json:
+        """Or the one so many before it."""
+        found: Json = (await self.ask(client).get(f"{self.path(client)}/invoices", limit=behind + 1))["data"][behind]
         return found
 
     async def status(self, client: Client) -> str:

@@ -8,28 +8,14 @@ from standardwebhooks import Webhook
 from support.http import refused
 from support.tenant import FAILS, Tenant
 
-from sandbox.ports import free_port
-from sandbox.up import serving
+from sandbox.receiver import Receiver, receiving
 
 ENDPOINTS = "/v1/agency/webhook-endpoints"
 
 
-class Receiver:
-    def __init__(self, port: int) -> None:
-        self.url, self.status = f"http://127.0.0.1:{port}/hook", 200
-        self.heard: list[tuple[dict[str, str], bytes]] = []
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body = (await receive())["body"]
-        self.heard.append(({name.decode(): value.decode() for name, value in scope["headers"]}, body))
-        await send({"type": "http.response.start", "status": self.status, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    made = Receiver(port := free_port())
-    async with serving(made, port):
+    async with receiving() as made:
         yield made
 
 
