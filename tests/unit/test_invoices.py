@@ -32,7 +32,7 @@ PRICE, OVERAGE, LATE = LineKind.PRICE, LineKind.OVERAGE, LineKind.LATE_CALLS
 CORRECTION, CREDIT = LineKind.CORRECTION, LineKind.CREDIT
 
 
-RATES = st.decimals(0, 1_000, places=4)
+RATES = st.integers(0, 10_000_000).map(lambda units: Decimal(units).scaleb(-4))
 
 
 def line(kind: LineKind, amount: int) -> Line:
