@@ -1,6 +1,6 @@
 """What the activities need of the outside. Adapters fit it by shape; worker/compose.py is where the fit is checked."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -13,8 +13,9 @@ from billing.freezing import Standing
 from billing.ledger import AttemptRow, InvoiceRow, LateEntries, NewInvoice, News
 from billing.payments import AccountReading, EventReading, InvoiceOrder, InvoiceReading, PayAnswer
 from billing.plans import Dunning
-from billing.reconciling import Booked, BookedAccount, Difference, FindingKind
+from billing.reconciling import Booked, BookedAccount, Difference, FindingKind, Subject
 from billing.refunds import RefundOrder, RefundReading, RefundRow
+from billing.reversals import BookedReversal, ReversalReading, Reversing
 from billing.review import Past
 from billing.state import Attempt, Card, Origin, State, Trouble
 
@@ -225,6 +226,14 @@ class Records(Protocol):
         """Those made since then, with their successful charges, and the older ones that are open; a page at a time."""
         ...
 
+    def reversals(self, account: str, since: datetime) -> AsyncIterator[Sequence[ReversalReading]]:
+        """The refunds and disputes that were made since then, a page at a time."""
+        ...
+
+    async def read_reversal(self, account: str, subject: Reversing, provider_id: str) -> ReversalReading | None:
+        """None: the provider has none."""
+        ...
+
 
 class Comparison(Protocol):
     """Our books' side of reconciliation. Nothing on it moves money."""
@@ -243,8 +252,8 @@ class Comparison(Protocol):
         """Store the events that the inbox lacks, as if their webhooks had come; how many it lacked."""
         ...
 
-    async def wake(self, account: str, objects: Collection[str], at: datetime) -> None:
-        """Have these invoices, or the account itself, read again by whom they concern."""
+    async def wake(self, account: str, objects: Mapping[str, Subject], at: datetime) -> None:
+        """Have these, the account itself among them, read again by whom they concern."""
         ...
 
     async def expected(self, account: str, since: datetime) -> Sequence[Booked]:
@@ -253,6 +262,20 @@ class Comparison(Protocol):
 
     async def booked(self, account: str, objects: Collection[str], invoices: Collection[str]) -> Sequence[Booked]:
         """The account's invoices with these ids of the provider's, or of ours."""
+        ...
+
+    async def expected_reversals(self, account: str, since: datetime) -> Sequence[BookedReversal]:
+        """The refunds and disputes that the provider should have: made since then, or not over."""
+        ...
+
+    async def booked_reversals(self, account: str, objects: Collection[str]) -> Sequence[BookedReversal]: ...
+
+    async def unread(self, account: str, objects: Collection[str]) -> frozenset[str]:
+        """Those of the objects about which an event is still to be taken in."""
+        ...
+
+    async def are_clients(self, account: str, customers: Collection[str]) -> frozenset[str]:
+        """Those of the provider's customers that are clients of ours."""
         ...
 
     async def open_findings(self, account: str) -> Sequence[tuple[FindingKind, str]]:

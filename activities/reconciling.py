@@ -6,8 +6,7 @@ Nothing here writes what is owed or paid.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
@@ -22,10 +21,18 @@ from activities.messages import (
     Accounts,
     Tally,
 )
-from activities.ports import Clock, Comparison, Payments, Records
+from activities.ports import Clock, Comparison, Payments, Records, Refunds
+from activities.reversals import Look, Reversals
 from activities.troubles import for_temporal
 from billing.payments import InvoiceReading, Refused
-from billing.reconciling import Booked, Difference, account_differences, invoice_differences
+from billing.reconciling import (
+    Booked,
+    Difference,
+    Subject,
+    account_differences,
+    invoice_differences,
+    subject_of,
+)
 
 PAUSES_SECONDS: Final = (1.0, 3.0, 8.0)
 """Before each further look at what differs: a step takes at most 45 s, and mostly well under one."""
@@ -34,15 +41,7 @@ EVENTS_KEPT: Final = timedelta(days=30)
 _OVERLAP: Final = timedelta(hours=1)
 """An event may be listed a little later than the instant that it bears."""
 _AT_MOST: Final = 200
-"""Invoices that are looked at one by one in a run; more than these are the next run's."""
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What differs, and about what that could be said: what is not at rest is left for later."""
-
-    differences: tuple[Difference, ...]
-    judged: frozenset[str]
+"""Invoices, refunds and disputes that are looked at one by one in a run; more than these are the next run's."""
 
 
 class Reconciling:
@@ -51,12 +50,14 @@ class Reconciling:
         books: Comparison,
         records: Records,
         payments: Payments,
+        refunds: Refunds,
         clock: Clock,
         pauses_seconds: Sequence[float] = PAUSES_SECONDS,
     ) -> None:
         self._books = books
         self._records = records
         self._payments = payments
+        self._reversals = Reversals(books, records, refunds)
         self._clock = clock
         self._pauses = pauses_seconds
 
@@ -78,19 +79,27 @@ class Reconciling:
     async def reconcile(self, account: str, span: timedelta) -> Tally:
         """Raises billing.payments.PaymentTrouble."""
         now = self._clock.now()
-        health = await self._payments.read_account(account)
-        events = await self._take_in_events(account, now) if health.connected else 0
-        found = await self._first_look(account, now - span) if health.connected else ()
-        found = (*found, *await self._account_differences(account))
+        connected = (await self._payments.read_account(account)).connected
+        until = await self._books.events_since(account)
+        events = await self._take_in_events(account, until, now) if connected else 0
+        found = await self._account_differences(account)
+        if connected:
+            found = (*found, *await self._first_look(account, now - span))
+            # What was opened while nobody could look may be older than the span.
+            found = (*found, *await self._reversals.first_look(account, min(now - span, until or now)))
         known = await self._books.open_findings(account)
-        objects = {difference.object for difference in found} | {object for _, object in known}
-        look = await self._further_looks(account, sorted(objects)[:_AT_MOST], {*known, *(d.key for d in found)})
+        about = {one.object: subject_of(one.kind) for one in found}
+        about |= {object: subject_of(kind) for kind, object in known}
+        if not connected:
+            # Nothing else of it can be read, so that nothing else can be said.
+            about = {object: subject for object, subject in about.items() if subject is Subject.ACCOUNT}
+        objects = dict(sorted(about.items())[:_AT_MOST])
+        look = await self._further_looks(account, objects, {*known, *(d.key for d in found)})
         opened, resolved = await self._books.settle(account, look.differences, look.judged, self._clock.now())
-        await self._books.reconciled(account, now if health.connected else None, self._clock.now())
+        await self._books.reconciled(account, now if connected else None, self._clock.now())
         return Tally(now, 1, events=events, differing=len(look.differences), opened=opened, resolved=resolved)
 
-    async def _take_in_events(self, account: str, now: datetime) -> int:
-        known_until = await self._books.events_since(account)
+    async def _take_in_events(self, account: str, known_until: datetime | None, now: datetime) -> int:
         since = known_until - _OVERLAP if known_until else now - EVENTS_KEPT
         lacking = 0
         async for events in self._records.events(account, since):
@@ -110,37 +119,44 @@ class Reconciling:
         ours = await self._books.account(account)
         return account_differences(ours, await self._payments.read_account(account)) if ours else ()
 
-    async def _further_looks(self, account: str, objects: Sequence[str], keys: Collection[object]) -> _Look:
+    async def _further_looks(self, account: str, objects: Mapping[str, Subject], keys: Collection[object]) -> Look:
         """What differs at every look, after those whom it concerns have had the time to read it."""
         if not objects:
-            return _Look((), frozenset())
+            return Look((), frozenset())
         await self._books.wake(account, objects, self._clock.now())
-        still, look = set(keys), _Look((), frozenset())
+        still, look = set(keys), Look((), frozenset())
         for seconds in self._pauses:
             await asyncio.sleep(seconds)
             look = await self._look(account, objects)
             still &= {difference.key for difference in look.differences}
-            if not still and look.judged == set(objects):
+            if not still and look.judged == objects.keys():
                 break
-        return _Look(tuple(d for d in look.differences if d.key in still), look.judged)
+        return Look(tuple(d for d in look.differences if d.key in still), look.judged)
 
-    async def _look(self, account: str, objects: Sequence[str]) -> _Look:
+    async def _look(self, account: str, objects: Mapping[str, Subject]) -> Look:
         """Both sides anew, one by one. The account itself is one of the objects."""
         found: list[Difference] = []
         judged: set[str] = set()
         if account in objects:
             found += await self._account_differences(account)
             judged.add(account)
-        invoices = [object for object in objects if object != account]
+        for look in (
+            await self._look_at_invoices(account, [o for o, subject in objects.items() if subject is Subject.INVOICE]),
+            await self._reversals.look(account, objects),
+        ):
+            found += look.differences
+            judged |= look.judged
+        return Look(tuple(found), frozenset(judged))
+
+    async def _look_at_invoices(self, account: str, invoices: Sequence[str]) -> Look:
         theirs = {object: await self._invoice(account, object) for object in invoices}
         marks = [reading.invoice for reading in theirs.values() if reading and reading.invoice]
         # Ours after theirs: what Stripe showed and somebody has read by now is in the books.
         ours = await self._books.booked(account, invoices, marks)
         moving = {booked.provider_id for booked in ours if booked.moving} | _being_issued(ours, theirs)
-        judged |= set(invoices) - moving
         there = {object: reading for object, reading in theirs.items() if reading}
-        found += [d for differences in _paired(ours, there) for d in differences if d.object in objects]
-        return _Look(tuple(found), frozenset(judged))
+        found = [d for differences in _paired(ours, there) for d in differences if d.object in theirs]
+        return Look(tuple(found), frozenset(set(invoices) - moving))
 
     async def _invoice(self, account: str, object: str) -> InvoiceReading | None:
         try:

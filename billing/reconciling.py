@@ -7,14 +7,24 @@ to change on one side, and looked at again later.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from billing.invoices import InvoiceStatus
 from billing.money import show
 from billing.payments import AccountReading, InvoiceReading
 
 
+class Subject(StrEnum):
+    """What is compared. Each has an id at Stripe."""
+
+    ACCOUNT = "account"
+    INVOICE = "invoice"
+    REFUND = "refund"
+    DISPUTE = "dispute"
+
+
 class FindingKind(StrEnum):
-    """What can differ. `object` of each is the invoice's id at Stripe, or the account's."""
+    """What can differ. `object` of each is the id at Stripe of what it is about: see `subject_of`."""
 
     INVOICE_UNKNOWN = "invoice_unknown"
     """Stripe has an invoice that carries our mark, and our books do not have it."""
@@ -26,6 +36,34 @@ class FindingKind(StrEnum):
     PAYMENT_MISSING = "payment_missing"
     """Our books have a payment that Stripe does not."""
     ACCOUNT_DIFFERS = "account_differs"
+    REFUND_UNKNOWN = "refund_unknown"
+    """Money of an invoice of ours went back at Stripe, and our books do not have it."""
+    REFUND_MISSING = "refund_missing"
+    REFUND_STATUS_DIFFERS = "refund_status_differs"
+    REFUND_AMOUNT_DIFFERS = "refund_amount_differs"
+    DISPUTE_UNKNOWN = "dispute_unknown"
+    """A payment of an invoice of ours is disputed at Stripe, and our books do not have it."""
+    DISPUTE_MISSING = "dispute_missing"
+    DISPUTE_STATUS_DIFFERS = "dispute_status_differs"
+    DISPUTE_AMOUNT_DIFFERS = "dispute_amount_differs"
+
+
+_SUBJECTS: Final = {
+    FindingKind.ACCOUNT_DIFFERS: Subject.ACCOUNT,
+    FindingKind.REFUND_UNKNOWN: Subject.REFUND,
+    FindingKind.REFUND_MISSING: Subject.REFUND,
+    FindingKind.REFUND_STATUS_DIFFERS: Subject.REFUND,
+    FindingKind.REFUND_AMOUNT_DIFFERS: Subject.REFUND,
+    FindingKind.DISPUTE_UNKNOWN: Subject.DISPUTE,
+    FindingKind.DISPUTE_MISSING: Subject.DISPUTE,
+    FindingKind.DISPUTE_STATUS_DIFFERS: Subject.DISPUTE,
+    FindingKind.DISPUTE_AMOUNT_DIFFERS: Subject.DISPUTE,
+}
+
+
+def subject_of(kind: FindingKind) -> Subject:
+    """What the `object` of such a finding is."""
+    return _SUBJECTS.get(kind, Subject.INVOICE)
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def activities_of(parts: Parts) -> Activities:
     store, payments, clock = parts.store, parts.payments, parts.clock
     reminding = Reminding(store)
     giving_up = GivingUp(store, payments, clock)
-    reconciling = Reconciling(parts.comparison, parts.records, payments, clock, parts.pauses_seconds)
+    reconciling = Reconciling(parts.comparison, parts.records, payments, parts.refunds, clock, parts.pauses_seconds)
     return Activities(
         billing=(
             Closing(store, clock).close_period,

@@ -1,7 +1,7 @@
 """Our books' side of reconciliation: `activities.ports.Comparison`, by shape. Findings stand in findings.py."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,7 +9,8 @@ from adapters.postgres import findings, inbox
 from adapters.postgres.pool import Pool, transaction
 from billing.invoices import InvoiceStatus
 from billing.payments import EventReading
-from billing.reconciling import Booked, BookedAccount, Difference, FindingKind
+from billing.reconciling import Booked, BookedAccount, Difference, FindingKind, Subject
+from billing.reversals import BookedReversal
 
 # An invoice moves while an attempt on it is in flight, and while somebody has news about it still to read.
 _BOOKED: Final = """
@@ -28,6 +29,25 @@ _BOOKED: Final = """
            EXISTS (SELECT FROM payment_attempts a WHERE a.invoice_id = i.id AND a.result IS NULL)
            OR EXISTS (SELECT FROM news WHERE i.provider_id IN (news.object_id, news.invoice)) AS moving
     FROM invoices i WHERE i.account_id = $1
+"""
+_REREAD: Final = {
+    Subject.ACCOUNT: "account.updated",
+    Subject.INVOICE: "invoice.updated",
+    Subject.REFUND: "refund.updated",
+    Subject.DISPUTE: "charge.dispute.updated",
+}
+"""The event about each that says no more than that it may be another by now."""
+_REVERSALS: Final = """
+    SELECT r.subject, r.provider_id, r.invoice_id AS invoice, i.client_id AS client, r.status, r.amount, r.currency
+    FROM (
+        SELECT 'refund' AS subject, account_id, provider_id, invoice_id, status, amount, currency, created_at,
+               settled_at IS NOT NULL AS over
+        FROM refunds WHERE provider_id IS NOT NULL
+        UNION ALL
+        SELECT 'dispute', account_id, provider_id, invoice_id, status, amount, currency, created_at,
+               closed_at IS NOT NULL
+        FROM disputes
+    ) r JOIN invoices i ON i.id = r.invoice_id WHERE r.account_id = $1
 """
 
 
@@ -89,13 +109,13 @@ class PostgresComparison:
         known = {row["event_id"] for row in rows}
         return [event for event in events if event.id not in known]
 
-    async def wake(self, account: str, objects: Collection[str], at: datetime) -> None:
-        for object in objects:
+    async def wake(self, account: str, objects: Mapping[str, Subject], at: datetime) -> None:
+        for object, subject in objects.items():
             await inbox.receive(
                 self._pool,
                 account=account,
                 event_id=f"retainer:{object}:{at.isoformat()}",
-                type="account.updated" if object == account else "invoice.updated",
+                type=_REREAD[subject],
                 object_id=object,
                 customer_id=None,
                 created_at=at,
@@ -118,6 +138,30 @@ class PostgresComparison:
             list(invoices),
         )
         return [_booked(row) for row in rows]
+
+    async def expected_reversals(self, account: str, since: datetime) -> Sequence[BookedReversal]:
+        rows = await self._pool.fetch(f"{_REVERSALS} AND (r.created_at >= $2 OR NOT r.over)", account, since)
+        return [_reversal(row) for row in rows]
+
+    async def booked_reversals(self, account: str, objects: Collection[str]) -> Sequence[BookedReversal]:
+        rows = await self._pool.fetch(f"{_REVERSALS} AND r.provider_id = ANY ($2::text[])", account, list(objects))
+        return [_reversal(row) for row in rows]
+
+    async def unread(self, account: str, objects: Collection[str]) -> frozenset[str]:
+        rows = await self._pool.fetch(
+            "SELECT object_id FROM inbox WHERE account = $1 AND object_id = ANY ($2::text[]) AND delivered_at IS NULL",
+            account,
+            list(objects),
+        )
+        return frozenset(row["object_id"] for row in rows)
+
+    async def are_clients(self, account: str, customers: Collection[str]) -> frozenset[str]:
+        rows = await self._pool.fetch(
+            "SELECT customer_id FROM customers WHERE account_id = $1 AND customer_id = ANY ($2::text[])",
+            account,
+            list(customers),
+        )
+        return frozenset(row["customer_id"] for row in rows)
 
     async def open_findings(self, account: str) -> Sequence[tuple[FindingKind, str]]:
         return await findings.open_of(self._pool, account)
@@ -157,3 +201,9 @@ class PostgresComparison:
 def _booked(row: Any) -> Booked:
     given = {**row, "status": InvoiceStatus(row["status"]), "charges": frozenset(row["charges"])}
     return Booked(**given)
+
+
+def _reversal(row: Any) -> BookedReversal:
+    subject = Subject(row["subject"])
+    assert subject is Subject.REFUND or subject is Subject.DISPUTE, "as the query names them"
+    return BookedReversal(**{**row, "subject": subject})

@@ -44,6 +44,7 @@ _NAMES: Final[Mapping[str, str]] = {
     "post invoices/*/send": "invoices.send_invoice",
     "post invoices/*/void": "invoices.void_invoice",
     "get invoice_payments": "invoice_payments.list",
+    "get disputes": "disputes.list",
     "get disputes/*": "disputes.retrieve",
     "get prices": "prices.list",
     "post prices": "prices.create",

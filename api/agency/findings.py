@@ -34,10 +34,10 @@ class FindingOut(
         resolved_at=None,
     ),
 ):
-    """A difference. `object` is Stripe's id of the invoice or account; `ours` and `theirs` are what either side says.
+    """A difference. `object` is Stripe's id of the invoice, refund, dispute or account that `kind` names.
 
-    No `resolved_at`: it lasted when it was last looked at. `invoice_id` and `client_id` are null where our books have
-    none.
+    `ours` and `theirs` are what either side says. No `resolved_at`: it lasted when it was last looked at. `invoice_id`
+    and `client_id` are null where our books have none.
     """
 
     id: str

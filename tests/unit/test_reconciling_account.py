@@ -1,6 +1,6 @@
 """How an account is compared: what is taken in, who is woken, and what counts as a finding and what as unknown."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +12,8 @@ from activities.messages import Account
 from activities.reconciling import EVENTS_KEPT, Reconciling
 from billing.invoices import InvoiceStatus
 from billing.payments import AccountReading, EventReading, InvoiceReading, Refused, TryLater
-from billing.reconciling import Booked, BookedAccount, Difference, FindingKind
+from billing.reconciling import Booked, BookedAccount, Difference, FindingKind, Subject
+from billing.reversals import BookedReversal, ReversalReading, Reversing
 
 NOW = datetime(2026, 11, 23, 15, tzinfo=UTC)
 ACCOUNT = "acct_1"
@@ -24,6 +25,13 @@ THEIRS = InvoiceReading(
 PAID = replace(THEIRS, status=InvoiceStatus.PAID, amount_paid=4900)
 EVENT = EventReading("evt_1", "invoice.paid", NOW, "in_1", "cus_1", "{}")
 STATUS = (FindingKind.INVOICE_STATUS_DIFFERS, "in_1")
+
+
+GIVEN_BACK = ReversalReading(Subject.REFUND, "re_1", "pi_1", "cus_1", "succeeded", 900, "usd")
+BOOKED_BACK = BookedReversal(Subject.REFUND, "re_1", "inv_1", "cli_1", "succeeded", 900, "usd")
+DISPUTED = ReversalReading(Subject.DISPUTE, "du_1", "pi_1", "cus_1", "lost", 4900, "usd")
+BOOKED_DISPUTE = BookedReversal(Subject.DISPUTE, "du_1", "inv_1", "cli_1", "open", 4900, "usd")
+UNKNOWN = (FindingKind.REFUND_UNKNOWN, "re_1")
 
 
 HEALTHY = AccountReading(ACCOUNT, True, True, True, "active")
@@ -40,6 +48,15 @@ class Outside:
     health: AccountReading = HEALTHY
     until: datetime | None = None
     trouble: Exception | None = None
+    reversed: tuple[ReversalReading, ...] = ()
+    """Those that Stripe lists; `alone` are those that it only shows when asked for."""
+    alone: tuple[ReversalReading, ...] = ()
+    back: tuple[BookedReversal, ...] = ()
+    back_learned: tuple[BookedReversal, ...] = ()
+    unread_objects: frozenset[str] = frozenset()
+    clients: frozenset[str] = frozenset({"cus_1"})
+    asked_of: list[str] = field(default_factory=list)
+    reversed_since: datetime | None = None
     asked_since: datetime | None = None
     woken: list[str] = field(default_factory=list)
     settled: list[tuple[list[tuple[FindingKind, str]], set[str]]] = field(default_factory=list)
@@ -73,8 +90,32 @@ class Outside:
     async def take_in(self, account: str, events: Sequence[EventReading], at: datetime) -> int:
         return len(events)
 
-    async def wake(self, account: str, objects: Collection[str], at: datetime) -> None:
+    async def reversals(self, account: str, since: datetime) -> AsyncIterator[Sequence[ReversalReading]]:
+        self.reversed_since = since
+        yield self.reversed
+
+    async def read_reversal(self, account: str, subject: Reversing, provider_id: str) -> ReversalReading | None:
+        return next((one for one in (*self.reversed, *self.alone) if one.provider_id == provider_id), None)
+
+    async def expected_reversals(self, account: str, since: datetime) -> Sequence[BookedReversal]:
+        return self.back
+
+    async def booked_reversals(self, account: str, objects: Collection[str]) -> Sequence[BookedReversal]:
+        return [one for one in self.back if one.provider_id in objects]
+
+    async def unread(self, account: str, objects: Collection[str]) -> frozenset[str]:
+        return self.unread_objects & set(objects)
+
+    async def are_clients(self, account: str, customers: Collection[str]) -> frozenset[str]:
+        return self.clients & set(customers)
+
+    async def invoice_of(self, account: str, payment_intent: str) -> str | None:
+        self.asked_of.append(payment_intent)
+        return "in_1" if payment_intent == "pi_1" else None
+
+    async def wake(self, account: str, objects: Mapping[str, Subject], at: datetime) -> None:
         self.woken += objects
+        self.back = self.back_learned or self.back
         self.ours = self.learns or self.ours
 
     async def expected(self, account: str, since: datetime) -> Sequence[Booked]:
@@ -96,7 +137,7 @@ class Outside:
 
 async def compared(outside: Outside) -> tuple[list[tuple[FindingKind, str]], set[str]]:
     parts: Any = outside
-    await Reconciling(parts, parts, parts, parts, pauses_seconds=(0, 0)).reconcile(ACCOUNT, SPAN)
+    await Reconciling(parts, parts, parts, parts, parts, pauses_seconds=(0, 0)).reconcile(ACCOUNT, SPAN)
     (settled,) = outside.settled
     return settled
 
@@ -149,12 +190,65 @@ async def test_of_an_account_that_left_only_its_health_is_compared() -> None:
     outside = Outside(health=gone, theirs=PAID)
     assert await compared(outside) == ([(FindingKind.ACCOUNT_DIFFERS, ACCOUNT)], {ACCOUNT})
     assert (outside.asked_since, outside.until) == (None, None)
+    known = Outside(health=gone, theirs=PAID, known=[STATUS, UNKNOWN])
+    assert await compared(known) == ([(FindingKind.ACCOUNT_DIFFERS, ACCOUNT)], {ACCOUNT}), "the others stay as they are"
+
+
+async def test_a_refund_or_dispute_that_is_learned_once_it_is_read_is_no_finding() -> None:
+    outside = Outside(
+        reversed=(GIVEN_BACK, DISPUTED),
+        back=(BOOKED_DISPUTE,),
+        back_learned=(BOOKED_BACK, replace(BOOKED_DISPUTE, status="lost")),
+    )
+    assert await compared(outside) == ([], {"re_1", "du_1"})
+    assert outside.woken == ["du_1", "re_1"]
+
+
+async def test_a_refund_or_dispute_that_differs_at_every_look_is_a_finding() -> None:
+    outside = Outside(reversed=(GIVEN_BACK, DISPUTED), back=(BOOKED_DISPUTE,))
+    status = (FindingKind.DISPUTE_STATUS_DIFFERS, "du_1")
+    assert await compared(outside) == ([status, UNKNOWN], {"re_1", "du_1"})
+    assert await compared(Outside(back=(BOOKED_DISPUTE,))) == ([(FindingKind.DISPUTE_MISSING, "du_1")], {"du_1"})
+
+
+async def test_what_somebody_is_still_to_read_is_neither_found_nor_resolved() -> None:
+    unread = frozenset({"re_1"})
+    assert await compared(Outside(reversed=(GIVEN_BACK,), unread_objects=unread)) == ([], set())
+    assert await compared(Outside(known=[UNKNOWN], unread_objects=unread)) == ([], set())
+
+
+async def test_a_known_finding_about_a_refund_is_resolved_when_both_agree() -> None:
+    assert await compared(Outside(reversed=(GIVEN_BACK,), back=(BOOKED_BACK,), known=[UNKNOWN])) == ([], {"re_1"})
+
+
+async def test_payments_of_the_agencys_own_are_nobodys_finding() -> None:
+    others = tuple(replace(GIVEN_BACK, provider_id=f"re_{number}", customer="cus_own") for number in range(3))
+    outside = Outside(
+        reversed=(*others, replace(GIVEN_BACK, payment_intent="pi_own"), replace(DISPUTED, customer=None))
+    )
+    assert await compared(outside) == ([], set())
+    assert outside.asked_of == ["pi_own"], "Stripe is asked for clients of ours alone"
+
+
+async def test_an_older_one_that_goes_on_is_read_by_itself() -> None:
+    agrees = Outside(alone=(replace(DISPUTED, status="open"),), back=(BOOKED_DISPUTE,))
+    assert await compared(agrees) == ([], set())
+    assert agrees.woken == [], "where both agree nobody is woken"
+
+
+@pytest.mark.parametrize(
+    ("until", "since"), [(None, SPAN), (timedelta(hours=1), SPAN), (timedelta(days=90), timedelta(days=90))]
+)
+async def test_what_was_opened_while_nobody_could_look_is_looked_at(until: timedelta | None, since: timedelta) -> None:
+    outside = Outside(until=NOW - until if until else None)
+    await compared(outside)
+    assert outside.reversed_since == NOW - since
 
 
 @pytest.mark.parametrize("trouble", [TryLater("slowly"), Refused("no", status=403)])
 async def test_what_stripe_refuses_ends_the_look_and_settles_nothing(trouble: Exception) -> None:
     outside: Any = Outside(trouble=trouble)
-    activity = Reconciling(outside, outside, outside, outside, pauses_seconds=(0,))
+    activity = Reconciling(outside, outside, outside, outside, outside, pauses_seconds=(0,))
     with pytest.raises(ApplicationError, match=str(trouble)):
         await activity.reconcile_account(Account(ACCOUNT, 35))
     assert (outside.settled, outside.until) == ([], None)

@@ -3,11 +3,18 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from adapters.stripe.events import EVENTS
 from adapters.stripe.records import StripeRecords
 from billing.invoices import InvoiceStatus
-from billing.payments import EventReading, InvoiceReading
-from tests.contract.gateway.world import World
+from billing.payments import EventReading, InvoiceReading, Refused
+from billing.reconciling import Subject
+from billing.refunds import RefundOrder
+from billing.reversals import ReversalReading
+from tests.contract.gateway.test_disputes import provider_invoice
+from tests.contract.gateway.test_refunds import paid, refund
+from tests.contract.gateway.world import Emulator, World
 
 A_MOMENT = timedelta(minutes=5)
 """Beyond what other tests have moved this Stripe's clock ahead by."""
@@ -60,3 +67,48 @@ async def test_events_are_listed_as_a_webhook_brings_them(world: World) -> None:
     assert paid.created_at >= since
     later = StripeRecords(world.connection).events(world.account, datetime.now(UTC) + A_MOMENT)
     assert [page async for page in later if page] == []
+
+
+async def customer_of(world: World, order: RefundOrder) -> str:
+    invoice = await provider_invoice(world, order)
+    shown = await world.ask(lambda o: world.connection.v1.invoices.retrieve_async(invoice, None, o))
+    return str(shown.customer)
+
+
+async def reversed_since(world: World, since: datetime) -> dict[str, ReversalReading]:
+    pages = [page async for page in StripeRecords(world.connection).reversals(world.account, since)]
+    return {reading.provider_id: reading for page in pages for reading in page}
+
+
+async def test_refunds_and_disputes_are_listed_as_they_are_read_one_by_one(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.stripe.records._PAGE", 1)
+    world, since = emulator.world, datetime.now(UTC) - A_MOMENT
+    orders = [await paid(world, f"rfd_listed_{number}") for number in range(2)]
+    made = [await refund(world, order) for order in orders]
+    await emulator.tell(f"refunds/{made[1].provider_id}/fail", reason="expired_or_canceled_card")
+    disputed = await paid(world, "rfd_of_disputed")
+    for action in ("inquiry", "dispute_escalated", "dispute_lost"):
+        said = await emulator.tell(f"dashboard/{await provider_invoice(world, disputed)}", action=action)
+    found = await reversed_since(world, since)
+    assert [(found[one.provider_id].subject, found[one.provider_id].status) for one in made] == [
+        (Subject.REFUND, "succeeded"),
+        (Subject.REFUND, "failed"),
+    ]
+    lost = found[said["made"]["id"]]
+    assert (lost.subject, lost.status, lost.amount, lost.currency) == (Subject.DISPUTE, "lost", 6000, "usd")
+    for reading, order in zip([*(found[one.provider_id] for one in made), lost], [*orders, disputed], strict=True):
+        assert reading.payment_intent == order.payment_intent
+        assert reading.customer == await customer_of(world, order)
+        alone = await StripeRecords(world.connection).read_reversal(world.account, reading.subject, reading.provider_id)
+        assert alone == reading
+    assert await reversed_since(world, datetime.now(UTC) + A_MOMENT) == {}
+
+
+async def test_what_stripe_does_not_have_is_read_as_nothing_and_a_refusal_is_one(world: World) -> None:
+    records = StripeRecords(world.connection)
+    assert await records.read_reversal(world.account, Subject.REFUND, "re_nowhere") is None
+    assert await records.read_reversal(world.account, Subject.DISPUTE, "du_nowhere") is None
+    with pytest.raises(Refused):
+        await records.read_reversal("acct_nowhere", Subject.REFUND, "re_nowhere")

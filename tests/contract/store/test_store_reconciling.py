@@ -8,11 +8,17 @@ from typing import Any
 import pytest
 from support.house import ACCOUNT, AGENCY, CARD, DAY, HOUR, START, House, attempt
 
+from adapters.postgres import disputes, refunds
 from adapters.postgres.findings import agrees_with_stripe, findings, last_run
+from adapters.postgres.pool import transaction
 from adapters.postgres.reconciling import PostgresComparison
+from billing.disputes import DisputeReading, DisputeStatus
 from billing.payments import EventReading
-from billing.reconciling import Booked, BookedAccount, Difference, FindingKind
+from billing.reconciling import Booked, BookedAccount, Difference, FindingKind, Subject
+from billing.refunds import RefundReading, RefundStatus
+from billing.reversals import BookedReversal
 from billing.state import Origin
+from tests.contract.store.test_store_refunds import asked
 
 P1 = "inv_anna_p1"
 GONE = Difference(FindingKind.INVOICE_MISSING, "in_1", "open", "is not there", P1, "cli_anna")
@@ -57,7 +63,7 @@ async def test_an_invoice_moves_while_an_attempt_is_in_flight(house: House, book
 async def test_an_invoice_moves_while_its_news_are_unread(house: House, books: PostgresComparison) -> None:
     await house.issue(await house.subscribed("anna"), START)
     provider_id = (await the_invoice(books)).provider_id or ""
-    await books.wake(ACCOUNT, [provider_id], START + HOUR)
+    await books.wake(ACCOUNT, {provider_id: Subject.INVOICE}, START + HOUR)
     assert (await the_invoice(books)).moving
     (row,) = await house.pool.fetch("SELECT id, type, object_id FROM inbox")
     assert (row["type"], row["object_id"]) == ("invoice.updated", provider_id)
@@ -69,6 +75,69 @@ async def test_an_invoice_moves_while_its_news_are_unread(house: House, books: P
         AGENCY,
     )
     assert (await the_invoice(books)).moving
+
+
+BACK = RefundReading("re_1", None, "pi_1", 900, "usd", RefundStatus.SUCCEEDED, None, None, START + DAY)
+ASKED = DisputeReading(
+    "du_1", "ch_1", "pi_1", 4900, "usd", DisputeStatus.OPEN, "fraudulent", CARD.identity, None, START + DAY
+)
+
+
+async def test_refunds_and_disputes_are_compared_for_their_time_and_as_long_as_they_go_on(
+    house: House, books: PostgresComparison
+) -> None:
+    state = await house.issue(await house.subscribed("anna", card=CARD), START)
+    await house.charge(state, START + HOUR)
+    async with transaction(house.pool) as connection:
+        await refunds.mirror(connection, ACCOUNT, P1, BACK, START + DAY)
+        await disputes.mirror(connection, ACCOUNT, P1, ASKED, START + DAY)
+    refund = BookedReversal(Subject.REFUND, "re_1", P1, "cli_anna", "succeeded", 900, "usd")
+    dispute = BookedReversal(Subject.DISPUTE, "du_1", P1, "cli_anna", "open", 4900, "usd")
+    assert set(await books.expected_reversals(ACCOUNT, START)) == {refund, dispute}
+    assert await books.expected_reversals(ACCOUNT, START + 2 * DAY) == [dispute]
+    assert await books.booked_reversals(ACCOUNT, ["re_1", "re_2"]) == [refund]
+    assert await books.expected_reversals("acct_other", START) == []
+    async with transaction(house.pool) as connection:
+        await disputes.mirror(connection, ACCOUNT, P1, replace(ASKED, status=DisputeStatus.LOST), START + DAY)
+    assert await books.expected_reversals(ACCOUNT, START + 2 * DAY) == []
+
+
+async def test_a_refund_that_stripe_is_not_known_to_have_is_not_compared(
+    house: House, books: PostgresComparison
+) -> None:
+    state = await house.issue(await house.subscribed("anna", card=CARD), START)
+    await house.charge(state, START + HOUR)
+    async with transaction(house.pool) as connection:
+        await refunds.enter(connection, asked("one", 900, P1))
+    assert await books.expected_reversals(ACCOUNT, START) == []
+
+
+async def test_what_is_woken_is_unread_until_it_is_delivered(house: House, books: PostgresComparison) -> None:
+    objects = {"re_1": Subject.REFUND, "du_1": Subject.DISPUTE}
+    await books.wake(ACCOUNT, objects, START)
+    rows = await house.fetch("SELECT type, object_id FROM inbox ORDER BY object_id")
+    assert [(row["type"], row["object_id"]) for row in rows] == [
+        ("charge.dispute.updated", "du_1"),
+        ("refund.updated", "re_1"),
+    ]
+    assert await books.unread(ACCOUNT, [*objects, "re_2"]) == set(objects)
+    assert await books.unread("acct_other", list(objects)) == frozenset()
+    await house.pool.execute("UPDATE inbox SET delivered_at = $1 WHERE object_id = 're_1'", START)
+    assert await books.unread(ACCOUNT, list(objects)) == {"du_1"}
+
+
+async def test_the_customers_of_an_account_that_are_clients_are_known(house: House, books: PostgresComparison) -> None:
+    state = await house.subscribed("anna")
+    assert await books.are_clients(ACCOUNT, {state.customer, "cus_own"}) == {state.customer}
+    assert await books.are_clients("acct_other", {state.customer}) == frozenset()
+
+
+@pytest.mark.parametrize("kind", list(FindingKind))
+async def test_every_kind_of_finding_is_entered_and_told(
+    house: House, books: PostgresComparison, kind: FindingKind
+) -> None:
+    assert await books.settle(ACCOUNT, [Difference(kind, "x_1", "this", "that")], ["x_1"], START) == (1, 0)
+    assert len(await messages(house)) == 1
 
 
 def event(id: str) -> EventReading:
