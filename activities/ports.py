@@ -106,6 +106,10 @@ class RefundBooks(Protocol):
         """The provider will never make it."""
         ...
 
+    async def waits(self, refund: RefundRow, at: datetime) -> None:
+        """Nobody can know before its account is back whether it was made."""
+        ...
+
 
 class Ledger(Protocol):
     """Our books, inside one transaction: what is called on it is committed together or not at all."""

@@ -59,6 +59,7 @@ class Refunding:
         account = await self._payments.read_account(row.account_id)
         if not account.connected:
             # It may have been made before the account left: only the account, connected again, can show that.
+            await self._books.waits(row, self._clock.now())
             raise account_not_ready(account) from trouble
         found = await self._refunds.find_refund(row.account_id, order)
         if found:

@@ -42,6 +42,7 @@ class NoticeKind(StrEnum):
     CAP_REACHED = "cap_reached"
     REFUNDED = "refunded"
     REFUND_FAILED = "refund_failed"
+    REFUND_WAITS = "refund_waits"
     DISPUTED = "disputed"
     ACCOUNT_FROZEN = "account_frozen"
     ACCOUNT_RESTORED = "account_restored"
@@ -73,6 +74,7 @@ _TITLES: Final = {
     NoticeKind.CAP_REACHED: "The spend cap is reached",
     NoticeKind.REFUNDED: "Payment refunded",
     NoticeKind.REFUND_FAILED: "A refund failed",
+    NoticeKind.REFUND_WAITS: "A refund waits for the Stripe account",
     NoticeKind.DISPUTED: "A payment is disputed",
     NoticeKind.ACCOUNT_FROZEN: "The Stripe account can't charge: billing is frozen",
     NoticeKind.ACCOUNT_RESTORED: "The Stripe account can charge again",
@@ -107,6 +109,7 @@ CHANNELS: Final[Mapping[NoticeKind, Mapping[Audience, frozenset[Channel]]]] = {
     NoticeKind.CAP_REACHED: {"client": _MAIL, "agency": _IN_APP | _WEBHOOK},
     NoticeKind.REFUNDED: {"agency": _EVERY},
     NoticeKind.REFUND_FAILED: {"agency": _EVERY},
+    NoticeKind.REFUND_WAITS: {"agency": _EVERY},
     NoticeKind.DISPUTED: {"agency": _EVERY},
     NoticeKind.ACCOUNT_FROZEN: {"agency": _IN_APP | _MAIL},
     NoticeKind.ACCOUNT_RESTORED: {"agency": _IN_APP | _MAIL},

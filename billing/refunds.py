@@ -119,3 +119,12 @@ def told(row: RefundRow, at: datetime) -> tuple[Notice, ...]:
     if row.provider_id is None:
         return ()
     return (Notice(NoticeKind.REFUNDED, "agency", f"refunded:{row.id}", at, f"{amount} given back", row.invoice_id),)
+
+
+def waiting(row: RefundRow, at: datetime) -> Notice:
+    """What the agency is told, once, of a refund of which nobody can know whether it was made."""
+    detail = (
+        f"{show(row.amount, row.currency)} may have been given back when the Stripe account was disconnected. "
+        "Connect it again: only the account can show it."
+    )
+    return Notice(NoticeKind.REFUND_WAITS, "agency", f"refund-waits:{row.id}", at, detail, row.invoice_id)

@@ -37,6 +37,7 @@ _COLOURS = {
     "final_action_taken": Colour.BAD,
     "invoice_parked": Colour.BAD,
     "refund_failed": Colour.BAD,
+    "refund_waits": Colour.BAD,
     "account_frozen": Colour.BAD,
     "account_thawed": Colour.GOOD,
 }

@@ -253,6 +253,7 @@ _TELL: dict[str, Callable[[Row], Told]] = {
     "refund_requested": _refund("a refund is asked for"),
     "refunded": _refund("refunded"),
     "refund_failed": _refund("the refund failed"),
+    "refund_waits": _refund("the refund waits for the Stripe account"),
     "CardDisputed": lambda row: Told("a payment of the card is disputed: only a retry tries it"),
     "dispute_warning": _refund("the client's bank asks about a payment"),
     "dispute_open": _refund("a payment is disputed"),

@@ -3,6 +3,7 @@
 That no more goes back than was paid is kept by the database: of two refunds at once the second sees the first.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,7 +13,8 @@ from adapters.postgres import outbox, projection, trail
 from adapters.postgres.locks import lock_client_of_invoice
 from adapters.postgres.mirrored import mirrored_id
 from adapters.postgres.pool import Connection, Pool, transaction
-from billing.refunds import RefundReading, RefundRow, RefundStatus, may_become, told
+from billing.notices import Notice
+from billing.refunds import RefundReading, RefundRow, RefundStatus, may_become, told, waiting
 
 NEVER_EXCEED: Final = "refunds_never_exceed_paid"
 """The rule by which the books refuse a refund of ours."""
@@ -104,7 +106,7 @@ async def mirror(connection: Connection, account: str, invoice: str, reading: Re
         settled_at=None if reading.status is RefundStatus.PENDING else at,
     )
     await _insert(connection, made)
-    await _tell(connection, made, "stripe", at)
+    await _tell(connection, made, told(made, at), "stripe")
 
 
 async def _known(connection: Connection, account: str, invoice: str, reading: RefundReading) -> RefundRow | None:
@@ -139,7 +141,8 @@ async def _settle(connection: Connection, known: RefundRow, reading: RefundReadi
         reading.failure,
         at,
     )
-    await _tell(connection, _row(row), "system" if known.requested_by else "stripe", at)
+    settled = _row(row)
+    await _tell(connection, settled, told(settled, at), "system" if known.requested_by else "stripe")
 
 
 async def _insert(connection: Connection, refund: RefundRow) -> None:
@@ -148,11 +151,10 @@ async def _insert(connection: Connection, refund: RefundRow) -> None:
     await connection.execute(f"INSERT INTO refunds ({_COLUMNS}) VALUES ({places})", *values)
 
 
-async def _tell(connection: Connection, refund: RefundRow, by: str, at: datetime) -> None:
-    """The trail and the agency's message of where the refund stands now."""
-    notices = told(refund, at)
+async def _tell(connection: Connection, refund: RefundRow, notices: Sequence[Notice], by: str) -> None:
+    """The trail and the agency's messages of where the refund stands now."""
     for notice in notices:
-        await _write_trail(connection, refund, notice.kind.value, by, at)
+        await _write_trail(connection, refund, notice.kind.value, by, notice.at)
     subscription = await _subscription_of(connection, refund.invoice_id)
     await trail.tell(connection, await projection.load(connection, subscription), notices)
 
@@ -230,4 +232,13 @@ class PostgresRefunds:
                 at,
             )
             if row:
-                await _tell(connection, _row(row), "system", at)
+                failed = _row(row)
+                await _tell(connection, failed, told(failed, at), "system")
+
+    async def waits(self, refund: RefundRow, at: datetime) -> None:
+        """Its account has left: the agency is told, once. Repeatable."""
+        async with transaction(self._pool) as connection:
+            await lock_client_of_invoice(connection, refund.invoice_id)
+            known = await load(connection, refund.id)
+            if known and not known.made:
+                await _tell(connection, known, [waiting(known, at)], "system")

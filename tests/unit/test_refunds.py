@@ -13,7 +13,7 @@ from activities.refunding import Refunding
 from billing.invoices import InvoiceStatus
 from billing.notices import NoticeKind
 from billing.payments import ChargeReading, OutcomeUnknown, Refused
-from billing.refunds import RefundOrder, RefundReading, RefundRow, RefundStatus, may_become, refusal, told
+from billing.refunds import RefundOrder, RefundReading, RefundRow, RefundStatus, may_become, refusal, told, waiting
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 START = RefundStart("rfd_1", "agc_1", "acct_1")
@@ -94,6 +94,7 @@ class Outside:
     connected: bool = True
     readable: bool = True
     orders: list[RefundOrder] = field(default_factory=list)
+    waited: list[str] = field(default_factory=list)
     time: datetime = T0
 
     def now(self) -> datetime:
@@ -132,6 +133,9 @@ class Outside:
 
     async def refused(self, refund: RefundRow, why: str, at: datetime) -> None:
         self.row = replace(self.row, status=RefundStatus.FAILED, failure=why)
+
+    async def waits(self, refund: RefundRow, at: datetime) -> None:
+        self.waited.append(refund.id)
 
     async def carry_out(self) -> None:
         outside: Any = self
@@ -195,8 +199,15 @@ async def test_a_refund_that_may_be_made_waits_for_its_account_and_is_then_looke
         await outside.carry_out()
     assert outside.row.status is RefundStatus.PENDING
 
+    assert outside.waited == ["rfd_1"]
+    assert waiting(outside.row, T0).detail == (
+        "12.00 USD may have been given back when the Stripe account was disconnected. "
+        "Connect it again: only the account can show it."
+    )
+
     outside.connected, outside.there = True, reading()
     await outside.carry_out()
+    assert outside.waited == ["rfd_1"]
     assert (outside.row.provider_id, outside.row.status) == ("re_1", RefundStatus.SUCCEEDED)
 
 

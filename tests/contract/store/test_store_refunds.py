@@ -129,6 +129,22 @@ async def test_our_id_in_the_metadata_of_another_invoices_refund_is_not_believed
     assert amounts == [500, 1000]
 
 
+async def test_that_a_refund_waits_for_its_account_is_told_once_and_never_of_one_that_is_made(
+    house: House, paid: str
+) -> None:
+    row = await enter(house, asked("one", 1000, paid))
+    books = PostgresRefunds(house.pool)
+    for hours in range(3):
+        await books.waits(row, AT + timedelta(hours=hours))
+    await books.made(row, shown("one", 1000, refund=row.id), AT)
+    other = await enter(house, asked("two", 500, paid))
+    await books.made(other, shown("two", 500, refund=other.id), AT)
+    await books.waits(other, AT)
+    told = await house.fetch("SELECT audience, at, invoice_id FROM notifications WHERE kind = 'refund_waits'")
+    assert told == [{"audience": "agency", "at": AT, "invoice_id": paid}]
+    assert await house.value("SELECT count(*) FROM audit WHERE what = 'refund_waits'") == 1
+
+
 async def test_a_made_refund_is_not_refused_any_more(house: House, paid: str) -> None:
     row = await enter(house, asked("one", 1000, paid))
     books = PostgresRefunds(house.pool)
