@@ -8,6 +8,7 @@ from temporalio import activity
 from activities.messages import (
     CREDIT_INVOICE,
     MARK_INVOICE,
+    MARK_TRIAL,
     REMIND,
     REMIND_DUE,
     SEND_INVOICE,
@@ -27,6 +28,7 @@ from billing.state import State
 from billing.steps import (
     CreditInvoice,
     MarkInvoice,
+    MarkTrial,
     Remind,
     RemindDue,
     SendInvoice,
@@ -34,6 +36,7 @@ from billing.steps import (
     TellExpiry,
     VoidInvoice,
 )
+from billing.trialing import TrialEnded, TrialEnding
 
 _Settling = Callable[[str, str, str], Awaitable[InvoiceReading]]
 
@@ -177,6 +180,15 @@ class Reminding:
         """The client is told that the card on file expires before it is charged again."""
         state, step = work.state, expect(work.step, TellExpiry)
         facts = (CardExpiryTold(step.at, step.card, step.period),)
+        async with self._store.transaction() as books:
+            recorded = await books.record(state, facts)
+        return Outcome(facts, recorded.version)
+
+    @activity.defn(name=MARK_TRIAL)
+    async def mark_trial(self, work: Work) -> Outcome:
+        """The trial is over, or people are told that it soon will be."""
+        state, step = work.state, expect(work.step, MarkTrial)
+        facts: tuple[Fact, ...] = (TrialEnding(step.at) if step.what == "ending" else TrialEnded(step.at),)
         async with self._store.transaction() as books:
             recorded = await books.record(state, facts)
         return Outcome(facts, recorded.version)

@@ -74,6 +74,7 @@ class SubscriptionOut(
         plan={"id": "pln_3f5m7kq2n4b6c8d0e2f4", "version": 1, **PLAN, "call_increment_seconds": 60},
         current_period=PERIOD,
         starts_at="2026-11-01T00:00:00Z",
+        trial_end=None,
         ladder=None,
         pending_change=None,
         cancel_at=None,
@@ -89,14 +90,17 @@ class SubscriptionOut(
         source="workflow",
     ),
 ):
-    """`source` says who answered: the workflow itself, or the books when it did not within a second."""
+    """`starts_at` is where the first period begins, which is `trial_end` in a trial; the trial itself is then the
+    `current_period`. `source` says who answered: the workflow itself, or the books when it did not within a second.
+    """
 
     id: str
     client_id: str
-    status: Literal["awaiting_card", "active", "past_due", "paused", "cancelled"]
+    status: Literal["awaiting_card", "trialing", "active", "past_due", "paused", "cancelled"]
     plan: TermsOut
     current_period: PeriodOut | None
     starts_at: datetime | None
+    trial_end: datetime | None
     ladder: LadderOut | None
     pending_change: PendingChangeOut | None
     cancel_at: datetime | None
@@ -122,6 +126,7 @@ def subscription_out(live: Live) -> SubscriptionOut:
         plan=terms_out(terms_at(state, live.now)),
         current_period=period_out(shown.current_period),
         starts_at=state.anchor,
+        trial_end=shown.trial_end,
         ladder=_ladder_out(state.ladder),
         pending_change=pending_change_out(state, live.now),
         cancel_at=shown.cancel_at,

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 
-from billing import custom, debt, expiry, freezing, review
+from billing import custom, debt, expiry, freezing, review, trials
 from billing.plans import FinalAction
 from billing.prorating import terms_at
-from billing.service import awaits_final_action, closing, too_many_unpaid
+from billing.service import awaits_final_action, closing, ends_unopened, too_many_unpaid
 from billing.state import Backoff, Forgive, Ladder, Obstacle, OpenInvoice, Origin, State, Status, Sweep
 from billing.steps import (
     ChargeInvoice,
@@ -21,6 +21,7 @@ from billing.steps import (
     Finish,
     IssueInvoice,
     MarkInvoice,
+    MarkTrial,
     ReadNews,
     Remind,
     RemindDue,
@@ -43,9 +44,10 @@ class Rank(IntEnum):
     NEWS = 0
     VOID = 1
     COLLECT = 2
-    ISSUE = 3
-    CLOSE = 4
-    TELL = 5
+    TRIAL = 3
+    ISSUE = 4
+    CLOSE = 5
+    TELL = 6
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ def agenda(s: State) -> Iterator[Item]:
 
 def _in_its_order(s: State) -> Iterator[Item]:
     yield from _collecting(s)
+    yield from _trial(s)
     yield from _issuing(s)
     yield from _changing(s)
     yield from _closing(s)
@@ -162,7 +165,7 @@ def _decided(s: State, step: Step, now: datetime) -> Step:
     match step:
         case ChargeInvoice(attempt=attempt) if s.attempt is None:
             return replace(step, attempt=replace(attempt, attempted_at=now))
-        case Remind() | RemindDue() | TellExpiry() | TakeFinalAction() | RepeatParking():
+        case Remind() | RemindDue() | TellExpiry() | TakeFinalAction() | RepeatParking() | MarkTrial():
             return replace(step, at=now)
         case _:
             return step
@@ -197,6 +200,7 @@ def _closing(s: State) -> Iterator[Item]:
 _ENDS = {
     "cancel": "the subscription ends with its period",
     "pause": "the subscription pauses with its period",
+    "trial": "the subscription ends with its trial",
 }
 
 
@@ -208,7 +212,19 @@ def _changing(s: State) -> Iterator[Item]:
         yield Item(at, Rank.CLOSE, None, "change_plan", "billing-rules 7", detail, change.terms.price)
 
 
+_TRIAL = {"ending": "the trial ends soon", "ended": "the trial ends, and the first period begins"}
+
+
+def _trial(s: State) -> Iterator[Item]:
+    for step in trials.turns(s):
+        over = step.what == "ended" and ends_unopened(s)
+        action, detail = ("cancel", _ENDS["trial"]) if over else (f"trial_{step.what}", _TRIAL[step.what])
+        yield Item(step.at, Rank.TRIAL, step, action, "billing-rules 7", detail)
+
+
 def _issuing(s: State) -> Iterator[Item]:
+    if ends_unopened(s):
+        return
     parked = {p.invoice for p in s.parked}
     for issue in s.to_issue:
         if issue.invoice in parked:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from billing.facts import CardExpiryTold
-from billing.state import Card, State, Status
+from billing.state import Card, Period, State, Status
 from billing.switches import collected_from
 
 EXPIRY_NOTICE: Final = timedelta(days=10)
@@ -19,13 +19,21 @@ def expires_at(card: Card) -> datetime:
 
 
 def announced_at(s: State) -> datetime | None:
-    """From when on the card on file is known not to see the charge at the period's end; none while it will."""
-    if s.card is None or s.period is None or s.status is not Status.ACTIVE or s.ending is not None:
+    """From when on the card on file is known not to see the charge at the end of the period, or of the trial; none
+    while it will."""
+    served = s.status in (Status.TRIALING, Status.ACTIVE)
+    if s.card is None or s.period is None or not served or s.ending is not None:
         return None
-    if collected_from(s.manual, s.switches, s.period.end)[0]:
+    charged_at = next_charge(s, s.period)
+    if collected_from(s.manual, s.switches, charged_at)[0]:
         return None
     over = expires_at(s.card)
-    return over - EXPIRY_NOTICE if over <= s.period.end else None
+    return over - EXPIRY_NOTICE if over <= charged_at else None
+
+
+def next_charge(s: State, period: Period) -> datetime:
+    """Where the trial ends, or the oldest period that is not closed."""
+    return period.start if s.status is Status.TRIALING else period.end
 
 
 def to_tell(s: State) -> tuple[datetime, str, int] | None:

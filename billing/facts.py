@@ -15,6 +15,7 @@ from billing.declines import DeclineClass
 from billing.disputed import CardDisputed
 from billing.plans import Dunning, FinalAction, Terms
 from billing.state import Asked, Card, Decision, Forgive, FreezeCause, Obstacle, Review, Trouble
+from billing.trialing import TrialEnded, TrialEnding
 
 
 @dataclass(frozen=True)
@@ -448,5 +449,7 @@ Fact = (
     | SpendCapSet
     | CollectionSet
     | CardDisputed
+    | TrialEnding
+    | TrialEnded
     | StepFailed
 )

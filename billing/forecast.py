@@ -24,6 +24,7 @@ from billing.steps import (
     Finish,
     IssueInvoice,
     MarkInvoice,
+    MarkTrial,
     ReadNews,
     Remind,
     RemindDue,
@@ -36,6 +37,7 @@ from billing.steps import (
     Wait,
 )
 from billing.subscription import apply
+from billing.trialing import TrialEnded, TrialEnding
 
 CardWorks = Callable[[datetime], bool]
 """Whether the pretend card pays at an instant."""
@@ -124,6 +126,8 @@ def _pretended(  # noqa: C901  one case per step
             return facts.CardExpiryTold(now, card, period)
         case TakeFinalAction(action=action):
             return facts.FinalActionTaken(now, action)
+        case MarkTrial(what=what):
+            return TrialEnding(now) if what == "ending" else TrialEnded(now)
         case RepeatParking(invoice=invoice, since=since, number=number):
             return facts.ParkingRepeated(now, invoice, since, number)
     assert_never(step)

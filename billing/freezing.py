@@ -13,11 +13,14 @@ from typing import Final
 
 from billing.facts import AccountFrozen, AccountReplaced, AccountThawed, CancelRequested
 from billing.service import cancel_requested, end_of_period_at
-from billing.state import Forgive, Freeze, FreezeCause, Origin, State, Status
+from billing.state import Forgive, Freeze, FreezeCause, Origin, Period, State, Status
 from billing.steps import (
     ChargeInvoice,
     ClosePeriod,
+    CreditInvoice,
     IssueInvoice,
+    MarkInvoice,
+    MarkTrial,
     ReadNews,
     Remind,
     RepeatParking,
@@ -97,7 +100,7 @@ def not_before(s: State, step: Step, at: datetime) -> datetime:
 
 
 def frozen(s: State, fact: AccountFrozen) -> State:
-    """Everything stands still from now on; after a fallen tier, from the end of the period that is open."""
+    """Everything stands still from now on; after a fallen tier, from the end of the period or trial that is open."""
     if fact.freeze in s.lifted:
         return s
     known = next((freeze for freeze in s.freezes if freeze.id == fact.freeze), None)
@@ -105,9 +108,16 @@ def frozen(s: State, fact: AccountFrozen) -> State:
         caused = replace(known, cause=fact.cause)
         return replace(s, freezes=tuple(caused if freeze is known else freeze for freeze in s.freezes))
     since = fact.at
-    if fact.cause == "tier" and s.period and s.period.start <= fact.at and s.status is not Status.CANCELLED:
-        since = end_of_period_at(s, s.period, fact.at)
+    if fact.cause == "tier" and s.period and s.status is not Status.CANCELLED:
+        since = _served_until(s, s.period, fact.at)
     return replace(s, freezes=(*s.freezes, Freeze(fact.freeze, fact.cause, since)), resumes_at=None)
+
+
+def _served_until(s: State, period: Period, at: datetime) -> datetime:
+    """The end of the trial or the period that holds `at`; `at` itself before service begins."""
+    if period.start <= at:
+        return end_of_period_at(s, period, at)
+    return period.start if s.status is Status.TRIALING else at
 
 
 def thawed(s: State, fact: AccountThawed) -> State:
@@ -164,15 +174,21 @@ def set_back(s: State) -> State:
 
 
 def _in_the_books(step: Step) -> bool:
-    """A statement needs no account."""
-    return isinstance(step, IssueInvoice) and step.issue.statement
+    """A statement needs no account, and a trial ends when it ends."""
+    match step:
+        case IssueInvoice(issue=issue):
+            return issue.statement
+        case MarkTrial(what=what):
+            return what == "ended"
+        case _:
+            return False
 
 
 def _waited(s: State, step: Step) -> bool:
     if _in_the_books(step):
         return False
     match step:
-        case ReadNews() | ClosePeriod() | SendInvoice() | RepeatParking():
+        case ReadNews() | ClosePeriod() | RepeatParking() | SendInvoice() | MarkInvoice() | CreditInvoice():
             return False
         case ChargeInvoice(origin=origin):
             return origin is Origin.ISSUE and s.attempt is None

@@ -7,8 +7,10 @@ from enum import StrEnum
 from typing import Final, Literal
 
 from billing import debt, facts, freezing
+from billing.expiry import next_charge
 from billing.money import show
 from billing.state import Obstacle, State, Status
+from billing.trialing import TrialEnding
 
 Audience = Literal["client", "agency"]
 
@@ -198,6 +200,8 @@ def _told(before: State, fact: facts.Fact, after: State) -> Iterator[Notice]:  #
             yield from to_each(_FINAL[after.status], key, at, _owed_text(after))
         case facts.PeriodClosed(at=at, number=number) if _paused_unpaid(after) and not _paused_unpaid(before):
             yield from to_each(NoticeKind.PAUSED, f"unpaid:{number}", at, _owed_text(after))
+        case TrialEnding(at=at) if before.trial and at < before.trial.end:
+            yield from to_each(NoticeKind.TRIAL_ENDING, "trial-ending", at, _trial_text(after, before.trial.end))
         case facts.AccountReplaced(at=at) if before.status is not Status.CANCELLED:
             detail = "Payments go to another account from now on: please enter your card once more."
             yield Notice(NoticeKind.CARD_NEEDED, "client", "replaced", at, detail)
@@ -274,7 +278,13 @@ def _expiry_text(s: State) -> str:
     if s.card is None or s.period is None:
         return ""
     card = f"{s.card.brand} ···· {s.card.last4}, {s.card.exp_month:02d}/{s.card.exp_year}"
-    return f"The card on file ({card}) is charged next on {s.period.end:%Y-%m-%d}."
+    return f"The card on file ({card}) is charged next on {next_charge(s, s.period):%Y-%m-%d}."
+
+
+def _trial_text(s: State, end: datetime) -> str:
+    first = sum(issue.price for issue in s.to_issue)
+    card = " No card is on file yet." if s.card is None and not s.manual else ""
+    return f"{s.terms.name} begins on {end:%Y-%m-%d %H:%M} UTC with {show(first, s.terms.currency)}.{card}"
 
 
 def _owed_text(s: State) -> str:

@@ -38,6 +38,13 @@ def boundary(anchor: datetime, zone: str, n: int) -> datetime:
     return local.replace(year=year, month=month, day=day, fold=0).astimezone(UTC)
 
 
+def days_later(start: datetime, zone: str, days: int) -> datetime:
+    """The instant at which so many calendar days of the zone are over: at the same wall time, as a boundary has it."""
+    _refuse_naive(start)
+    local = start.astimezone(ZoneInfo(zone)) + timedelta(days=days)
+    return local.replace(fold=0).astimezone(UTC)
+
+
 def _refuse_naive(moment: datetime) -> None:
     if moment.utcoffset() is None:
         raise ValueError(f"{moment.isoformat()} has no time zone")

@@ -58,8 +58,8 @@ def overage_effect(s: State, change: PlanChangeRequested, by_old: int, by_new: i
     period's end leaves the overage of this one as it is.
     """
     period = current_period(s, change.at)
-    if period is None:
-        return 0, 0
+    if period is None or period.number == 0:
+        return 0, 0  # nothing is served, or it is a trial
     return terms_in(s, period).overage(by_old), terms_in(apply(s, change), period).overage(by_new)
 
 

@@ -12,6 +12,8 @@ from billing.plans import FinalAction
 from billing.state import Closed, Ending, Forgive, Issue, Period, State, Status
 from billing.switches import collected_from
 
+SERVING: Final = (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE)
+"""While an end of service can be agreed that is still ahead."""
 UNPAID_PERIODS: Final = 3
 """Open period invoices at a boundary that let no new period open (billing-rules 6)."""
 
@@ -60,7 +62,7 @@ def closing(s: State) -> tuple[datetime, bool] | None:
     A cancellation `now` after a boundary whose period is not closed yet moves that boundary to the cancellation.
     """
     period, ending = s.period, s.ending
-    if period is None:
+    if period is None or ends_unopened(s):
         return None
     if ending is None:
         return period.end, False
@@ -169,8 +171,10 @@ def cancel_requested(s: State, fact: CancelRequested) -> State:
         return s
     if s.status is Status.PAUSED:
         return _cancel_paused(s, ending)
+    if s.status is Status.TRIALING and s.period and not fact.now and at < s.period.start:
+        return s if s.ending else replace(s, ending=replace(ending, at=s.period.start), changes=())
     if s.period is None or s.period.start > at:
-        return _cancel_unopened(s, ending)
+        return cancelled_unopened(s, replace(ending, now=True))
     if s.ending and s.ending.into is Status.PAUSED and s.ending.at <= at:
         return _cancel_paused(replace(s, ended_at=s.ending.at), ending)
     if s.ending and s.ending.into is Status.CANCELLED and (s.ending.at <= at or not fact.now):
@@ -182,6 +186,13 @@ def cancel_requested(s: State, fact: CancelRequested) -> State:
     return _cut_short(_forgiven(s, ending), at)
 
 
+def ends_unopened(s: State) -> bool:
+    """Whether it is agreed that the subscription ends with its trial: then no period ever opens."""
+    if s.status is not Status.TRIALING or s.period is None or s.ending is None:
+        return False
+    return s.ending.at <= s.period.start
+
+
 def undoable(s: State, at: datetime) -> bool:
     """Whether a cancellation at the period's end is agreed and still ahead: until then it can be undone."""
     return s.ending is not None and s.ending.into is Status.CANCELLED and ahead(s, at)
@@ -189,7 +200,7 @@ def undoable(s: State, at: datetime) -> bool:
 
 def ahead(s: State, at: datetime) -> bool:
     """Whether an end of service is agreed that has not come at `at`."""
-    return s.status in (Status.ACTIVE, Status.PAST_DUE) and s.ending is not None and at < s.ending.at
+    return s.status in SERVING and s.ending is not None and at < s.ending.at
 
 
 def cancel_undone(s: State, fact: CancelUndone) -> State:
@@ -216,9 +227,8 @@ def _forgiven(s: State, ending: Ending) -> State:
     return replace(s, to_issue=tuple(i for i in s.to_issue if i.begun or (i.change and i.price < 0)))
 
 
-def _cancel_unopened(s: State, ending: Ending) -> State:
-    """Cancelled before its start or while awaiting a card: nothing was ever billed."""
-    ending = replace(ending, now=True)
+def cancelled_unopened(s: State, ending: Ending) -> State:
+    """Cancelled before its first period, while a card is awaited or with its trial: nothing was ever billed."""
     return replace(s, status=Status.CANCELLED, ended_at=ending.at, ending=ending, period=None, to_issue=(), changes=())
 
 

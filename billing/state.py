@@ -13,6 +13,7 @@ from billing.credit_notes import CreditOrder
 from billing.invoices import InvoiceKind, Proration
 from billing.plans import Dunning, SpendCap, Terms
 from billing.switches import Switch
+from billing.trialing import Trial
 
 RULES = 2
 """The newest rules that this code knows. Whoever starts or continues a run writes the number into its input."""
@@ -22,6 +23,7 @@ class Status(StrEnum):
     """The subscription's status as people see it."""
 
     AWAITING_CARD = "awaiting_card"
+    TRIALING = "trialing"
     ACTIVE = "active"
     PAST_DUE = "past_due"
     PAUSED = "paused"
@@ -398,6 +400,10 @@ class State:
     anchor: datetime | None = None
     """The instant from which boundaries are computed; none while awaiting a card."""
     first_free: bool = False
+    trial_days: int = 0
+    """How long the trial is that was agreed, in days of the zone."""
+    trial: Trial | None = None
+    """None before service begins, and where no trial was agreed."""
     period: Period | None = None
     """The oldest period that is not closed; with a start ahead, the one that will open then."""
     periods: int = 0

@@ -185,6 +185,19 @@ class RepeatParking:
         return f"parked:{self.invoice}:{self.number}"
 
 
+@dataclass(frozen=True)
+class MarkTrial:
+    """The trial's end is announced, or has come."""
+
+    what: Literal["ending", "ended"]
+    at: datetime
+    kind: Literal["MarkTrial"] = "MarkTrial"
+
+    @property
+    def key(self) -> str:
+        return f"trial:{self.what}"
+
+
 Step = (
     ReadNews
     | ClosePeriod
@@ -199,6 +212,7 @@ Step = (
     | TellExpiry
     | TakeFinalAction
     | RepeatParking
+    | MarkTrial
 )
 
 

@@ -24,6 +24,7 @@ from billing import (
     review,
     service,
     switching,
+    trials,
 )
 from billing.agenda import live_keys
 from billing.collection import CollectionSet
@@ -44,6 +45,7 @@ from billing.state import (
     Try,
 )
 from billing.steps import ReadNews
+from billing.trialing import TrialEnded, TrialEnding
 
 _Outcome = facts.PaymentSucceeded | facts.PaymentDeclined | facts.PaymentProcessing | facts.AttemptNotMade
 
@@ -71,9 +73,11 @@ def opened(
     grace: timedelta = timedelta(hours=1),
     spend_cap: SpendCap | None = None,
     manual: bool = False,
+    trial_days: int = 0,
 ) -> State:
-    """A new subscription, asked for at `at`. Without `starts_at` its anchor is the instant a card is saved.
+    """A new subscription, asked for at `at`. Without `starts_at` service begins at the instant a card is saved.
 
+    That is the anchor, or with `trial_days` the beginning of the trial, whose end is the anchor.
     `condemned`, `tries` and `disputed` are what the client's earlier subscriptions learned about its cards
     (billing-rules 6 and 7).
     """
@@ -97,8 +101,9 @@ def opened(
         grace=grace,
         spend_cap=spend_cap,
         manual=manual,
+        trial_days=trial_days,
     )
-    return state if waiting else service.open_period(state, starts_at or at, free=first_free)
+    return state if waiting else trials.begin(state, starts_at or at)
 
 
 def apply(s: State, fact: facts.Fact) -> State:
@@ -139,6 +144,10 @@ def _moved(s: State, fact: facts.Fact) -> State:  # noqa: C901  one case per fac
             return _card_used(s, fact)
         case CardDisputed():
             return disputes.disputed(s, fact)
+        case TrialEnding():
+            return trials.trial_ending(s, fact)
+        case TrialEnded():
+            return trials.trial_ended(s, fact)
         case facts.CardSaved():
             return _card_saved(s, fact)
         case facts.CardRemoved():
@@ -329,7 +338,7 @@ def _card_saved(s: State, fact: facts.CardSaved) -> State:
     tried = new and bool(s.debt) and not debt.sent(s)
     s = replace(s, card=fact.card, fresh_card=s.fresh_card or tried)
     if s.status is Status.AWAITING_CARD:
-        return service.open_period(s, fact.at, free=s.first_free)
+        return trials.begin(s, fact.at)
     return s
 
 

@@ -22,7 +22,8 @@ def collection_set(s: State, fact: CollectionSet) -> State:
     if fact.account and not s.account:
         s = replace(s, account=fact.account, customer=fact.customer, card=s.card or fact.card)
     if s.period is None or s.period.start > at:
-        return replace(s, manual=fact.manual, switches=())
+        first = tuple(replace(i, statement=fact.manual) if i.opens and not i.begun else i for i in s.to_issue)
+        return replace(s, manual=fact.manual, switches=(), to_issue=first)
     boundary = end_of_period_at(s, s.period, at)
     kept = tuple(switch for switch in s.switches if switch.at < boundary)
     before = kept[-1].manual if kept else s.manual

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from billing import debt, expiry, freezing
+from billing import debt, expiry, freezing, trials
 from billing.agenda import agenda
 from billing.periods import boundary
-from billing.service import closing, too_many_unpaid
+from billing.service import SERVING, closing, too_many_unpaid
 from billing.state import Obstacle, PausedReason, Period, State, Status
 
 
@@ -38,12 +38,14 @@ class Banner:
 
 @dataclass(frozen=True)
 class View:
-    """`cancel_at` or `pause_at` is set while a cancellation or a pause is agreed and still ahead."""
+    """`cancel_at` or `pause_at` is set while a cancellation or a pause is agreed and still ahead, `trial_end` in a
+    trial."""
 
     status: Status
     current_period: Period | None
     cancel_at: datetime | None
     pause_at: datetime | None
+    trial_end: datetime | None
     paused_reason: PausedReason | None
     banner: Banner | None
 
@@ -51,20 +53,26 @@ class View:
 def view(s: State, now: datetime) -> View:
     """The subscription as it stands at `now`."""
     ended = s.ending is not None and s.ending.at <= now
-    status = s.ending.into if s.ending and ended and s.status in (Status.ACTIVE, Status.PAST_DUE) else s.status
+    status = s.ending.into if s.ending and ended and s.status in SERVING else s.status
+    if status is Status.TRIALING and s.trial and s.trial.end <= now:
+        status = Status.ACTIVE
     agreed = s.ending if s.ending and not ended and s.status is not Status.CANCELLED else None
     return View(
         status,
         current_period(s, now),
         cancel_at=agreed.at if agreed and agreed.into is Status.CANCELLED else None,
         pause_at=agreed.at if agreed and agreed.into is Status.PAUSED else None,
+        trial_end=s.trial.end if s.trial and status is Status.TRIALING else None,
         paused_reason=s.ending.reason if s.ending and status is Status.PAUSED else None,
         banner=banner(s, status, now),
     )
 
 
 def current_period(s: State, now: datetime) -> Period | None:
-    """The period that holds `now`; none before the start and after the end of service."""
+    """The period that holds `now`, or the trial; none before the start and after the end of service."""
+    trial = trials.span(s)
+    if trial and trial.start <= now < trial.end:
+        return trial
     due, period = closing(s), s.period
     if due is None or period is None or s.anchor is None or now < period.start or (s.ending and s.ending.at <= now):
         return None
@@ -93,7 +101,8 @@ def renewal(s: State, now: datetime) -> tuple[datetime, int] | None:
     period = current_period(s, now)
     if period is None or too_many_unpaid(s) or (s.ending is not None and s.ending.at <= period.end):
         return None
-    return period.end, s.terms.price
+    first = next((issue.price for issue in s.to_issue if issue.opens and issue.opens.start == period.end), None)
+    return period.end, s.terms.price if first is None else first
 
 
 def banner(s: State, status: Status, now: datetime) -> Banner | None:
@@ -145,7 +154,8 @@ def _banner_kind(s: State, status: Status, now: datetime) -> BannerKind | None:
         return BannerKind.PAST_DUE
     if debt.sent(s) and not any(i.failed for i in s.debt):
         return None  # it waits to be paid on its page, which needs no card on file
-    if blocked is Obstacle.NO_CARD and (s.debt or status in (Status.ACTIVE, Status.AWAITING_CARD)):
+    needed = status in (Status.ACTIVE, Status.AWAITING_CARD) or trials.ends_soon(s, now)
+    if blocked is Obstacle.NO_CARD and (s.debt or needed):
         return BannerKind.NO_PAYMENT_METHOD
     if blocked is Obstacle.CUSTOMER_MUST_ACT:
         return BannerKind.ACTION_REQUIRED
@@ -156,7 +166,7 @@ def _banner_kind(s: State, status: Status, now: datetime) -> BannerKind | None:
 
 def _expires_first(s: State, status: Status, now: datetime) -> bool:
     since = expiry.announced_at(s)
-    return since is not None and since <= now and status is Status.ACTIVE
+    return since is not None and since <= now and status in (Status.TRIALING, Status.ACTIVE)
 
 
 def _actions(s: State, kind: BannerKind, now: datetime) -> tuple[str, ...]:

@@ -104,6 +104,7 @@ def activities_of(parts: Parts) -> Activities:
             reminding.remind,
             reminding.remind_due,
             reminding.tell_expiry,
+            reminding.mark_trial,
             reminding.take_final_action,
             Parking(store).repeat_parking,
             Recording(store).record,

@@ -84,6 +84,7 @@ class Start:
     spend_cap: SpendCap | None = None
     manual: bool = False
     """Collected by the agency: then it may have no account."""
+    trial_days: int = 0
     kind: Literal["Start"] = "Start"
 
 
@@ -125,6 +126,7 @@ def opened_by(start: Start) -> State:
         grace=start.grace,
         spend_cap=start.spend_cap,
         manual=start.manual,
+        trial_days=start.trial_days,
     )
 
 

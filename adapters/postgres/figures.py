@@ -1,6 +1,6 @@
 """A client's usage as people see it now (billing-rules 4): from rollups, priced by the rules."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -18,7 +18,8 @@ from billing.view import current_period, view
 
 @dataclass(frozen=True)
 class Usage:
-    """The current period's usage. Amounts are minor units of `currency`; `percent` is none when nothing is included.
+    """The current period's usage, or that of a trial, which costs nothing. Amounts are minor units of `currency`;
+    `percent` is none when nothing is included.
 
     `projected_…` is the period's end if it goes on as so far.
     """
@@ -87,8 +88,8 @@ async def daily_usage(connection: Connection | Pool, agency: str, client: str, n
     rows = await connection.fetch(
         """
         SELECT (started_at AT TIME ZONE $5)::date AS day, sum(billed_seconds + corrected_seconds)::bigint AS seconds
-        FROM calls WHERE agency_id = $1 AND client_id = $2 AND subscription_id = $3 AND period = $4
-        AND started_at >= $6 AND started_at < $7
+        FROM calls WHERE agency_id = $1 AND client_id = $2 AND started_at >= $6 AND started_at < $7
+        AND CASE WHEN $4 = 0 THEN unbilled = 'trial' ELSE (subscription_id, period) = ($3, $4) END
         GROUP BY day ORDER BY day
         """,
         agency,
@@ -124,7 +125,27 @@ async def _usages(connection: Connection | Pool, agency: str, client: str | None
         [period.number for _, period in current],
     )
     seconds = {(row["subscription_id"], row["period"]): row["seconds"] for row in rows}
+    seconds |= await _in_trials(connection, [(state, period) for state, period in current if period.number == 0])
     return [_usage(state, period, seconds.get((state.id, period.number), 0), now) for state, period in current]
+
+
+async def _in_trials(
+    connection: Connection | Pool, trials: Sequence[tuple[State, Period]]
+) -> dict[tuple[str, int], int]:
+    """What was used in trials, which have no rollup: seconds by subscription and number."""
+    rows = await connection.fetch(
+        """
+        SELECT given.id, sum(c.billed_seconds + c.corrected_seconds)::bigint AS seconds
+        FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) AS given (id, client, start, till)
+        JOIN calls c ON c.client_id = given.client AND c.started_at >= given.start AND c.started_at < given.till
+        WHERE c.unbilled = 'trial' GROUP BY given.id
+        """,
+        [state.id for state, _ in trials],
+        [state.client for state, _ in trials],
+        [period.start for _, period in trials],
+        [period.end for _, period in trials],
+    )
+    return {(row["id"], 0): row["seconds"] for row in rows}
 
 
 async def _current(
@@ -132,7 +153,7 @@ async def _current(
 ) -> Iterable[tuple[State, Period]]:
     rows = await connection.fetch(
         "SELECT state FROM subscriptions WHERE agency_id = $1 AND ($2::text IS NULL OR client_id = $2) "
-        "AND period_start <= $3 ORDER BY id",
+        "AND coalesce(trial_start, period_start) <= $3 ORDER BY id",
         agency,
         client,
         now,
@@ -144,7 +165,8 @@ async def _current(
 def _usage(state: State, period: Period, seconds: int, now: datetime) -> Usage:
     own = terms_in(state, period)
     included, currency = own.included_seconds, own.terms.currency
-    meter = Meter(period.number, period.end, seconds, included, own.rate, currency, state.spend_cap)
+    billed = period.number > 0
+    meter = Meter(period.number, period.end, seconds, included, own.rate, currency, state.spend_cap if billed else None)
     projected = projected_seconds(seconds, period.start, period.end, now)
     tenth = Decimal("0.1")
     percent = (Decimal(100 * seconds) / included).quantize(tenth, ROUND_HALF_UP) if included else None
@@ -156,9 +178,9 @@ def _usage(state: State, period: Period, seconds: int, now: datetime) -> Usage:
         seconds_used=seconds,
         seconds_included=included,
         percent=percent,
-        overage_so_far=meter.overage,
+        overage_so_far=meter.overage if billed else 0,
         cap=meter.cap,
         cap_reached=meter.cap_reached,
         projected_seconds=projected,
-        projected_overage=own.overage(projected),
+        projected_overage=own.overage(projected) if billed else 0,
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 from adapters.postgres.pool import Connection
 from adapters.postgres.rollups import meter, metered, roll_up, tell
+from billing import trials
 from billing.metering import Meter
 from billing.periods import boundary
 from billing.prorating import terms_in
@@ -26,7 +27,7 @@ UNBILLED_INCREMENT = 1
 
 @dataclass(frozen=True)
 class Window:
-    """A period of a client as calls see it. Frozen: what comes now is late."""
+    """A period of a client, or its trial, as calls see it. Frozen: what comes now is late."""
 
     subscription: str
     number: int
@@ -38,6 +39,11 @@ class Window:
     last: bool
     """The newest period of its subscription."""
     meter: Meter
+
+    @property
+    def trial(self) -> bool:
+        """Whether it is no period, but the trial before the first one, which bills nothing."""
+        return self.number == 0
 
 
 @dataclass(frozen=True)
@@ -51,11 +57,13 @@ class RowTerms:
 
 def window_of(windows: Sequence[Window], at: datetime) -> Window | None:
     """The client's period that holds the instant; the older one, should two subscriptions claim it."""
-    return next((w for w in windows if w.start <= at < w.end), None)
+    return next((w for w in windows if w.start <= at < w.end and not w.trial), None)
 
 
 def unbilled_at(windows: Sequence[Window], at: datetime) -> Unbilled:
     """Why a call at an instant that no period holds is not billed (billing-rules 4)."""
+    if any(w.trial and w.start <= at < w.end for w in windows):
+        return Unbilled.TRIAL
     before = [w for w in windows if w.end <= at]
     if not before:
         return Unbilled.NO_SUBSCRIPTION
@@ -76,8 +84,8 @@ def coming(state: State, until: datetime) -> Iterator[Period]:
 
 
 async def windows_of(connection: Connection, clients: Sequence[str], since: datetime) -> dict[str, list[Window]]:
-    """The periods of each client that end after `since`, and the one before them, oldest first. Only where there is a
-    cap does the meter know the usage so far."""
+    """The trials of each client, its periods that end after `since`, and the one before them, oldest first. Only where
+    there is a cap does the meter know the usage so far."""
     rows = await connection.fetch(
         """
         SELECT p.client_id, p.subscription_id, p.number, p.starts_at, p.ends_at, p.frozen_at IS NOT NULL AS frozen,
@@ -91,7 +99,12 @@ async def windows_of(connection: Connection, clients: Sequence[str], since: date
             SELECT max(older.ends_at) FROM periods older
             WHERE older.client_id = p.client_id AND older.ends_at <= $2
         ))
-        ORDER BY p.starts_at, p.subscription_id
+        UNION ALL
+        SELECT s.client_id, s.id, 0, s.trial_start, s.trial_end, false, 1, s.status = 'cancelled',
+               NOT EXISTS (SELECT FROM periods p WHERE p.subscription_id = s.id), 0, 0, v.currency, NULL, NULL, 0
+        FROM subscriptions s JOIN plan_versions v ON (v.plan_id, v.version) = (s.plan_id, s.plan_version)
+        WHERE s.client_id = ANY ($1::text[]) AND s.trial_start < s.trial_end
+        ORDER BY starts_at, subscription_id
         """,
         clients,
         since,
@@ -112,16 +125,17 @@ async def align(connection: Connection, old: State | None, new: State) -> None:
     await write_periods(connection, new, max(new.clock, latest) if latest else new.clock)
     if old is not None and old.spend_cap != new.spend_cap:
         await _follow_cap(connection, old, new)
-    instants = (
-        at
-        for state in (old, new)
-        if state
-        for at in (state.period.start if state.period else None, state.ended_at)
-        if at
-    )
+    instants = (at for state in (old, new) if state for at in (_begins(state), state.ended_at) if at)
     since = min(instants, default=None)
     if since:
         await move_calls(connection, new.client, since, new.clock)
+
+
+def _begins(state: State) -> datetime | None:
+    """Where what is not closed begins: the trial, while it lasts, or the oldest period."""
+    if state.trial and state.status is Status.TRIALING:
+        return state.trial.start
+    return state.period.start if state.period else None
 
 
 async def _follow_cap(connection: Connection, old: State, new: State) -> None:
@@ -137,7 +151,7 @@ async def _follow_cap(connection: Connection, old: State, new: State) -> None:
 
 def _shape(state: State) -> tuple[object, ...]:
     """What periods are computed from, and what their usage is held against."""
-    changed = state.terms, state.segments, state.changes
+    changed = state.terms, state.segments, state.changes, trials.span(state)
     ended = state.status is Status.CANCELLED
     return state.anchor, state.period, state.ending, ended, state.spend_cap, *changed
 

@@ -29,6 +29,7 @@ class Plan:
     overage_rate: Decimal
     call_increment_seconds: Literal[1, 6, 60]
     created_at: datetime
+    trial_days: int = 0
     account_id: str | None = None
     archived_at: datetime | None = None
 
@@ -49,7 +50,7 @@ class Plan:
 
 _NEWEST: Final = """
     SELECT p.id, v.version, v.name, v.tier, v.currency, v.price, v.included_minutes, v.overage_rate,
-           v.call_increment_seconds, p.created_at, v.account_id, p.archived_at
+           v.call_increment_seconds, p.created_at, v.trial_days, v.account_id, p.archived_at
     FROM plans p JOIN LATERAL (
         SELECT * FROM plan_versions WHERE plan_id = p.id ORDER BY version DESC LIMIT 1
     ) v ON true
@@ -126,8 +127,8 @@ async def _insert_version(
     await connection.execute(
         """
         INSERT INTO plan_versions (plan_id, version, agency_id, name, tier, currency, price, included_minutes,
-                                   overage_rate, call_increment_seconds, created_at, request)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (plan_id, version) DO NOTHING
+                                   overage_rate, call_increment_seconds, created_at, request, trial_days)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (plan_id, version) DO NOTHING
         """,
         plan.id,
         plan.version,
@@ -141,6 +142,7 @@ async def _insert_version(
         plan.call_increment_seconds,
         at,
         request,
+        plan.trial_days,
     )
 
 

@@ -15,6 +15,7 @@ from adapters.postgres.codec import Json, decode_state, encode_state
 from adapters.postgres.locks import lock_client
 from adapters.postgres.placing import align
 from adapters.postgres.pool import Connection
+from billing import trials
 from billing.agenda import next_step
 from billing.facts import Fact, NewsRead
 from billing.notices import NoticeKind, notices
@@ -47,9 +48,10 @@ async def open_subscription(connection: Connection, state: State, request: Json,
         """
         INSERT INTO subscriptions (id, agency_id, client_id, account_id, customer_id, plan_id, plan_version, zone,
                                    rules, request, state, version, status, period_start, period_end, next_at, finished,
-                                   cap_amount, cap_action, cap_since, created_at, updated_at)
+                                   cap_amount, cap_action, trial_start, trial_end, cap_since, created_at,
+                                   updated_at)
         VALUES ($1, $2, $3, nullif($4, ''), nullif($5, ''), $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                $18, $19, CASE WHEN $18::bigint IS NOT NULL THEN $20::timestamptz END, $20, $20)
+                $18, $19, $20, $21, CASE WHEN $18::bigint IS NOT NULL THEN $22::timestamptz END, $22, $22)
         """,
         state.id,
         state.agency,
@@ -66,6 +68,7 @@ async def open_subscription(connection: Connection, state: State, request: Json,
         state.status.value,
         *_shown(state),
         *_cap(state),
+        *_trial(state),
         at,
     )
     await align(connection, None, state)
@@ -123,6 +126,7 @@ async def _replace(connection: Connection, old: State, new: State) -> None:
         UPDATE subscriptions SET state = $2, version = $3, rules = $4, status = $5, period_start = $6, period_end = $7,
                                  next_at = $8, finished = $9, cap_amount = $10, cap_action = $11, updated_at = $12,
                                  account_id = nullif($13, ''), customer_id = nullif($14, ''),
+                                 trial_start = $15, trial_end = $16,
                                  cap_since = CASE WHEN cap_amount = $10 THEN cap_since
                                                   WHEN $10::bigint IS NOT NULL THEN $12::timestamptz END
         WHERE id = $1
@@ -137,6 +141,7 @@ async def _replace(connection: Connection, old: State, new: State) -> None:
         new.clock,
         new.account,
         new.customer,
+        *_trial(new),
     )
     await align(connection, old, new)
 
@@ -157,6 +162,12 @@ def _shown(state: State) -> tuple[datetime | None, datetime | None, datetime | N
 def _cap(state: State) -> tuple[int | None, str | None]:
     """The cap where reports of calls read it (adapters.postgres.rollups)."""
     return (state.spend_cap.amount, state.spend_cap.action.value) if state.spend_cap else (None, None)
+
+
+def _trial(state: State) -> tuple[datetime | None, datetime | None]:
+    """The trial where reports of calls read it (adapters.postgres.placing)."""
+    trial = trials.span(state)
+    return (trial.start, trial.end) if trial else (None, None)
 
 
 async def _mark_read(connection: Connection, subscription: str, fact: NewsRead) -> None:

@@ -30,6 +30,7 @@ from billing.facts import (
 )
 from billing.notices import Notice
 from billing.state import State
+from billing.trialing import TrialEnded, TrialEnding
 
 _NOISE: Final = (NewsArrived, NewsRead, StepFailed)
 """How the machinery moves, not what happened to the subscription."""
@@ -44,9 +45,11 @@ _ONCE: Final = (
     PaymentDeclined,
     PaymentProcessing,
     AttemptNotMade,
+    TrialEnding,
+    TrialEnded,
 )
-"""What happens to a period, an invoice or an attempt but once. A step that is taken again, and Stripe's event about it,
-bring it at another instant."""
+"""What happens to a trial, a period, an invoice or an attempt but once. A step that is taken again, and Stripe's event
+about it, bring it at another instant."""
 
 
 @dataclass(frozen=True)

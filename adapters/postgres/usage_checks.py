@@ -58,6 +58,13 @@ _MISPLACED: Final = """
     WHERE c.period IS NOT NULL AND (c.started_at >= p.starts_at AND c.started_at < p.ends_at) IS NOT TRUE
     ORDER BY c.call_id
 """
+_NO_TRIAL: Final = """
+    SELECT format('call %s of %s: not billed for a trial that does not hold it', c.call_id, c.started_at)
+    FROM calls c WHERE c.unbilled = 'trial' AND NOT EXISTS (
+        SELECT FROM subscriptions s
+        WHERE s.client_id = c.client_id AND s.trial_start <= c.started_at AND c.started_at < s.trial_end
+    ) ORDER BY c.call_id
+"""
 # A period counts what was known of its calls before it was frozen: late calls and late corrections come on top.
 _COUNTED: Final = """
     WITH counted AS (
@@ -142,7 +149,7 @@ async def counted_once(connection: Connection) -> Compared:
         f"{counted(row['late'], 'late entry', 'late entries')} for what came after a closing; "
         f"{counted(row['levels'], 'usage level')} and {counted(row['caps'], 'spend cap')} told"
     )
-    checks = (_CALLS_TWICE, _CORRECTED, _MISPLACED, _ROLLUPS, _FROZEN, _LATE, _SETTLED)
+    checks = (_CALLS_TWICE, _CORRECTED, _MISPLACED, _NO_TRIAL, _ROLLUPS, _FROZEN, _LATE, _SETTLED)
     return Compared("I4", told, (*await sentences(connection, *checks), *await untold(connection)))
 
 

@@ -1,10 +1,10 @@
 """Assigning a plan: everything that must hold, what Stripe must know, and one transaction (billing-rules 8)."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import asyncpg
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from adapters.postgres import plans, trail
 from adapters.postgres.agencies import Agency
@@ -16,7 +16,7 @@ from api import fields
 from api.agency.selling import charging_account, check_currency, check_tier
 from api.agency.starting import begin
 from api.conflicts import conflict
-from api.fields import Id, Instant, Whole
+from api.fields import Id, Instant, TrialDays
 from api.ids import made_id
 from api.openapi import example
 from api.problems import InvalidFields
@@ -35,11 +35,12 @@ class AssignIn(
         plan_id="pln_3f5m7kq2n4b6c8d0e2f4", start="now", first_period="bill", collection="automatic"
     ),
 ):
-    """`starts_at` is the anchor, up to 31 days back or 366 ahead (default: now). `start: first_card` takes the
-    instant at which a card is saved instead. `first_period: free` is for clients who paid for it elsewhere."""
+    """`starts_at` is when service begins, up to 31 days back or 366 ahead (default: now). `start: first_card` takes the
+    instant at which a card is saved instead. That is the anchor, or the beginning of a trial of `trial_days` (default:
+    the plan's), whose end is the anchor. `first_period: free` is for clients who paid for it elsewhere."""
 
     plan_id: Id
-    trial_days: Annotated[Whole, Field(ge=0, le=730)] = 0
+    trial_days: TrialDays | None = None
     start: Literal["now", "first_card"] = "now"
     starts_at: Instant | None = None
     first_period: Literal["bill", "free"] = "bill"
@@ -63,7 +64,6 @@ async def assign(
     Raises Conflict `already_subscribed`, `stripe_not_ready`, `agency_frozen`, `client_archived` or `plan_archived`,
     Forbidden `billing_not_available`, InvalidFields.
     """
-    _refuse_unavailable(body)
     client, plan = await own_client(services, caller, client_id), await plan_of(services, caller, body.plan_id)
     known = await _same(services, client, plan, body)
     if known:
@@ -76,7 +76,7 @@ async def assign(
         await price_at_stripe(services, plan, account)
     start = _start(agency, client, plan, body, account, customer, made_id("sub", seed), now)
     try:
-        await _enter(services, caller, start, _asked(body), now)
+        await _enter(services, caller, start, _asked(plan, body), now)
     except asyncpg.UniqueViolationError:
         known = await _same(services, client, plan, body)
         if known is None:
@@ -85,11 +85,6 @@ async def assign(
     made = await current_subscription(services.database, client.agency_id, client.id)
     assert made is not None, "what was just committed"
     return made, True
-
-
-def _refuse_unavailable(body: AssignIn) -> None:
-    if body.trial_days > 0:
-        raise InvalidFields(("trial_days", "is not available in this version"), code="not_available")
 
 
 async def plan_of(services: Services, caller: Caller, plan_id: str) -> Plan:
@@ -105,16 +100,21 @@ async def _same(services: Services, client: Client, plan: Plan, body: AssignIn) 
     known = await current_subscription(services.database, client.agency_id, client.id)
     if known is None or known.state.status == "cancelled":
         return None
-    same = (known.plan_id, known.plan_version, known.request) == (plan.id, plan.version, _asked(body))
+    same = (known.plan_id, known.plan_version, known.request) == (plan.id, plan.version, _asked(plan, body))
     if not same:
         raise conflict("already_subscribed")
     return known
 
 
-def _asked(body: AssignIn) -> dict[str, Any]:
+def _asked(plan: Plan, body: AssignIn) -> dict[str, Any]:
     """The request as it is compared and kept: an instant in any offset is the same instant."""
     asked = body.model_dump(mode="json")
-    return {**asked, "starts_at": body.starts_at.timestamp() if body.starts_at else None}
+    starts_at = body.starts_at.timestamp() if body.starts_at else None
+    return {**asked, "starts_at": starts_at, "trial_days": _trial_days(plan, body)}
+
+
+def _trial_days(plan: Plan, body: AssignIn) -> int:
+    return plan.trial_days if body.trial_days is None else body.trial_days
 
 
 async def _may_sell(
@@ -165,6 +165,7 @@ def _start(
         grace=agency.grace,
         spend_cap=cap_of(body.spend_cap, plan.currency),
         manual=body.collection == "manual",
+        trial_days=_trial_days(plan, body),
     )
 
 

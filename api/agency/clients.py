@@ -116,7 +116,9 @@ class ClientOut(
 
 class ClientsQuery(PageQuery):
     search: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")] | None = None
-    status: Literal["awaiting_card", "active", "past_due", "paused", "cancelled", "none", "archived"] | None = None
+    status: (
+        Literal["awaiting_card", "trialing", "active", "past_due", "paused", "cancelled", "none", "archived"] | None
+    ) = None
     sort: Sort = "-created_at"
 
 

@@ -12,14 +12,13 @@ from adapters.postgres.plans import Plan, PlanArchived
 from adapters.postgres.pool import transaction
 from api import fields
 from api.conflicts import conflict
-from api.fields import Answer, Increment, Name, ShortText, Whole
+from api.fields import Answer, Increment, Name, ShortText, TrialDays, Whole
 from api.guard import Calling
 from api.idempotency import seed
 from api.ids import made_id
 from api.money import Money, MoneyIn, Rate, RateIn, money, rate
-from api.openapi import conflicts, example, refusals
+from api.openapi import conflicts, example
 from api.pagination import Page, PageQuery, page
-from api.problems import InvalidFields
 from api.services import Services, Used
 from api.tenant import agency_router, own_agency, own_plan
 
@@ -45,7 +44,7 @@ class PlanIn(fields.Request, json_schema_extra=example(**_PLAN)):
     included_minutes: Annotated[Whole, Field(ge=0, le=MOST_MINUTES)]
     overage_rate: RateIn
     call_increment_seconds: Increment = 60
-    trial_days: Annotated[Whole, Field(ge=0, le=730)] = 0
+    trial_days: TrialDays = 0
 
     @model_validator(mode="after")
     def _one_currency(self) -> Self:
@@ -75,10 +74,9 @@ class PlanOut(
     archived_at: datetime | None
 
 
-@router.post("", summary="Create a plan", status_code=201, responses=refusals(422, "not_available"))
+@router.post("", summary="Create a plan", status_code=201)
 async def create(body: PlanIn, services: Used, caller: Calling, request: Request) -> PlanOut:
     """Product and price appear in the agency's Stripe account when the plan is first assigned."""
-    _refuse_trial(body)
     await own_agency(services, caller)
     now = services.clock.now()
     plan = _plan(made_id("pln", seed(request)), body, now)
@@ -100,12 +98,11 @@ async def create(body: PlanIn, services: Used, caller: Calling, request: Request
     "/{plan_id}/versions",
     summary="Make a new version of a plan",
     status_code=201,
-    responses=conflicts("plan_archived") | refusals(422, "not_available"),
+    responses=conflicts("plan_archived"),
 )
 async def add_version(plan_id: str, body: PlanIn, services: Used, caller: Calling, request: Request) -> PlanOut:
     """The plan's terms from now on, whole. Subscriptions that run keep those that they were assigned: a plan change
     moves them."""
-    _refuse_trial(body)
     plan, now = await own_plan(services, caller, plan_id), services.clock.now()
     terms = _plan(plan.id, body, plan.created_at)
     try:
@@ -166,11 +163,6 @@ async def read(plan_id: str, services: Used, caller: Calling) -> PlanOut:
     return plan_out(await own_plan(services, caller, plan_id))
 
 
-def _refuse_trial(body: PlanIn) -> None:
-    if body.trial_days:
-        raise InvalidFields(("trial_days", "trials are not available in this version"), code="not_available")
-
-
 def _plan(id: str, body: PlanIn, created_at: datetime) -> Plan:
     return Plan(
         id=id,
@@ -183,6 +175,7 @@ def _plan(id: str, body: PlanIn, created_at: datetime) -> Plan:
         overage_rate=Decimal(body.overage_rate.amount_decimal),
         call_increment_seconds=body.call_increment_seconds,
         created_at=created_at,
+        trial_days=body.trial_days,
     )
 
 
@@ -196,7 +189,7 @@ def plan_out(plan: Plan) -> PlanOut:
         included_minutes=plan.included_minutes,
         overage_rate=rate(plan.overage_rate, plan.currency),
         call_increment_seconds=plan.call_increment_seconds,
-        trial_days=0,
+        trial_days=plan.trial_days,
         created_at=plan.created_at,
         archived_at=plan.archived_at,
     )

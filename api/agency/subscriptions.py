@@ -124,7 +124,7 @@ class ForecastQuery(fields.Request):
         200: {"description": "The same again: nothing was changed", "model": SubscriptionOut},
         **conflicts("already_subscribed", "stripe_not_ready", "plan_archived", "agency_frozen", "client_archived"),
         **refusals(403, "billing_not_available"),
-        **refusals(422, "currency_not_supported", "not_available"),
+        **refusals(422, "currency_not_supported"),
     },
 )
 async def put(

@@ -82,12 +82,12 @@ class PendingPlanOut(Answer):
 
 
 class SubscriptionStatusOut(Answer):
-    """How the subscription stands. `trial_end` is always null in this version; `pending_change` is the plan that is
-    agreed for a boundary ahead."""
+    """How the subscription stands. In a trial `current_period` is the trial, which costs nothing, and `trial_end` says
+    when the first period begins; `pending_change` is the plan that is agreed for a boundary ahead."""
 
-    status: Literal["awaiting_card", "active", "past_due", "paused", "cancelled"]
+    status: Literal["awaiting_card", "trialing", "active", "past_due", "paused", "cancelled"]
     current_period: PeriodOut | None
-    trial_end: None
+    trial_end: datetime | None
     pending_change: PendingPlanOut | None
     cancel_at: datetime | None
     paused_reason: Literal["unpaid", "agency"] | None
@@ -245,7 +245,7 @@ def _subscription_out(state: State, shown: View, now: datetime) -> SubscriptionS
     return SubscriptionStatusOut(
         status=shown.status.value,
         current_period=period_out(shown.current_period),
-        trial_end=None,
+        trial_end=shown.trial_end,
         pending_change=_pending_out(state, now),
         cancel_at=shown.cancel_at,
         paused_reason=shown.paused_reason,

@@ -37,6 +37,16 @@ def overage(rules: int) -> World:
     return world.run(days=93)
 
 
+def trial(rules: int) -> World:
+    """Two weeks without a card, announced three days before their end; the card comes late."""
+    return a_world("pays", trial_days=14, with_card=False, rules=rules).run(days=15).save_card().run(days=32)
+
+
+def trial_cancelled_and_undone(rules: int) -> World:
+    """Agreed for the trial's end, taken back, and agreed again: nothing is ever billed."""
+    return a_world(trial_days=14, rules=rules).run(days=1).cancel().run(days=1).undo_cancel().cancel().run(days=20)
+
+
 def first_period_free(rules: int) -> World:
     """The first period is free, without a card as well; the second is billed in full."""
     world = a_world(first_free=True, with_card=False, rules=rules).run(days=20)
@@ -372,6 +382,8 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         final_action_pause,
         final_action_cancel,
         two_unpaid_invoices,
+        trial,
+        trial_cancelled_and_undone,
         unpaid_pause_and_resume,
         paid_elsewhere_mid_ladder,
         written_off_mid_ladder,

@@ -14,6 +14,7 @@ from billing.steps import (
     ClosePeriod,
     Finish,
     IssueInvoice,
+    MarkTrial,
     ReadNews,
     Remind,
     RepeatParking,
@@ -77,6 +78,8 @@ def _of_step(turn: Turn, step: Step, world: World) -> str:
             return f"{obstacle}{_decided(at, turn, world)}"
         case TakeFinalAction(action=action, at=at):
             return f"{action}{_decided(at, turn, world)}"
+        case MarkTrial(what=what, at=at):
+            return f"{what}{_decided(at, turn, world)}"
         case RepeatParking(at=at) | TellExpiry(at=at):
             return _decided(at, turn, world).removeprefix(", ")
     assert_never(step)

@@ -29,6 +29,7 @@ from billing.steps import (
     Finish,
     IssueInvoice,
     MarkInvoice,
+    MarkTrial,
     ReadNews,
     Remind,
     RemindDue,
@@ -41,6 +42,7 @@ from billing.steps import (
     Wait,
 )
 from billing.subscription import apply, opened
+from billing.trialing import TrialEnded, TrialEnding
 from support.books import Behaviour, Books
 from support.invariants import check_state, check_step
 
@@ -150,7 +152,9 @@ class World:
 
     def do(self, step: Step) -> None:
         check_step(self.state, step)
-        harmless = isinstance(step, ReadNews | ClosePeriod | RepeatParking) or self.state.attempt is not None
+        in_the_books = isinstance(step, ReadNews | ClosePeriod | RepeatParking) or step.key == "trial:ended"
+        statement = isinstance(step, IssueInvoice) and step.issue.statement
+        harmless = in_the_books or statement or self.state.attempt is not None
         assert harmless or not self.freezes, f"{step.key} while the account is frozen"
         self.log.append(Entry(self.now - self.start, type(step).__name__, step.key))
         before, self.state = self.state, begin(self.state, step, self.now)
@@ -218,6 +222,8 @@ class World:
                 yield facts.DueReminded(self.now, invoice, number)
             case TellExpiry(card=card, period=period):
                 yield facts.CardExpiryTold(self.now, card, period)
+            case MarkTrial(what=what):
+                yield TrialEnding(self.now) if what == "ending" else TrialEnded(self.now)
             case TakeFinalAction(action=action):
                 yield facts.FinalActionTaken(self.now, action)
             case RepeatParking(invoice=invoice, since=since, number=number, at=at):
@@ -467,6 +473,7 @@ def a_world(
     terms: Terms = TERMS,
     zone: str = "UTC",
     rules: int = RULES,
+    trial_days: int = 0,
 ) -> World:
     """A subscription asked for at T0; its card, a visa, does `behaviours` in turn (default: pays)."""
     state = opened(
@@ -483,6 +490,7 @@ def a_world(
         first_free=first_free,
         card=card() if with_card else None,
         grace=grace,
+        trial_days=trial_days,
     )
     world = World(replace(state))
     world.dunning = dunning or Dunning()

@@ -130,6 +130,14 @@ def test_what_people_ask_for_is_refused_while_frozen() -> None:
         assert (answer.result, answer.code) == ("refused", "agency_frozen")
 
 
+@pytest.mark.parametrize("what", ["void", "write_off", "mark_paid"])
+def test_what_a_person_asks_after_the_thaw_does_not_wait_for_its_hour(what: str) -> None:
+    world = a_world("soft").run(days=1).freeze().run(days=1).thaw()
+    request = world.ask(what, "p1")
+    world.run()
+    assert (world.answer(request) is not None, world.open()) == (True, [])
+
+
 def test_a_cancellation_is_taken_while_frozen_and_its_last_invoice_waits() -> None:
     world = a_world().run(days=10).freeze()
     world.seconds = {1: 40_000}

@@ -27,6 +27,7 @@ from billing.requests import ANSWERS_KEPT
 from billing.review import held
 from billing.state import Decision, Forgive, FreezeCause, Obstacle, Status
 from billing.steps import ReadNews
+from billing.subscription import Order
 
 Happening = Callable[[World], object]
 
@@ -36,16 +37,7 @@ ANY: list[Behaviour] = ["pays", "soft", "hard", "must_act", "processing", "not_m
 SCRIPTS = st.lists(st.sampled_from([*ANY, "soft", "soft"]), min_size=1, max_size=4).filter(
     lambda script: script[-1] not in ("processing", "not_made", "parks", "lost")
 )
-ASKED_FOR = (
-    facts.Requested
-    | facts.CancelRequested
-    | facts.CancelUndone
-    | facts.PauseRequested
-    | facts.PauseUndone
-    | facts.LadderExtended
-    | SpendCapSet
-    | CollectionSet
-)
+ASKED_FOR = facts.Requested | Order
 WHICH = st.integers(0, 3)
 SPANS = st.sampled_from([MINUTE, 31 * MINUTE, HOUR, 23 * HOUR, DAY, 3 * DAY, 5 * DAY, 7 * DAY, 16 * DAY, 35 * DAY])
 GRACES = st.sampled_from([timedelta(), HOUR, 3 * DAY])
@@ -137,10 +129,17 @@ class Subscription(RuleBasedStateMachine):
         dunning=LADDERS,
         grace=GRACES,
         script=SCRIPTS,
+        trial=st.sampled_from([0, 0, 1, 14]),
     )
-    def begin(self, start, free, with_card, dunning, grace, script) -> None:  # type: ignore[no-untyped-def]
+    def begin(self, start, free, with_card, dunning, grace, script, trial) -> None:  # type: ignore[no-untyped-def]
         self.world = a_world(
-            *script, starts_at=start, first_free=free, with_card=with_card, dunning=dunning, grace=grace
+            *script,
+            starts_at=start,
+            first_free=free,
+            with_card=with_card,
+            dunning=dunning,
+            grace=grace,
+            trial_days=trial,
         )
         self.world.run()
 

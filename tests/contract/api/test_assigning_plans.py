@@ -132,14 +132,6 @@ async def test_a_wrong_field_is_refused_by_its_name(tenant: Tenant, body: dict[s
         await tenant.api.get(path)
 
 
-async def test_what_a_later_version_brings_is_said_so(tenant: Tenant) -> None:
-    client, plan = await tenant.client(), await tenant.plan()
-    later: dict[str, Any] = {"trial_days": 14}
-    answer = await tenant.api.send("PUT", subscription_of(client), json={"plan_id": plan, **later})
-    assert (answer.status_code, answer.json()["code"]) == (422, "not_available")
-    assert [error["field"] for error in answer.json()["errors"]] == list(later)
-
-
 async def test_the_first_card_is_the_anchor(tenant: Tenant) -> None:
     client = await tenant.client()
     made = await tenant.assign(client, start="first_card")

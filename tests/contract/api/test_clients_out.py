@@ -140,9 +140,7 @@ async def test_a_client_with_a_wrong_field_is_refused_by_its_name(bystander: Ten
     assert answer.json()["errors"][0]["field"].startswith(field)
 
 
-@pytest.mark.parametrize(
-    "query", [{"sort": "email"}, {"status": "trialing"}, {"search": ""}, {"page": 2}, {"limit": 0}]
-)
+@pytest.mark.parametrize("query", [{"sort": "email"}, {"status": "frozen"}, {"search": ""}, {"page": 2}, {"limit": 0}])
 async def test_a_list_takes_no_other_questions(bystander: Tenant, query: dict[str, Any]) -> None:
     with refused(422, "invalid_fields"):
         await bystander.api.get(CLIENTS, **query)

@@ -15,7 +15,7 @@ MENTIONED: Final = re.compile(r"{(\w+)}")
 PROMISED: Final[dict[str, dict[int, set[str]]]] = {
     "PUT /v1/agency/clients/{client_id}/subscription": {
         409: {"already_subscribed", "stripe_not_ready", "plan_archived", "agency_frozen"},
-        422: {"currency_not_supported", "not_available"},
+        422: {"currency_not_supported"},
     },
     "POST /v1/agency/clients/{client_id}/subscription/plan-changes": {409: {"no_change", "payment_overdue"}},
     "POST /v1/agency/invoices/{invoice_id}/void": {409: {"invoice_paid", "payment_in_progress"}},

@@ -87,11 +87,6 @@ async def test_a_plan_with_a_wrong_field_is_refused_by_its_name(
     assert (await bystander.api.get(PLANS))["data"] == []
 
 
-async def test_a_trial_belongs_to_a_later_version(bystander: Tenant) -> None:
-    with refused(422, "not_available"):
-        await bystander.api.post(PLANS, {**PLAN, "trial_days": 14})
-
-
 async def test_another_agencys_plan_is_not_found_and_can_not_be_assigned(tenant: Tenant, other: Tenant) -> None:
     theirs = await other.plan()
     with refused(404, "not_found"):
