@@ -227,6 +227,8 @@ def _expiry_told(row: Row) -> Told:
 
 
 _TELL: dict[str, Callable[[Row], Told]] = {
+    "TrialEnding": lambda row: Told("told: the trial ends soon"),
+    "TrialEnded": lambda row: Told("the trial is over"),
     "PeriodClosed": _closed,
     "InvoiceIssued": _issued,
     "PaymentSucceeded": _paid,

@@ -59,7 +59,7 @@ TO_CLIENTS: Final[Mapping[NoticeKind, Words]] = {
     NoticeKind.TRIAL_ENDING: Words(
         "Your trial with {agency} ends soon",
         "Your trial is about to end, and paid service begins.",
-        "Enter a card",
+        "Enter or change the card",
         "card",
     ),
     NoticeKind.ATTEMPT_SKIPPED: Words(

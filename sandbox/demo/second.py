@@ -3,12 +3,13 @@
 from typing import Final
 
 from billing.money import show
-from billing.periods import boundary
-from sandbox.demo.cast import ALPEN, DAY, RHEIN, RHEIN_MAX, RHEIN_PRO
+from billing.periods import boundary, days_later
+from sandbox.demo.cast import ALPEN, DAY, HOUR, RHEIN, RHEIN_MAX, RHEIN_PRO
 from sandbox.demo.stage import GRACE, PROMPT, Json, Stage, amounts, days
 from sandbox.demo.year import MASTERCARD, SOON
 from sandbox.story import Colour
 
+TRIAL_DAYS: Final = 5
 FROZEN_DAYS: Final = 4
 REFUNDED: Final = 2000
 """Cents of the renewal that are given back."""
@@ -53,10 +54,15 @@ async def imports_its_price(stage: Stage) -> None:
 
 
 async def begins(stage: Stage) -> None:
-    since = stage.mark()
-    await stage.subscribe(ALPEN, stage.now + SOON, f"{RHEIN_PRO.name} from today on")
+    """A trial first: announced, and nothing billed before it is over."""
+    since, starts_at = stage.mark(), stage.now + SOON
+    words = f"{RHEIN_PRO.name} from today on, {TRIAL_DAYS} days of it a trial"
+    await stage.subscribe(ALPEN, starts_at, words, trial_days=TRIAL_DAYS)
     await stage.type_card(ALPEN, MASTERCARD)
-    await stage.to(stage.now + SOON + PROMPT)
+    stage.anchors[ALPEN] = days_later(starts_at, RHEIN.zone, TRIAL_DAYS)
+    await stage.to(stage.anchors[ALPEN] - HOUR)
+    await stage.claim(await stage.status(ALPEN) == "trialing", "Alpen Hotel is served before it is billed")
+    await stage.to(stage.anchors[ALPEN] + PROMPT)
     paid = stage.told_of(ALPEN, since, "payment_succeeded")
     await stage.claim(amounts(paid) == [RHEIN_PRO.price], "Alpen Hotel pays the imported price")
 

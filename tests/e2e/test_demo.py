@@ -101,7 +101,9 @@ BEATS = {
         r"6 +40811 JPY +4811 JPY +40811 JPY +0 JPY +0 JPY",
     ),
     "Alpen Hotel": (
-        r"· Sprache Pro from today on",
+        r"· Sprache Pro from today on, 5 days of it a trial",
+        r"· mail to Alpen Hotel: The trial ends soon",
+        r"the trial is over",
         r"mastercard 4444 attempt 1 paid +39\.00 EUR +ch_",
         r"· would pay \d\d\.\d\d EUR for Sprache Max",
         r"plan change to Sprache Max, now",
