@@ -13,7 +13,7 @@ from billing import custom, debt, expiry, freezing, review, trials
 from billing.plans import FinalAction
 from billing.prorating import terms_at
 from billing.service import awaits_final_action, closing, ends_unopened, too_many_unpaid
-from billing.state import Backoff, Forgive, Ladder, Obstacle, OpenInvoice, Origin, State, Status, Sweep
+from billing.state import Backoff, Forgive, Ladder, OpenInvoice, Origin, State, Status, Sweep
 from billing.steps import (
     ChargeInvoice,
     ClosePeriod,
@@ -33,6 +33,7 @@ from billing.steps import (
     VoidInvoice,
     Wait,
 )
+from billing.waiting import AWAITED, is_over, waited_for, why_at_once
 
 
 class Rank(IntEnum):
@@ -98,20 +99,13 @@ def _paused(item: Item, pauses: Mapping[str, Backoff]) -> Item:
 def _freezes(s: State) -> Iterator[Item]:
     since = freezing.frozen_since(s)
     if since is not None:
-        detail = f"frozen since {since:%Y-%m-%d %H:%M} UTC: waits for {_AWAITED[s.freezes[0].cause]}"
+        detail = f"frozen since {since:%Y-%m-%d %H:%M} UTC: waits for {AWAITED[s.freezes[0].cause]}"
         yield Item(since, Rank.NEWS, None, "frozen", "billing-rules 8", detail)
 
 
 def _told_frozen(s: State, item: Item) -> Item:
     waits = item.step and freezing.stops(s, item.step, max(item.at, s.clock))
     return replace(item, detail=f"{item.detail}, frozen") if waits else item
-
-
-_AWAITED = {
-    "restricted": "the account to be restored",
-    "disconnected": "the account to be connected again",
-    "tier": "the agency's tier",
-}
 
 
 def next_step(s: State, now: datetime) -> Step | Wait | Finish:
@@ -134,7 +128,7 @@ def next_step(s: State, now: datetime) -> Step | Wait | Finish:
     if later:
         first = min(later)
         return Wait(first[0], first[2])
-    return Finish() if _over(s) else Wait(None, _waited_for(s))
+    return Finish() if is_over(s) else Wait(None, waited_for(s))
 
 
 def begin(s: State, step: Step, now: datetime) -> State:
@@ -230,7 +224,8 @@ def _issuing(s: State) -> Iterator[Item]:
         if issue.invoice in parked:
             continue  # the period goes on: what a person has to look at holds nothing up
         detail = f"invoice {issue.kind} {issue.source}"
-        step = IssueInvoice(issue)
+        # The trial is over in the books, too, before anything is billed.
+        step = None if s.status is Status.TRIALING else IssueInvoice(issue)
         yield Item(issue.due_at, Rank.ISSUE, step, "issue_invoice", "billing-rules 5", detail, issue.amount)
         return  # in order: a later invoice never overtakes one that waits for Stripe
 
@@ -242,7 +237,7 @@ def _collecting(s: State) -> Iterator[Item]:
     step = _at_once(s)
     if step:
         rank = Rank.VOID if isinstance(step, VoidInvoice | MarkInvoice | CreditInvoice) else Rank.COLLECT
-        yield Item(s.clock, rank, step, step.key.partition(":")[0], "billing-rules 6", _why_at_once(step))
+        yield Item(s.clock, rank, step, step.key.partition(":")[0], "billing-rules 6", why_at_once(step))
     if s.ladder and s.debt:
         yield from _ladder(s, s.ladder, blocked=step is not None)
     yield from _mailing(s)
@@ -368,44 +363,3 @@ def _telling(s: State) -> Iterator[Item]:
         at, card, period = expires
         detail = "the card expires before the next charge"
         yield Item(at, Rank.TELL, TellExpiry(card, period, at), "card_expiring", "billing-rules 9", detail)
-
-
-# Waiting
-
-
-def _why_at_once(step: ChargeInvoice | VoidInvoice | MarkInvoice | CreditInvoice | Remind) -> str:
-    match step:
-        case ChargeInvoice(attempt=attempt):
-            return f"attempt {attempt.number} on {attempt.invoice}"
-        case VoidInvoice(invoice=invoice):
-            return f"void {invoice}"
-        case MarkInvoice(invoice=invoice, mark=mark):
-            return f"mark {invoice} {mark}"
-        case CreditInvoice(invoice=invoice):
-            return f"a credit note on {invoice}"
-        case Remind(obstacle=obstacle):
-            return _NEEDED[obstacle]
-
-
-_NEEDED = {
-    Obstacle.NO_CARD: "a card is needed",
-    Obstacle.HARD_DECLINE: "another card is needed",
-    Obstacle.CUSTOMER_MUST_ACT: "the customer must authenticate",
-    Obstacle.CARD_LIMIT: "the card was tried too often",
-    Obstacle.DISPUTED: "a payment of the card is disputed: only a retry tries it again",
-}
-
-
-def _over(s: State) -> bool:
-    """Cancelled, everything billed, nothing owed, nobody waiting for an answer."""
-    return s.status is Status.CANCELLED and not (s.period or s.to_issue or s.debt or s.attempt or s.asked or s.news)
-
-
-def _waited_for(s: State) -> str:
-    if s.status is Status.AWAITING_CARD:
-        return "a card"
-    if s.freezes:
-        return _AWAITED[s.freezes[0].cause]
-    if s.parked:
-        return "a person's decision on a parked invoice"
-    return "the debt to be paid" if s.debt else "news"

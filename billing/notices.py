@@ -275,10 +275,11 @@ def _next_date(s: State) -> str:
 
 
 def _expiry_text(s: State) -> str:
-    if s.card is None or s.period is None:
+    charge = next_charge(s)
+    if s.card is None or charge is None:
         return ""
     card = f"{s.card.brand} ···· {s.card.last4}, {s.card.exp_month:02d}/{s.card.exp_year}"
-    return f"The card on file ({card}) is charged next on {next_charge(s, s.period):%Y-%m-%d}."
+    return f"The card on file ({card}) is charged next on {charge[1]:%Y-%m-%d}."
 
 
 def _trial_text(s: State, end: datetime) -> str:

@@ -144,10 +144,8 @@ def _moved(s: State, fact: facts.Fact) -> State:  # noqa: C901  one case per fac
             return _card_used(s, fact)
         case CardDisputed():
             return disputes.disputed(s, fact)
-        case TrialEnding():
-            return trials.trial_ending(s, fact)
-        case TrialEnded():
-            return trials.trial_ended(s, fact)
+        case TrialEnding() | TrialEnded():
+            return trials.moved(s, fact)
         case facts.CardSaved():
             return _card_saved(s, fact)
         case facts.CardRemoved():

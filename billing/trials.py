@@ -53,15 +53,13 @@ def turns(s: State) -> Iterator[MarkTrial]:
     yield MarkTrial("ended", s.trial.end)
 
 
-def trial_ending(s: State, _: TrialEnding) -> State:
+def moved(s: State, fact: TrialEnding | TrialEnded) -> State:
+    """Told of; or over, and paid service begins. Where a cancellation was agreed nothing ever does."""
     if s.status is not Status.TRIALING or s.trial is None:
         return s
-    return replace(s, trial=replace(s.trial, told=True))
-
-
-def trial_ended(s: State, fact: TrialEnded) -> State:
-    """Paid service begins. Where a cancellation was agreed nothing ever does, and nothing was billed."""
-    if s.status is not Status.TRIALING or s.trial is None or fact.at < s.trial.end:
+    if isinstance(fact, TrialEnding):
+        return replace(s, trial=replace(s.trial, told=True))
+    if fact.at < s.trial.end:
         return s
     if s.ending and service.ends_unopened(s):
         return service.cancelled_unopened(s, s.ending)

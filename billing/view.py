@@ -93,7 +93,8 @@ def next_invoice(s: State, overage: int) -> tuple[datetime, int] | None:
     item = next((item for item in agenda(s) if item.action == "issue_invoice"), None)
     if item is None:
         return None
-    return item.at, (item.amount or 0) + (0 if item.step else overage)
+    closes = item.step is None and s.status is not Status.TRIALING
+    return item.at, (item.amount or 0) + (overage if closes else 0)
 
 
 def renewal(s: State, now: datetime) -> tuple[datetime, int] | None:

@@ -74,7 +74,8 @@ async def summary(books: Connection, agency: str, now: datetime) -> list[Figures
 async def _renewing(books: Connection, agency: str, now: datetime) -> dict[str, list[int]]:
     """The prices of the periods that open within AHEAD. Whether one does is the rules' to say."""
     rows = await books.fetch(
-        "SELECT state FROM subscriptions WHERE agency_id = $1 AND NOT finished AND period_end <= $2",
+        "SELECT state FROM subscriptions WHERE agency_id = $1 AND NOT finished "
+        "AND CASE WHEN status = 'trialing' THEN trial_end ELSE period_end END <= $2",
         agency,
         now + AHEAD,
     )

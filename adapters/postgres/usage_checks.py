@@ -27,17 +27,22 @@ _NEIGHBOURS: Final = """
         WHERE (i.subscription_id, i.kind, i.source) = (ordered.subscription_id, 'final', before::text)
     )) ORDER BY subscription_id, number
 """
+_IN_TRIAL: Final = """
+    SELECT format('%s: period %s begins at %s, in the trial that ends at %s', s.id, p.number, p.starts_at, s.trial_end)
+    FROM periods p JOIN subscriptions s ON s.id = p.subscription_id
+    WHERE p.starts_at < s.trial_end AND s.trial_start < p.ends_at ORDER BY s.id, p.number
+"""
 
 
 async def contiguous(connection: Connection) -> Compared:
-    """I3, periods: no overlap, and no gap except between a pause and its resume."""
+    """I3, periods: none in a trial, no overlap, and no gap except between a pause and its resume."""
     row = await figures(
         connection, "SELECT count(*) AS periods, count(DISTINCT subscription_id) AS subscriptions FROM periods"
     )
     told = (
         f"{counted(row['periods'], 'period')} of {counted(row['subscriptions'], 'subscription')} without gap or overlap"
     )
-    return Compared("I3", told, await sentences(connection, _NEIGHBOURS))
+    return Compared("I3", told, await sentences(connection, _NEIGHBOURS, _IN_TRIAL))
 
 
 _CALLS_TWICE: Final = """

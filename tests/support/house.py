@@ -178,6 +178,7 @@ def opened_for(
     plan: str = PLAN,
     card: Card | None = None,
     cap: SpendCap | None = None,
+    trial_days: int = 0,
     **terms: Any,
 ) -> State:
     return opened(
@@ -193,6 +194,7 @@ def opened_for(
         starts_at=starts_at,
         card=card,
         spend_cap=cap,
+        trial_days=trial_days,
     )
 
 

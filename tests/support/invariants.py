@@ -15,6 +15,7 @@ def check_state(s: State, books: Books) -> None:
         due = books.bills[invoice.id].amount
         assert invoice.amount == due, f"{invoice.amount} of {invoice.id} is known, {due} is due at Stripe"
         assert has_owner(s, invoice.id), f"nobody collects {invoice.id}: {s}"
+    assert s.status is not Status.TRIALING or not (s.debt or s.attempt), "something is owed in a trial"
     assert s.ladder is None or s.debt, "a ladder without a debt"
     assert s.attempt is None or s.sweep, "an attempt that belongs to no step"
     assert len({i.invoice for i in s.to_issue}) == len(s.to_issue), "an invoice is to be issued twice"

@@ -4,17 +4,22 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.world import DAY, HOUR, OVER, T0, TERMS, World, a_world, card
+from hypothesis import given
+from hypothesis import strategies as st
+from support.forecasts import foretold, happened
+from support.world import DAY, HOUR, MINUTE, OVER, T0, TERMS, World, a_world, card
 
-from billing.agenda import planned
+from billing.agenda import next_step, planned
 from billing.changes import takes_effect_now
 from billing.collection import CollectionSet
-from billing.facts import AccountReplaced, PlanChangeRequested
+from billing.facts import AccountReplaced, PlanChangeRequested, StepFailed
+from billing.freezing import place_in_thaw
 from billing.notices import Notice
 from billing.pausing import pause_refusal
-from billing.periods import days_later
+from billing.periods import boundary, days_later
 from billing.quotes import Known, quote
 from billing.state import Forgive, Period, Status
+from billing.steps import Wait
 from billing.view import BannerKind, next_invoice, renewal, view
 
 FORTNIGHT = 14
@@ -192,7 +197,68 @@ def test_a_card_that_expires_before_its_end_is_told() -> None:
     assert notice.detail == "The card on file (visa ···· 4242, 03/2026) is charged next on 2026-04-04."
 
 
+def test_a_card_that_expires_is_told_before_the_charge_at_its_end_and_before_each_after_it() -> None:
+    world = a_world(trial_days=40)
+    world.state = replace(world.state, card=replace(card(), exp_month=3, exp_year=2026))
+    world.run(days=100)
+    charged = [notice.detail[-11:-1] for notice in world.told if notice.kind == "card_expiring"]
+    assert charged == ["2026-04-10", "2026-05-10", "2026-06-10"]
+
+
+def test_where_a_free_period_follows_it_the_card_is_told_of_for_the_charge_after_that() -> None:
+    world = a_world(trial_days=40, first_free=True)
+    world.state = replace(world.state, card=replace(card(), exp_month=3, exp_year=2026))
+    world.run(days=45)
+    (notice,) = [notice for notice in world.told if notice.kind == "card_expiring"]
+    assert notice.detail.endswith("is charged next on 2026-05-10.")
+
+
+# What goes wrong at its end
+
+
+def test_nothing_is_issued_while_the_books_still_say_that_it_lasts() -> None:
+    world = trial().run(days=FORTNIGHT - 1)
+    world.now = END
+    world.learn(StepFailed(END, "trial:ended", "no database"))
+    waiting = next_step(world.state, END)
+    assert isinstance(waiting, Wait)
+    assert waiting.until == END + MINUTE
+    assert next_invoice(world.state, 777) == (END, 4900), "what is used in it is never billed"
+    world.run(days=1)
+    assert [entry.step for entry in world.log] == ["MarkTrial", "MarkTrial", "IssueInvoice", "ChargeInvoice"]
+
+
+def test_a_card_that_fails_at_its_end_starts_the_ladder_as_always() -> None:
+    world = a_world("soft", "pays", trial_days=FORTNIGHT).run(days=FORTNIGHT + 4)
+    assert world.charges() == [(FORTNIGHT * DAY, "p1#1"), ((FORTNIGHT + 3) * DAY, "p1#2")]
+
+
+@pytest.mark.parametrize("pays", [True, False])
+def test_its_forecast_is_what_then_happens(pays: bool) -> None:
+    world = a_world("pays" if pays else "soft", trial_days=FORTNIGHT).run(days=3)
+    world.seconds = dict.fromkeys(range(1, 10), 40_000)
+    assert foretold(world, 2, pays=pays) == happened(world, 2)
+
+
+@given(days=st.integers(1, 730), hours=st.integers(0, 24 * 366), zone=st.sampled_from(["UTC", "America/New_York"]))
+def test_boundaries_are_counted_from_its_end_and_nothing_is_billed_before(days: int, hours: int, zone: str) -> None:
+    start = T0 + hours * HOUR
+    world = a_world(trial_days=days, starts_at=start, zone=zone)
+    end = days_later(start, zone, days)
+    assert world.state.period is not None
+    assert (world.state.anchor, world.state.period.start) == (end, end)
+    assert world.state.period.end == boundary(end, zone, 1)
+    assert abs(end - start - days * DAY) <= HOUR
+    assert world.run(until=end - timedelta(microseconds=1)).amounts() == {}
+
+
 # What happens to the account in it
+
+
+def test_a_freeze_that_is_over_in_time_only_delays_the_announcement() -> None:
+    world = trial().run(days=FORTNIGHT - 4).freeze().run(days=2).thaw().run(days=1)
+    at = (FORTNIGHT - 2) * DAY + place_in_thaw(world.state.id)
+    assert [(one.at - T0, one.audience) for one in announced(world)] == [(at, "client"), (at, "agency")]
 
 
 def test_a_frozen_account_does_not_make_it_longer_but_what_it_bills_waits() -> None:

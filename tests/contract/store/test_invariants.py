@@ -136,6 +136,11 @@ BROKEN = (
         "sub_zoe: period 3 begins at 2026-03-30 23:59:59+00, after period 2",
     ),
     Broken("I3", f"DELETE FROM periods WHERE {ZOE} AND number = 2", "sub_zoe: period 3 begins at"),
+    Broken(
+        "I3",
+        "UPDATE subscriptions SET trial_start = '2026-01-15Z', trial_end = '2026-02-01Z' WHERE id = 'sub_zoe'",
+        "sub_zoe: period 1 begins at 2026-01-31 00:00:00+00, in the trial that ends at 2026-02-01 00:00:00+00",
+    ),
     Broken("I3", "UPDATE invoices SET kind = 'change' WHERE id = 'inv_bert_f3'", "sub_bert: period 4 begins at"),
     Broken(
         "I4",
@@ -167,6 +172,11 @@ BROKEN = (
         "I4",
         "UPDATE calls SET started_at = started_at - interval '2 days' WHERE call_id = 'z1'",
         "call z1 of 2026-01-30 00:00:00+00: period 1 of sub_zoe does not hold it",
+    ),
+    Broken(
+        "I4",
+        "UPDATE calls SET unbilled = 'trial' WHERE call_id = 'd2'",
+        "call d2 of 2026-02-04 00:00:00+00: not billed for a trial that does not hold it",
     ),
     Broken(
         "I4",

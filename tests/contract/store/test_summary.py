@@ -63,6 +63,15 @@ async def test_renewals_are_the_boundaries_of_the_seven_days_ahead(house: House)
     assert [(one.renewals, one.renewing) for one in shown] == [(0, 0), (1, 4900), (1, 4900), (0, 0)]
 
 
+async def test_the_end_of_a_trial_counts_as_one(house: House) -> None:
+    state = await house.subscribed("anna", trial_days=30)
+    assert state.trial
+    end = state.trial.end
+    async with house.pool.acquire() as books:
+        shown = [await usd(books, at) for at in (end - AHEAD - HOUR, end - AHEAD, end - HOUR)]
+    assert [(one.renewals, one.renewing) for one in shown] == [(0, 0), (1, 4900), (1, 4900)]
+
+
 async def test_every_invoice_is_exported_once_whatever_the_batches(lived_in: Pool) -> None:
     whole = [row["id"] async for batch in invoice_batches(lived_in, AGENCY) for row in batch]
     async with snapshot(lived_in) as books:
