@@ -138,8 +138,9 @@ class NewsReader:
             if changes:
                 facts.append(GraceSet(max(changes), await books.grace(state.agency)))
             if any(news.type == CARD_DISPUTED for news in rows):
-                known = {one.dispute for one in state.disputed}
-                facts += [one for one in await books.disputed_cards(state) if one.dispute not in known]
+                known = {one.dispute: one.lifted for one in state.disputed}
+                told = await books.disputed_cards(state)
+                facts += [one for one in told if known.get(one.dispute) not in (True, one.lifted)]
             if state.ladder:
                 facts += [DunningApplied(news.at, news.dunning) for news in rows if news.dunning]
             facts.append(NewsRead(now, tuple(news.row for news in rows)))

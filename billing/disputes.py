@@ -1,8 +1,8 @@
 """Disputes: a client has its bank take a payment back (billing-rules 7).
 
 Money that is lost so is lost: no debt is opened again, and the invoice stays paid. What a dispute stops is every
-attempt of ours on the card that was charged, until the agency asks for a retry, however the dispute ends; the client
-itself may pay with it.
+attempt of ours on the card that was charged, for whatever the client is billed in the account, until the agency asks
+for a retry of any of it, however the dispute ends; the client itself may pay with it.
 """
 
 from dataclasses import dataclass, replace
@@ -84,8 +84,9 @@ def is_over(status: DisputeStatus) -> bool:
 def disputed(s: State, fact: CardDisputed) -> State:
     """Told again it stops nothing anew: what the agency has lifted stays so."""
     if any(one.dispute == fact.dispute for one in s.disputed):
-        return s
-    return replace(s, disputed=(*s.disputed, Disputed(fact.dispute, fact.card)))
+        told = (replace(d, lifted=d.lifted or (d.dispute == fact.dispute and fact.lifted)) for d in s.disputed)
+        return replace(s, disputed=tuple(told))
+    return replace(s, disputed=(*s.disputed, Disputed(fact.dispute, fact.card, fact.lifted)))
 
 
 def lifted(s: State) -> State:

@@ -184,6 +184,12 @@ def _plan_change(row: Row) -> Told:
     return Told(f"plan change to {fact['terms']['name']}, {'now' if fact['now'] else 'at period end'}")
 
 
+def _card_disputed(row: Row) -> Told:
+    if row["fact"].get("lifted"):
+        return Told("the disputed card may be tried again: the agency asked for a retry")
+    return Told("a payment of the card is disputed: only a retry tries it")
+
+
 def _refund(words: str) -> Callable[[Row], Told]:
     return lambda row: Told(words, row["fact"]["amount"], row["fact"]["currency"])
 
@@ -256,7 +262,7 @@ _TELL: dict[str, Callable[[Row], Told]] = {
     "refunded": _refund("refunded"),
     "refund_failed": _refund("the refund failed"),
     "refund_waits": _refund("the refund waits for the Stripe account"),
-    "CardDisputed": lambda row: Told("a payment of the card is disputed: only a retry tries it"),
+    "CardDisputed": _card_disputed,
     "dispute_warning": _refund("the client's bank asks about a payment"),
     "dispute_open": _refund("a payment is disputed"),
     "dispute_warning_closed": _refund("the bank's question is over"),

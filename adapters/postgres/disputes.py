@@ -3,13 +3,11 @@
 from datetime import datetime
 from typing import Any, Final
 
-from adapters.postgres import inbox, projection, trail
+from adapters.postgres import disputed, projection, trail
 from adapters.postgres.locks import lock_client_of_invoice
 from adapters.postgres.mirrored import mirrored_id
 from adapters.postgres.pool import Connection, Pool
-from billing.disputed import CardDisputed
 from billing.disputes import DisputeReading, DisputeRow, DisputeStatus, is_over, may_become, told
-from billing.ledger import CARD_DISPUTED
 
 _COLUMNS: Final = ", ".join(DisputeRow.__dataclass_fields__)
 
@@ -20,29 +18,18 @@ def _row(row: Any) -> DisputeRow:
 
 async def mirror(connection: Connection, account: str, invoice: str, reading: DisputeReading, at: datetime) -> None:
     """Take over what Stripe shows of a dispute of the payment of this invoice. Repeatable, in any order."""
-    await lock_client_of_invoice(connection, invoice)
+    client = await lock_client_of_invoice(connection, invoice)
     found = await connection.fetchrow(
         f"SELECT {_COLUMNS} FROM disputes WHERE (account_id, provider_id) = ($1, $2)", account, reading.provider_id
     )
     if found is None:
-        await _enter(connection, account, invoice, reading, at)
+        entered = await _enter(connection, account, invoice, reading, at)
+        if entered.card_identity:
+            await disputed.stop(connection, client, account, entered.id, at)
     elif may_become(DisputeStatus(found["status"]), reading.status):
         await _tell(connection, await _update(connection, found["id"], reading, at), at)
     elif found["status"] == reading.status:
         await _update(connection, found["id"], reading, found["closed_at"] or at)
-
-
-async def disputed_cards(connection: Connection, client: str, account: str) -> tuple[CardDisputed, ...]:
-    """Every dispute of a card payment of the client's in the account, the oldest first."""
-    rows = await connection.fetch(
-        """
-        SELECT d.created_at, d.id, d.card_identity FROM disputes d JOIN invoices i ON i.id = d.invoice_id
-        WHERE (i.client_id, d.account_id) = ($1, $2) AND d.card_identity IS NOT NULL ORDER BY d.created_at, d.id
-        """,
-        client,
-        account,
-    )
-    return tuple(CardDisputed(*row) for row in rows)
 
 
 async def of_invoice(source: Connection | Pool, agency: str, invoice: str) -> list[DisputeRow]:
@@ -55,7 +42,9 @@ async def of_invoice(source: Connection | Pool, agency: str, invoice: str) -> li
     return [_row(row) for row in rows]
 
 
-async def _enter(connection: Connection, account: str, invoice: str, reading: DisputeReading, at: datetime) -> None:
+async def _enter(
+    connection: Connection, account: str, invoice: str, reading: DisputeReading, at: datetime
+) -> DisputeRow:
     values: dict[str, Any] = {
         "id": mirrored_id("dsp", account, reading.provider_id),
         "agency_id": await connection.fetchval("SELECT agency_id FROM invoices WHERE id = $1", invoice),
@@ -78,8 +67,7 @@ async def _enter(connection: Connection, account: str, invoice: str, reading: Di
     )
     dispute = _row(entered)
     await _tell(connection, dispute, at)
-    if dispute.card_identity:
-        await _wake(connection, dispute, at)
+    return dispute
 
 
 async def _update(connection: Connection, dispute: str, reading: DisputeReading, at: datetime) -> DisputeRow:
@@ -97,29 +85,6 @@ async def _update(connection: Connection, dispute: str, reading: DisputeReading,
         at if is_over(reading.status) else None,
     )
     return _row(row)
-
-
-async def _wake(connection: Connection, dispute: DisputeRow, at: datetime) -> None:
-    """Let each subscription and custom invoice that the client still has in the account learn what it may not try."""
-    rows = await connection.fetch(
-        """
-        SELECT s.id FROM subscriptions s JOIN invoices i ON (i.client_id, i.account_id) = (s.client_id, s.account_id)
-        WHERE i.id = $1 AND NOT s.finished ORDER BY s.id
-        """,
-        dispute.invoice_id,
-    )
-    for row in rows:
-        await inbox.receive(
-            connection,
-            account=inbox.OWN,
-            event_id=f"dispute:{row['id']}:{dispute.id}",
-            type=CARD_DISPUTED,
-            object_id=row["id"],
-            customer_id=None,
-            created_at=dispute.created_at,
-            payload={"dispute": dispute.id},
-            received_at=at,
-        )
 
 
 async def _tell(connection: Connection, dispute: DisputeRow, at: datetime) -> None:

@@ -15,6 +15,7 @@ from adapters.postgres.pool import Connection, Pool, snapshot
 from adapters.postgres.tenant_checks import kept_apart
 from adapters.postgres.usage_checks import closed_stands, contiguous, counted_once
 from billing import debt
+from billing.ledger import CARD_DISPUTED
 from billing.service import awaits_final_action
 from billing.state import State, Status
 
@@ -117,8 +118,24 @@ _TOO_OFTEN: Final = f"""
 """
 
 
+_UNHEARD: Final = """
+    SELECT format('%s: dispute %s of a payment with its client''s card is no news of its', s.id, d.id)
+    FROM disputes d JOIN invoices i ON i.id = d.invoice_id
+    JOIN subscriptions s ON (s.client_id, s.account_id) = (i.client_id, d.account_id)
+    WHERE d.card_identity IS NOT NULL AND NOT s.finished
+    AND NOT coalesce(s.state -> 'disputed', '[]') @> jsonb_build_array(
+        jsonb_build_object('dispute', d.id, 'lifted', d.lifted_at IS NOT NULL)
+    )
+    AND NOT EXISTS (
+        SELECT FROM inbox n WHERE n.account = '' AND n.type = $1 AND n.object_id = s.id AND n.done_at IS NULL
+        AND n.payload ->> 'dispute' = d.id
+    ) ORDER BY s.id, d.id
+"""
+
+
 async def _cards_spared(connection: Connection) -> Compared:
-    """I7: no card is tried by us after a hard decline on it, nor more often than the cap allows."""
+    """I7: no card is tried by us after a hard decline on it, nor more often than the cap allows; and who might try a
+    disputed one knows that it is."""
     row = await figures(
         connection,
         f"""
@@ -133,7 +150,9 @@ async def _cards_spared(connection: Connection) -> Compared:
         f"{counted(row['hard'], 'hard decline')}, no card tried after one or more than {debt.CARD_CAP} times in "
         f"{debt.CARD_WINDOW.days} days"
     )
-    return Compared("I7", told, await sentences(connection, _AFTER_HARD, _TOO_OFTEN))
+    wrong = await sentences(connection, _AFTER_HARD, _TOO_OFTEN)
+    unheard = await connection.fetch(_UNHEARD, CARD_DISPUTED)
+    return Compared("I7", told, (*wrong, *(row[0] for row in unheard)))
 
 
 _LOOKS: Final[Sequence[Callable[[Connection], Awaitable[Compared]]]] = (

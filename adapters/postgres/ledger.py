@@ -9,7 +9,7 @@ from adapters.postgres import (
     accounts,
     attempts,
     closing,
-    disputes,
+    disputed,
     drafting,
     freezes,
     inbox,
@@ -91,7 +91,7 @@ class PostgresLedger:
         return await attempts.card_used(self._connection, state.client, state.account, card, at)
 
     async def disputed_cards(self, state: State) -> tuple[CardDisputed, ...]:
-        return await disputes.disputed_cards(self._connection, state.client, state.account)
+        return await disputed.disputed_cards(self._connection, state.client, state.account)
 
     async def settle_attempt(self, attempt: Attempt, answer: PayAnswer | None, at: datetime) -> None:
         await attempts.settle_attempt(self._connection, attempt, answer, at)

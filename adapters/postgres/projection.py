@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.postgres import parkings, trail
+from adapters.postgres import disputed, parkings, trail
 from adapters.postgres.codec import Json, decode_state, encode_state
 from adapters.postgres.locks import lock_client
 from adapters.postgres.placing import align
@@ -111,6 +111,7 @@ async def record(
     if current != stored:
         await _replace(connection, stored, current)
     await parkings.follow(connection, stored, facts, current)
+    await disputed.follow(connection, stored, current)
     return current, tuple(written)
 
 

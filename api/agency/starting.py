@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from adapters.postgres import agencies, attempts, clients, disputes, freezes, outbox, projection
+from adapters.postgres import agencies, attempts, clients, disputed, freezes, outbox, projection
 from adapters.postgres.outbox import START, start_key
 from adapters.postgres.pool import Connection
 from api.conflicts import conflict
@@ -36,14 +36,13 @@ async def begin(connection: Connection, start: Start, asked: dict[str, Any], now
     # What was tried elsewhere, such as on Stripe's page, only the states know.
     condemned |= {identity for state in earlier for identity in state.condemned}
     tried |= {one for state in earlier for one in state.tries}
-    lifted = {one.dispute for state in earlier for one in state.disputed if one.lifted}
-    disputed = await disputes.disputed_cards(connection, start.client, start.account)
+    stopped = await disputed.disputed_cards(connection, start.client, start.account)
     start = replace(
         start,
         card=card,
         condemned=tuple(sorted(condemned)),
         tries=tuple(sorted(tried, key=lambda one: (one.at, one.card))),
-        disputed=tuple(Disputed(one.dispute, one.card, one.dispute in lifted) for one in disputed),
+        disputed=tuple(Disputed(one.dispute, one.card, one.lifted) for one in stopped),
     )
     state = opened_by(start)
     await projection.open_subscription(connection, state, asked, now)

@@ -66,6 +66,15 @@ def test_the_agencys_retry_lets_the_card_be_tried_again_from_then_on() -> None:
     assert debt.obstacle(disputed(again, dispute="dsp_2").state, again.now) is Obstacle.DISPUTED
 
 
+def test_what_the_agency_has_lifted_elsewhere_is_lifted_here_and_stays_so() -> None:
+    world = disputed(a_world().run(days=1)).run(days=31)
+    fact = CardDisputed(T0, "dsp_1", card().identity, lifted=True)
+    lifted = world.learn(fact)
+    assert debt.obstacle(lifted.state, lifted.now) is None
+    assert debt.obstacle(disputed(lifted).state, lifted.now) is None, "also when the older word comes after it"
+    assert debt.obstacle(a_world().learn(fact).state, T0) is not Obstacle.DISPUTED
+
+
 def test_the_client_itself_may_pay_with_the_card() -> None:
     world = disputed(a_world().run(days=1)).run(days=31)
     request = world.ask("pay_now", "p2")
