@@ -175,6 +175,10 @@ STANDS = (
     Guard("refunds.refunds_end", FAILED + "UPDATE refunds SET status = 'succeeded' WHERE id = 'rfd_failed'"),
     Guard("disputes.disputes_never_deleted", "DELETE FROM disputes"),
     Guard("disputes.disputes_stand", "UPDATE disputes SET charge_id = 'ch_other'"),
+    Guard(
+        "disputes.disputes_lifted_stand",
+        "".join(f"UPDATE disputes SET lifted_at = {at}; " for at in ("opened_at", "opened_at + interval '1 s'")),
+    ),
     Guard("credit_notes.credit_notes_never_deleted", "DELETE FROM credit_notes"),
     Guard("credit_notes.credit_notes_stand", "UPDATE credit_notes SET amount = 401"),
     Guard(
