@@ -43,6 +43,15 @@ async def start_ahead(life: Life) -> None:
     await life.days(11)
 
 
+async def trial_cancelled_undone_and_charged(life: Life) -> None:
+    """A cancellation for the trial's end that is taken back, the announcement, and the first charge at its end."""
+    await life.begin(trial_days=14)
+    await life.ask(Workflow.cancel, Cancel("period_end", Forgive.NONE, "agency"))
+    await life.days(2)
+    await life.ask(Workflow.undo_cancel, UndoCancel("agency"))
+    await life.days(13)
+
+
 async def first_card(life: Life) -> None:
     """A wait without an end, until the first card is read."""
     await life.begin(starts_in=None, with_card=False)
@@ -298,6 +307,7 @@ PATHS: Final[dict[str, Path]] = {
         overage,
         three_missed_boundaries,
         start_ahead,
+        trial_cancelled_undone_and_charged,
         first_card,
         ladder_to_past_due_and_recovery_by_new_card,
         no_card_and_reminders,

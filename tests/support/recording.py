@@ -23,6 +23,7 @@ from activities.messages import (
     CHARGE_INVOICE,
     CLOSE_PERIOD,
     ISSUE_INVOICE,
+    MARK_TRIAL,
     READ_NEWS,
     RECORD,
     REMIND,
@@ -48,7 +49,7 @@ from workflows.messages import FACTS_ARRIVED, Start, subscription_workflow_id
 from workflows.subscription import SubscriptionWorkflow
 
 SUBSCRIPTION: Final = "sub_demo"
-_BILLING: Final = (CLOSE_PERIOD, REMIND, TAKE_FINAL_ACTION, REPEAT_PARKING)
+_BILLING: Final = (CLOSE_PERIOD, REMIND, MARK_TRIAL, TAKE_FINAL_ACTION, REPEAT_PARKING)
 _STRIPE: Final = (READ_NEWS, ISSUE_INVOICE, CHARGE_INVOICE, VOID_INVOICE)
 
 Interruption = Callable[[], Awaitable[object]]
@@ -74,19 +75,20 @@ class Life:
         starts_in: timedelta | None = timedelta(),
         with_card: bool = True,
         world: World | None = None,
+        trial_days: int = 0,
     ) -> None:
         """The plan is assigned; the first steps are done. Without `starts_in` the first card starts it."""
         self.world = world or self.world
-        await self.start(starts_in=starts_in, with_card=with_card)
+        await self.start(starts_in=starts_in, with_card=with_card, trial_days=trial_days)
         await self.machine.rest()
 
-    async def start(self, *, starts_in: timedelta | None, with_card: bool = True) -> None:
+    async def start(self, *, starts_in: timedelta | None, with_card: bool = True, trial_days: int = 0) -> None:
         """The plan is assigned, whether or not a worker is there."""
         now = self.home.now()
         self.world.start = now
         await self.client.start_workflow(
             SubscriptionWorkflow.run,
-            _start(now, None if starts_in is None else now + starts_in, card() if with_card else None),
+            _start(now, None if starts_in is None else now + starts_in, card() if with_card else None, trial_days),
             id=subscription_workflow_id(SUBSCRIPTION),
             task_queue=BILLING_QUEUE,
         )
@@ -199,7 +201,7 @@ def _written(state: State, learned: tuple[Fact, ...]) -> Outcome:
     return Outcome(learned, state.version)
 
 
-def _start(now: datetime, starts_at: datetime | None, on_file: Card | None) -> Start:
+def _start(now: datetime, starts_at: datetime | None, on_file: Card | None, trial_days: int) -> Start:
     return Start(
         subscription=SUBSCRIPTION,
         agency="agc_demo",
@@ -212,6 +214,7 @@ def _start(now: datetime, starts_at: datetime | None, on_file: Card | None) -> S
         requested_at=now,
         starts_at=starts_at,
         card=on_file,
+        trial_days=trial_days,
     )
 
 
