@@ -58,7 +58,8 @@ def moved(s: State, fact: TrialEnding | TrialEnded) -> State:
     if s.status is not Status.TRIALING or s.trial is None:
         return s
     if isinstance(fact, TrialEnding):
-        return replace(s, trial=replace(s.trial, told=True))
+        # Cancelled while it was being told: nothing begins, unless that is taken back.
+        return s if s.ending else replace(s, trial=replace(s.trial, told=True))
     if fact.at < s.trial.end:
         return s
     if s.ending and service.ends_unopened(s):

@@ -1,5 +1,6 @@
 """Trials: service before the first period, metered and shown, never billed (billing-rules 7)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -25,6 +26,8 @@ from billing.view import BannerKind, next_invoice, renewal, view
 FORTNIGHT = 14
 END = T0 + FORTNIGHT * DAY
 MAX = replace(TERMS, plan="pln_max", name="Voice Max", price=9900)
+MINI = replace(TERMS, plan="pln_mini", name="Voice Mini", price=900)
+SECOND = timedelta(seconds=1)
 
 
 def trial(**how: object) -> World:
@@ -211,6 +214,49 @@ def test_where_a_free_period_follows_it_the_card_is_told_of_for_the_charge_after
     world.run(days=45)
     (notice,) = [notice for notice in world.told if notice.kind == "card_expiring"]
     assert notice.detail.endswith("is charged next on 2026-05-10.")
+
+
+def test_cancelled_while_it_is_being_announced_nobody_is_told_until_that_is_taken_back() -> None:
+    world = trial().while_in_flight(lambda world: world.cancel(), "MarkTrial").run(days=FORTNIGHT - 2)
+    assert announced(world) == []
+    world.undo_cancel().run(days=1)
+    assert {one.at for one in announced(world)} == {END - 2 * DAY}
+
+
+ORDERS: dict[str, Callable[[World], object]] = {
+    "cancel": lambda world: world.cancel(),
+    "cancel now": lambda world: world.cancel(now=True, forgive=Forgive.OPEN),
+    "undo": lambda world: world.undo_cancel(),
+    "upgrade": lambda world: world.change_plan(MAX),
+    "downgrade": lambda world: world.change_plan(MINI, "period_end"),
+    "manual": lambda world: world.learn(CollectionSet(world.now, True, "agency", request=f"m{len(world.history)}")),
+    "automatic": lambda world: world.learn(CollectionSet(world.now, False, "agency", request=f"a{len(world.history)}")),
+    "pause": lambda world: world.pause(),
+    "freeze": lambda world: world.freeze(len(world.history)),
+    "thaw": lambda world: [world.thaw(freeze.id) for freeze in world.state.freezes],
+    "a card": lambda world: world.save_card("mastercard"),
+    "no card": lambda world: world.remove_card(),
+}
+
+
+@given(orders=st.lists(st.tuples(st.sampled_from(sorted(ORDERS)), st.integers(0, 60)), max_size=12))
+def test_whatever_is_ordered_in_it_it_bills_nothing_and_its_end_one_price_or_nothing(
+    orders: list[tuple[str, int]],
+) -> None:
+    world = trial()
+    for order, hours in orders:
+        world.run(until=min(world.now + hours * HOUR, END - SECOND))
+        ORDERS[order](world)
+    world.run(until=END - SECOND)
+    assert (world.amounts(), world.statements, world.charges()) == ({}, {}, [])
+    agreed, terms = world.state.ending or world.state.status is Status.CANCELLED, world.state.terms
+
+    ORDERS["thaw"](world)
+    world.run(until=END + 2 * HOUR)
+    billed = world.amounts() | {short.rpartition("_")[2]: amount for short, amount in world.statements.items()}
+    assert billed == ({} if agreed else {"p1": terms.price})
+    assert world.state.status is (Status.CANCELLED if agreed else Status.ACTIVE)
+    assert agreed or (world.state.anchor, bool(world.statements)) == (END, world.state.manual)
 
 
 # What goes wrong at its end
