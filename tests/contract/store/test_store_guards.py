@@ -177,7 +177,7 @@ STANDS = (
     Guard("disputes.disputes_stand", "UPDATE disputes SET charge_id = 'ch_other'"),
     Guard(
         "disputes.disputes_lifted_stand",
-        "".join(f"UPDATE disputes SET lifted_at = {at}; " for at in ("opened_at", "opened_at + interval '1 s'")),
+        "".join(f"UPDATE disputes SET lifted_at = {at}; " for at in ("created_at", "created_at + interval '1 s'")),
     ),
     Guard("credit_notes.credit_notes_never_deleted", "DELETE FROM credit_notes"),
     Guard("credit_notes.credit_notes_stand", "UPDATE credit_notes SET amount = 401"),
