@@ -18,6 +18,7 @@ from adapters.stripe.connection import connect
 from adapters.stripe.directory import StripeDirectory
 from adapters.stripe.oauth import StripeOAuth
 from adapters.stripe.payments import StripePayments
+from adapters.stripe.previews import StripePreviews
 from adapters.stripe.prices import StripePrices
 from adapters.telemetry.scrape import Scrape
 from api.tokens import Tokens
@@ -40,6 +41,7 @@ class Services:
     oauth: StripeOAuth | None
     """None without a client id."""
     prices: StripePrices
+    previews: StripePreviews
     temporal: Client
     links: Links
     scrape: Scrape
@@ -65,6 +67,7 @@ async def open_services(settings: Settings, interceptors: Sequence[Interceptor] 
             payments=StripePayments(connection),
             oauth=StripeOAuth(connection, settings.stripe_client_id) if settings.stripe_client_id else None,
             prices=StripePrices(connection),
+            previews=StripePreviews(connection),
             temporal=await temporal.connect(lazy=True, interceptors=interceptors),
             links=links_of(settings),
             scrape=Scrape(database, clock),

@@ -60,6 +60,15 @@ class Refused(PaymentTrouble):
 
 
 @dataclass(frozen=True)
+class Taxed:
+    """What the provider makes of lines: the tax, and the total with it, in minor units. Inclusive tax is a part of the
+    lines, and adds nothing to them."""
+
+    tax: int
+    total: int
+
+
+@dataclass(frozen=True)
 class InvoiceOrder:
     """An invoice to be made at the provider: our lines, already rounded; `created_at` is when it was first drafted."""
 

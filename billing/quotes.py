@@ -29,10 +29,14 @@ class Known:
 
 @dataclass(frozen=True)
 class Quote:
-    """The invoice as it would be drafted, and the client's credit that it leaves to later ones, in minor units."""
+    """The invoice as it would be drafted, and the client's credit that it leaves to later ones, in minor units.
+
+    A `statement` is none of Stripe's: the agency collects it.
+    """
 
     draft: Draft
     credit_left: int
+    statement: bool = False
 
 
 def quote(s: State, change: PlanChangeRequested, known: Known) -> Quote:
@@ -87,4 +91,4 @@ def _drafted(s: State, wanted: Issue, known: Known) -> Quote:
             continue  # drafted already: what it took is taken
         drafted = compose(tuple(invoice_lines(s, issue, late)), credit, s.terms.currency)
         credit, late = credit + drafted.new_credit - drafted.credit_used, ()
-    return Quote(drafted, credit)
+    return Quote(drafted, credit, wanted.statement)

@@ -45,6 +45,11 @@ class Agency:
     updated_at: datetime
 
     @property
+    def tax_rates(self) -> tuple[str, ...]:
+        """Those that its invoices are drafted with now."""
+        return self.tax_rate_ids if self.tax_mode == "rates" else ()
+
+    @property
     def dunning(self) -> Dunning:
         return Dunning(self.gaps_days, FinalAction(self.final_action))
 

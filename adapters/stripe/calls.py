@@ -37,6 +37,7 @@ _NAMES: Final[Mapping[str, str]] = {
     "post invoices/*": "invoices.update",
     "delete invoices/*": "invoices.delete",
     "post invoices/*/add_lines": "invoices.add_lines",
+    "post invoices/create_preview": "invoices.create_preview",
     "post invoices/*/finalize": "invoices.finalize_invoice",
     "get invoices/*/lines": "invoices.line_items.list",
     "post invoices/*/mark_uncollectible": "invoices.mark_uncollectible",

@@ -29,6 +29,11 @@ def invoice_lines(invoice: str) -> str:
     return f"invoice:{invoice}:lines"
 
 
+def invoice_preview(customer: str, instant: str) -> str:
+    """By the instant: nothing is made under it, and an answer that Stripe keeps would be an old one."""
+    return f"preview:{customer}:{instant}"
+
+
 def invoice_fee(invoice: str, amount: int) -> str:
     """By the amount: it depends on the customer's balance, which may move between two tries."""
     return f"invoice:{invoice}:fee:{amount}"

@@ -28,10 +28,12 @@ from api.openapi import example, refusals
 from api.problems import InvalidFields
 from api.services import Services, Used
 from api.subscription_out import PLAN, SubscriptionOut, TermsOut, terms_out
-from api.tenant import agency_router
+from api.tenant import agency_router, own_agency
+from api.tokens import Caller
 from billing import changes
 from billing.facts import PlanChangeRequested
 from billing.invoices import total
+from billing.payments import Refused, Taxed
 from billing.plans import Terms
 from billing.prorating import terms_at, terms_in
 from billing.quotes import Quote, overage_effect, quote
@@ -80,6 +82,8 @@ class PlanChangePreviewOut(
             _line("Voice Max, 11 Mar 2026 – 1 Apr 2026", 6706),
         ],
         total={"amount": 3387, "currency": "usd"},
+        tax={"amount": 643, "currency": "usd"},
+        total_with_tax={"amount": 4030, "currency": "usd"},
         carried_credit={"amount": 0, "currency": "usd"},
         included_minutes=974,
         overage_effect={
@@ -90,13 +94,19 @@ class PlanChangePreviewOut(
 ):
     """The invoice that the change brings, as it would be issued: its own when it is `now`, else that of the boundary,
     with the usage to date. `carried_credit` is what it leaves to later invoices; `included_minutes` is the allowance of
-    the period from which the change holds."""
+    the period from which the change holds.
+
+    `total` is the sum of the lines, `tax` Stripe's word on them at the agency's present rates: a part of them where the
+    rates are inclusive, else on top. It and `total_with_tax` are null of a statement, and where Stripe refuses to say,
+    as of an account that was disconnected."""
 
     effective: Literal["now", "period_end"]
     at: datetime
     plan: TermsOut
     lines: list[LineOut]
     total: Money
+    tax: Money | None
+    total_with_tax: Money | None
     carried_credit: Money
     included_minutes: int
     overage_effect: OverageEffectOut
@@ -133,7 +143,7 @@ async def change(client_id: str, body: PlanChangeIn, services: Used, caller: Cal
         told = "is in another currency: that takes a new subscription"
         raise InvalidFields(("plan_id", told), code="currency_not_supported")
     if body.preview:
-        shown = await _previewed(services, target, plan.terms, body.effective)
+        shown = await _previewed(services, caller, target, plan.terms, body.effective)
         return Response(shown.model_dump_json(), media_type="application/json")
     await _sellable(services, target, plan)
     order = ChangePlan(made_id("chg", seed(request)), plan.terms, body.effective, caller.name)
@@ -158,7 +168,11 @@ async def _sellable(services: Services, target: Subscription, plan: Plan) -> Non
 
 
 async def _previewed(
-    services: Services, target: Subscription, terms: Terms, effective: Literal["now", "period_end"] | None
+    services: Services,
+    caller: Caller,
+    target: Subscription,
+    terms: Terms,
+    effective: Literal["now", "period_end"] | None,
 ) -> PlanChangePreviewOut:
     live = await live_state(services, target)
     now = changes.takes_effect_now(live.state, terms, effective, live.now)
@@ -175,11 +189,28 @@ async def _previewed(
             renewed = await quoting.seconds_at(connection, live.state.id, period.number, increment)
     quoted = quote(live.state, wanted, known)
     effect = overage_effect(live.state, wanted, used, renewed)
-    return _preview_out(live.state, wanted, quoted, effect)
+    return _preview_out(live.state, wanted, quoted, effect, await _taxed(services, caller, live.state, quoted))
+
+
+async def _taxed(services: Services, caller: Caller, state: State, quoted: Quote) -> Taxed | None:
+    """The quoted lines with tax; none of a statement, and where Stripe refuses to say.
+
+    Raises billing.payments.PaymentTrouble while Stripe is away: without tax the preview would not be what is billed.
+    """
+    if quoted.statement:
+        return None
+    rates = (await own_agency(services, caller)).tax_rates
+    asked_at, lines = services.clock.now(), quoted.draft.lines
+    try:
+        return await services.previews.taxed(
+            state.account, state.customer, state.terms.currency, lines, rates, asked_at
+        )
+    except Refused:
+        return None
 
 
 def _preview_out(
-    state: State, wanted: PlanChangeRequested, quoted: Quote, effect: tuple[int, int]
+    state: State, wanted: PlanChangeRequested, quoted: Quote, effect: tuple[int, int], taxed: Taxed | None
 ) -> PlanChangePreviewOut:
     after, period = apply(state, wanted), current_period(state, wanted.at)
     pending, currency = changes.pending(after, wanted.at), wanted.terms.currency
@@ -190,6 +221,8 @@ def _preview_out(
         plan=terms_out(wanted.terms),
         lines=lines_out(quoted.draft.lines, currency),
         total=money(total(quoted.draft.lines), currency),
+        tax=money(taxed.tax, currency) if taxed else None,
+        total_with_tax=money(taxed.total, currency) if taxed else None,
         carried_credit=money(quoted.credit_left, currency),
         included_minutes=own.included_minutes if own else wanted.terms.included_minutes,
         overage_effect=OverageEffectOut(old_terms=money(effect[0], currency), new_terms=money(effect[1], currency)),

@@ -23,7 +23,7 @@ from sandbox.stripe.routing import Call, Endpoint, answer_body, router
 from sandbox.stripe.types import Json
 from sandbox.stripe.work import API_VERSION, Site, Work
 
-REQUESTS_KEPT = 2000
+REQUESTS_KEPT = 5_000
 
 # Where Stripe says whether trying the same again can help.
 _SHOULD_RETRY = {400: "false", 402: "false", 404: "false", 409: "true", 429: "true"}

@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from sandbox.stripe.balances import balance_in
-from sandbox.stripe.money import minimum_charge, round_half_away
+from sandbox.stripe.money import minimum_charge, round_half_away, round_to_chargeable
 from sandbox.stripe.store import Record
 from sandbox.stripe.types import Json
 from sandbox.stripe.work import Work
+
+_EXEMPTIONS = {"exempt": "customer_exempt", "reverse": "reverse_charge"}
+"""Customers of whom no tax is taken, and why not."""
 
 
 def recompute(work: Work, invoice: Record) -> None:
@@ -25,8 +28,8 @@ def recompute(work: Work, invoice: Record) -> None:
         total_excluding_tax=subtotal - inclusive,
         total_taxes=_totals_by_rate(taxes),
     )
-    customer = work.require("customer", invoice.body["customer"])
-    starting = balance_in(customer, invoice.body["currency"])
+    customer = work.find("customer", invoice.body["customer"])
+    starting = balance_in(customer, invoice.body["currency"]) if customer else 0
     due, _ = settle_with_balance(total, starting, invoice.body["currency"])
     invoice.body.update(starting_balance=starting, amount_due=due, amount_remaining=due)
 
@@ -43,24 +46,26 @@ def settle_with_balance(total: int, starting_balance: int, currency: str) -> tup
 
 def _tax_lines(work: Work, invoice: Record) -> None:
     default = [rate["id"] for rate in invoice.body["default_tax_rates"]]
+    exemption = _EXEMPTIONS.get(invoice.body["customer_tax_exempt"])
     for line in invoice.hidden["lines"]:
         rate_ids = invoice.hidden["line_tax_rates"].get(line["id"], default)
         rates = [work.require("tax_rate", rate_id, param="default_tax_rates").body for rate_id in rate_ids]
-        line["taxes"] = _taxes_of(line["amount"], rates)
+        line["taxes"] = _taxes_of(line["amount"], line["currency"], rates, exemption)
 
 
-def _taxes_of(amount: int, rates: Sequence[Json]) -> list[Json]:
+def _taxes_of(amount: int, currency: str, rates: Sequence[Json], exemption: str | None) -> list[Json]:
     included = sum((_percentage(rate) for rate in rates if rate["inclusive"]), Decimal(0))
     before_tax = Decimal(amount) * 100 / (100 + included)
-    return [_tax(before_tax, rate) for rate in rates]
+    return [_tax(before_tax, currency, rate, exemption) for rate in rates]
 
 
-def _tax(before_tax: Decimal, rate: Json) -> Json:
+def _tax(before_tax: Decimal, currency: str, rate: Json, exemption: str | None) -> Json:
+    # A line and the tax on it are charged together: Stripe takes no amount that banks would not (see money.py).
     return {
-        "amount": round_half_away(before_tax * _percentage(rate) / 100),
+        "amount": 0 if exemption else round_to_chargeable(before_tax * _percentage(rate) / 100, currency),
         "tax_behavior": "inclusive" if rate["inclusive"] else "exclusive",
         "tax_rate_details": {"tax_rate": rate["id"]},
-        "taxability_reason": "not_available",
+        "taxability_reason": exemption or "not_available",
         "taxable_amount": round_half_away(before_tax),
         "type": "tax_rate_details",
     }

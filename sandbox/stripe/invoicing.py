@@ -13,7 +13,7 @@ from sandbox.stripe.charging import (
 from sandbox.stripe.errors import CardError, InvalidState
 from sandbox.stripe.ids import random_text
 from sandbox.stripe.invoice_totals import recompute, settle_with_balance
-from sandbox.stripe.money import MAX_CHARGE, format_amount
+from sandbox.stripe.money import MAX_CHARGE, chargeable_unit, format_amount
 from sandbox.stripe.payment_cards import default_method, owned_method, refused_card
 from sandbox.stripe.store import Record
 from sandbox.stripe.types import Json
@@ -225,6 +225,12 @@ def _check_amounts(invoice: Record) -> None:
         raise InvalidState(
             f"Amount must be no more than {format_amount(MAX_CHARGE, currency)}",
             code="amount_too_large",
+            param="amount",
+        )
+    if invoice.body["amount_due"] % chargeable_unit(currency):
+        raise InvalidState(
+            f"Invalid amount. Amounts in {currency.upper()} must be evenly divisible by {chargeable_unit(currency)}.",
+            code="invalid_charge_amount",
             param="amount",
         )
     fee = invoice.hidden["application_fee_amount"]

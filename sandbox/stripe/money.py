@@ -36,6 +36,19 @@ def round_half_away(amount: Decimal) -> int:
     return int(amount.quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
+def chargeable_unit(currency: str) -> int:
+    """What every charged amount is a multiple of: banks take two decimals of three, and whole krónur and shillings."""
+    if currency in _THREE_DECIMAL:
+        return 10
+    return 100 if currency in ("isk", "ugx") else 1
+
+
+def round_to_chargeable(amount: Decimal, currency: str) -> int:
+    """Minor units that can be charged; a half goes away from zero."""
+    unit = chargeable_unit(currency)
+    return round_half_away(amount / unit) * unit
+
+
 def exponent(currency: str) -> int:
     """Decimal places between the unit that people read and the one that the API takes."""
     if currency in _ZERO_DECIMAL:

@@ -1,16 +1,18 @@
 """What the platform and the tax office take of a life's invoices, and lives in currencies of other decimals."""
 
 from collections.abc import AsyncIterator
+from fractions import Fraction
 
 import pytest
 from support.stage import FAILS, PAYS, Client, Stage
 
 from adapters.stripe.connection import Connection, connect
+from billing.money import round_to_unit
 
 AMOUNTS = {
-    # price, overage of 100 minutes at 12.5 minor units, fee of 1.55 %
-    "jpy": (4900, 1250, 95),
-    "kwd": (49000, 1250, 770),
+    # price, overage of 100 minutes at 12.5 minor units, tax of 5 % on each line, fee of 1.55 % of it all
+    "jpy": (4900, 1250, 245 + 63, 100),
+    "kwd": (49000, 1250, 2450 + 60, 810),
 }
 
 
@@ -68,9 +70,13 @@ async def _fees_kept(stage: Stage, stripe: Connection, client: Client) -> dict[i
 
 
 @pytest.mark.parametrize("currency", AMOUNTS)
-async def test_a_life_in_a_currency_of_no_or_three_decimals(stage: Stage, currency: str) -> None:
-    price, overage, fee = AMOUNTS[currency]
+async def test_a_taxed_life_in_a_currency_of_no_or_three_decimals(
+    stage: Stage, stripe: Connection, currency: str
+) -> None:
+    price, overage, tax, fee = AMOUNTS[currency]
+    due = price + overage + tax
     await stage.by_platform(application_fee_percent=1.55)
+    await stage.settings(tax={"mode": "rates", "rate_ids": [await _tax_rate(stage, stripe, 5)]})
     client = await stage.subscribe(card=PAYS, plan={"price": price, "currency": currency})
     await stage.call(client, 600)
     await stage.type_card(client, FAILS)
@@ -80,11 +86,10 @@ async def test_a_life_in_a_currency_of_no_or_three_decimals(stage: Stage, curren
     await stage.rest()
 
     renewed = await stage.agency.get(f"/v1/agency/invoices/{client.invoice('p2')}")
-    assert renewed["amount_paid"] == {"amount": price + overage, "currency": currency}
+    assert renewed["amount_paid"] == {"amount": due, "currency": currency}
+    assert renewed["total"] == {"amount": price + overage, "currency": currency}
     assert [line["amount"]["amount"] for line in renewed["lines"]] == [price, overage]
-    (paid,) = [
-        one for one in await stage.charges(client) if one["amount"] == price + overage and one["status"] == "succeeded"
-    ]
+    (paid,) = [one for one in await stage.charges(client) if one["amount"] == due and one["status"] == "succeeded"]
     assert (paid["currency"], paid["application_fee_amount"]) == (currency, fee)
 
     part = {"amount": {"amount": 1250, "currency": currency}, "reason": "requested_by_customer"}
@@ -94,3 +99,19 @@ async def test_a_life_in_a_currency_of_no_or_three_decimals(stage: Stage, curren
     assert given_back["amount_refunded"] == {"amount": 1250, "currency": currency}
     (figures,) = (await stage.agency.get("/v1/agency/summary"))["currencies"][-1:]
     assert (figures["currency"], figures["collected"]["currency"]) == (currency, currency)
+
+    await _changed_as_previewed(stage, client, price // 10 + 70, currency)
+
+
+async def _changed_as_previewed(stage: Stage, client: Client, price: int, currency: str) -> None:
+    """A change for the period's end, with its overage to date and its tax, is billed as the preview said."""
+    await stage.call(client, 503)
+    body = {"plan_id": await stage.plan(price=price, currency=currency), "effective": "period_end"}
+    preview = await stage.agency.post(f"{client.path}/plan-changes", {**body, "preview": True})
+    taxes = [round_to_unit(Fraction(line["amount"]["amount"], 20), currency) for line in preview["lines"]]
+    assert len(taxes) == 2
+    assert preview["tax"] == {"amount": sum(taxes), "currency": currency}
+    await stage.agency.post(f"{client.path}/plan-changes", body)
+    await stage.advance(days=31, hours=2)
+    changed = await stage.agency.get(f"/v1/agency/invoices/{client.invoice('p3')}")
+    assert (changed["total"], changed["amount_paid"]) == (preview["total"], preview["total_with_tax"])

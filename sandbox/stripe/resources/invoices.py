@@ -5,7 +5,7 @@ from typing import Any
 
 from sandbox.stripe import invoicing
 from sandbox.stripe.errors import InvalidRequest, InvalidState
-from sandbox.stripe.invoice_lines import require_draft
+from sandbox.stripe.invoice_lines import LINE_PARAMS, MAX_LINES_PER_CALL, add_line, require_draft
 from sandbox.stripe.invoice_totals import recompute
 from sandbox.stripe.metadata import merged_metadata
 from sandbox.stripe.params import Currency, Flag, Integer, ListOf, Metadata, Nested, Params, ParamType, Text
@@ -58,6 +58,23 @@ _CREATE: Params = {
     "currency": Currency(),
     "pending_invoice_items_behavior": Text(choices=("exclude", "include")),
 }
+_PREVIEW: Params = {
+    "currency": Currency(),
+    "customer": Text(),
+    "customer_details": Nested(fields={"tax_exempt": Text(choices=("exempt", "none", "reverse"), clearable=True)}),
+    "discounts": ListOf(item=Nested(fields={}), clearable=True),
+    "invoice_items": ListOf(
+        item=Nested(
+            fields={
+                **{name: kind for name, kind in LINE_PARAMS.items() if name not in ("price_data", "pricing")},
+                "amount": Integer(required=True),
+                "currency": Currency(),
+            }
+        ),
+        at_most=MAX_LINES_PER_CALL,
+        required=True,
+    ),
+}
 _PAY: Params = {
     "off_session": Flag(),
     "paid_out_of_band": Flag(),
@@ -69,6 +86,7 @@ _LIST: Params = {
     "customer": Text(),
     "status": Text(choices=("draft", "open", "paid", "uncollectible", "void")),
 }
+_OF_CUSTOMER = ("address", "email", "name", "phone", "shipping", "tax_exempt")
 _EDITABLE_AFTER_DRAFT = frozenset({"auto_advance", "default_payment_method", "expand", "metadata", "payment_settings"})
 _PLAIN_FIELDS = ("auto_advance", "description", "effective_at", "footer", "number", "statement_descriptor")
 
@@ -88,6 +106,24 @@ def create(call: Call) -> Answer:
     recompute(work, invoice)
     work.emit("invoice.created", invoice)
     return invoice
+
+
+@endpoint("invoices.create_preview", "POST", "/v1/invoices/create_preview", _PREVIEW)
+def create_preview(call: Call) -> Answer:
+    """What an invoice of these items would come to. Nothing of it stays; pending items do not exist here."""
+    work, params = call.work, call.params
+    customer = work.require("customer", params["customer"], param="customer") if "customer" in params else None
+    currency = params.get("currency") or (customer.body["currency"] if customer else None) or "usd"
+    invoice = work.create("invoice", _blank(work, customer, currency), _blank_hidden())
+    invoice.body["billing_reason"] = "upcoming"
+    if "customer_details" in params:
+        invoice.body["customer_tax_exempt"] = params["customer_details"].get("tax_exempt")
+    for index, item in enumerate(params["invoice_items"]):
+        own = {name: value for name, value in item.items() if name != "currency"}
+        add_line(work, invoice, own, f"invoice_items[{index}]")
+    recompute(work, invoice)
+    work.delete(invoice)
+    return {**shown(invoice), "id": f"upcoming_{invoice.id}"}
 
 
 @endpoint("invoices.retrieve", "GET", "/v1/invoices/{id}")
@@ -170,13 +206,13 @@ def _blank_hidden() -> Json:
     return {"lines": [], "line_tax_rates": {}, "application_fee_amount": None, "label": None}
 
 
-def _blank(work: Work, customer: Record, currency: str) -> Json:
-    shared = customer.body
+def _blank(work: Work, customer: Record | None, currency: str) -> Json:
+    shared = customer.body if customer else dict.fromkeys(_OF_CUSTOMER)
     return new(
         INVOICE,
         application=work.site.application if work.is_connected else None,
         currency=currency,
-        customer=customer.id,
+        customer=customer.id if customer else None,
         customer_address=shared["address"],
         customer_email=shared["email"],
         customer_name=shared["name"],

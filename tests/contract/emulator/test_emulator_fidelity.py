@@ -91,6 +91,8 @@ async def _live(shop: Shop, shown: dict[str, list[Any]]) -> None:
     await api.checkout.sessions.expire_async((await shop.session(customer.id)).id, {}, options)
     await shop.control(f"accounts/{shop.account}", {"action": "restrict"})
     await shop.control(f"accounts/{shop.account}", {"action": "restore"})
+    items = [{"amount": 1000, "currency": "usd", "tax_rates": [rate.id]}]
+    _add(shown, await api.invoices.create_preview_async({"customer": customer.id, "invoice_items": items}, options))
     link = {"account": shop.account, "type": "account_onboarding", "return_url": shop.url, "refresh_url": shop.url}
     _add(shown, await api.account_links.create_async(link))
     _add(shown, await api.country_specs.retrieve_async("US"))

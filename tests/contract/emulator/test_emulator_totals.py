@@ -42,6 +42,60 @@ async def test_rates_can_be_taken_off_and_set_on_a_line(shop: Shop) -> None:
     assert without.total == 2100
 
 
+# (currency, percentage) → tax on a line of 12,340 minor units, and on 10
+TAXED = {
+    ("usd", "8.25"): (1018, 1),
+    ("jpy", "10"): (1234, 1),
+    ("kwd", "5"): (620, 0),  # 617 and 0.5: banks take no third decimal
+    ("kwd", "50"): (6170, 10),
+    ("isk", "24"): (3000, 0),
+}
+
+
+@pytest.mark.parametrize(("currency", "percentage"), TAXED)
+async def test_tax_is_rounded_on_each_line_to_what_can_be_charged(shop: Shop, currency: str, percentage: str) -> None:
+    rate = await _tax_rate(shop, percentage)
+    draft = await shop.draft((await shop.customer()).id, 12_340, 10, currency=currency, default_tax_rates=[rate])
+    assert tuple(line.taxes[0].amount for line in draft.lines.data) == TAXED[currency, percentage]
+
+
+async def test_inclusive_tax_is_rounded_alike_and_moves_no_total(shop: Shop) -> None:
+    rate = await _tax_rate(shop, "5", inclusive=True)
+    draft = await shop.draft((await shop.customer()).id, 12_340, currency="kwd", default_tax_rates=[rate])
+    assert (draft.total, draft.total_taxes[0].amount) == (12_340, 590)
+
+
+async def test_an_amount_that_banks_do_not_take_is_not_issued(shop: Shop) -> None:
+    draft = await shop.draft((await shop.customer()).id, 12_345, currency="kwd")
+    with pytest.raises(stripe.InvalidRequestError, match="divisible by 10"):
+        await shop.api.invoices.finalize_invoice_async(draft.id, {}, shop.options())
+
+
+@pytest.mark.parametrize(("exemption", "reason"), [("exempt", "customer_exempt"), ("reverse", "reverse_charge")])
+async def test_exempt_customers_are_charged_no_tax(shop: Shop, exemption: str, reason: str) -> None:
+    customer = await shop.customer(tax_exempt=exemption)
+    draft = await shop.draft(customer.id, 1000, default_tax_rates=[await _tax_rate(shop, "20")])
+    assert (draft.total, draft.total_taxes[0].amount, draft.total_taxes[0].taxability_reason) == (1000, 0, reason)
+
+
+async def test_a_preview_is_what_an_invoice_comes_to_and_leaves_nothing(shop: Shop) -> None:
+    rate = await _tax_rate(shop, "2.5")
+    items = [{"amount": amount, "currency": "usd", "tax_rates": [rate]} for amount in [100] * 12 + [-20]]
+    preview = await shop.api.invoices.create_preview_async({"currency": "usd", "invoice_items": items}, shop.options())
+    assert (preview.subtotal, preview.total, preview.total_taxes[0].amount) == (1180, 1215, 35)
+    assert (preview.id[:12], preview.customer, preview.lines.has_more) == ("upcoming_in_", None, True)
+    exempt = {"customer_details": {"tax_exempt": "exempt"}, "currency": "usd", "invoice_items": items}
+    assert (await shop.api.invoices.create_preview_async(exempt, shop.options())).total == 1180
+    assert (await shop.api.invoices.list_async({}, shop.options())).data == []
+    assert await shop.event_types(types=["invoice.created"]) == []
+
+
+async def test_a_customers_preview_has_its_balance(shop: Shop) -> None:
+    params = {"customer": (await shop.customer(balance=-300)).id, "invoice_items": [{"amount": 1000}]}
+    preview = await shop.api.invoices.create_preview_async(params, shop.options())
+    assert (preview.total, preview.starting_balance, preview.amount_due) == (1000, -300, 700)
+
+
 async def test_rates_of_both_kinds_do_not_mix(shop: Shop) -> None:
     rates = [await _tax_rate(shop, "20"), await _tax_rate(shop, "10", inclusive=True)]
     with pytest.raises(stripe.InvalidRequestError, match="inclusive"):

@@ -1,12 +1,17 @@
 """The platform's fee and the agency's tax rates, fixed on an order, as Stripe takes them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
+from random import Random
 
 import pytest
 
-from billing.invoices import Levies
-from billing.payments import InvoiceOrder, InvoiceReading, OutcomeUnknown
+from adapters.stripe.previews import StripePreviews
+from billing.invoices import Levies, Line, LineKind
+from billing.money import unit
+from billing.payments import InvoiceOrder, InvoiceReading, OutcomeUnknown, Refused, Taxed
 from tests.contract.gateway.test_issue import one
 from tests.contract.gateway.world import Emulator, World
 
@@ -71,3 +76,55 @@ async def test_a_lost_fee_is_set_before_anything_is_final(emulator: Emulator, fa
     (draft,) = await world.invoices_of(order)
     assert draft.status == "draft"
     assert await fee_taken(world, order, await world.issue(order)) == 122
+
+
+async def previewed(world: World, order: InvoiceOrder, rates: Sequence[str]) -> Taxed:
+    previews = StripePreviews(world.connection)
+    return await previews.taxed(world.account, order.customer, order.currency, order.lines, rates, datetime.now(UTC))
+
+
+def drawn(random: Random, currency: str) -> tuple[Line, ...]:
+    """Lines as an invoice may have them: more than Stripe shows at once, and at times one that takes off the rest."""
+    amounts = [random.randrange(100, 9_999) * unit(currency) for _ in range(random.choice((1, 2, 12)))]
+    if random.random() < 0.7:
+        amounts.append(-random.randrange(amounts[0]) // unit(currency) * unit(currency))
+    return tuple(Line(LineKind.PRICE, f"Part {n}", amount) for n, amount in enumerate(amounts))
+
+
+@pytest.mark.parametrize("inclusive", [False, True], ids=["exclusive", "inclusive"])
+@pytest.mark.parametrize("currency", ["usd", "jpy", "kwd"])
+async def test_a_preview_with_tax_is_what_is_issued(world: World, currency: str, inclusive: bool) -> None:
+    random = Random(f"{currency} {inclusive}")
+    choices = [[await tax_rate(world, each, inclusive=inclusive) for each in rates] for rates in (["8.25"], ["5", "7"])]
+    for _ in range(3):
+        rates = random.choice(choices)
+        order = replace(
+            await world.order(*drawn(random, currency), currency=currency), levies=Levies(FEE, tuple(rates))
+        )
+        preview, read = await previewed(world, order, rates), await world.issue(order)
+        assert preview.total == read.total == read.subtotal + (0 if inclusive else preview.tax)
+        assert preview.tax > 0
+        assert preview.tax % unit(currency) == 0
+        (issued,) = await world.invoices_of(order)
+        assert preview.tax == sum(tax.amount for tax in issued.total_taxes or ())
+
+
+async def test_the_customers_balance_is_no_part_of_a_preview(world: World) -> None:
+    rates = [await tax_rate(world, "19")]
+    order = await levied(world, 4900, *rates, balance=-1000)
+    assert await previewed(world, order, rates) == Taxed(931, 5831)
+
+
+async def test_an_exempt_customer_is_previewed_without_tax(world: World) -> None:
+    rates = [await tax_rate(world, "19")]
+    order = await levied(world, 4900, *rates)
+    await world.do(lambda o: world.connection.v1.customers.update_async(order.customer, {"tax_exempt": "exempt"}, o))
+    assert await previewed(world, order, rates) == Taxed(0, 4900)
+    assert (await world.issue(order)).total == 4900
+
+
+async def test_without_rates_nobody_is_asked_and_of_unknown_ones_nothing_is_said(world: World) -> None:
+    order = await world.order(one(4900))
+    assert await previewed(world, replace(order, customer="cus_nobody"), []) == Taxed(0, 4900)
+    with pytest.raises(Refused):
+        await previewed(world, order, ["txr_nobodys"])

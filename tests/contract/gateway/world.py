@@ -140,6 +140,6 @@ class Emulator:
 
     async def requests(self) -> list[dict[str, Any]]:
         """Every API request so far, oldest first."""
-        answer = await self.control.get("/_emulator/requests", params={"limit": 2000})
+        answer = await self.control.get("/_emulator/requests", params={"limit": 5000})
         listed: list[dict[str, Any]] = answer.json()["requests"]
         return listed
