@@ -190,8 +190,10 @@ def _told(before: State, fact: facts.Fact, after: State) -> Iterator[Notice]:  #
         case facts.CardExpiryTold(at=at, card=card, period=period):
             key = f"expiring:{period}:{card}"
             yield from to_each(NoticeKind.CARD_EXPIRING, key, at, _expiry_text(after))
-        case facts.InvoiceParked(invoice=invoice, at=at, cause=cause):
-            yield from to_each(NoticeKind.INVOICE_PARKED, f"parked:{invoice}:{at.isoformat()}", at, cause, invoice)
+        case facts.InvoiceParked(invoice=invoice, at=at, cause=cause, trouble=trouble):
+            # Not by its time: a step that failed after its commit parks again, at another.
+            key = f"parked:{invoice}:{trouble}:{before.let_go}"
+            yield from to_each(NoticeKind.INVOICE_PARKED, key, at, cause, invoice)
         case facts.ParkingRepeated():
             yield from _repeated(fact, after)
         case facts.FinalActionTaken(at=at) if before.ladder and after.status is not before.status:

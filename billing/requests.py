@@ -111,7 +111,7 @@ def requested(s: State, fact: Requested) -> State:
     if asked.what != "retry" or not s.parked:
         return s
     # A retry is a person's word that what was impossible has been looked into. What is held for review has its own.
-    s = replace(s, parked=tuple(p for p in s.parked if p.review))
+    s = replace(s, parked=tuple(p for p in s.parked if p.review), let_go=s.let_go + 1)
     return s if s.debt else answer(s, Answer(asked.id, "done"))
 
 

@@ -431,6 +431,8 @@ class State:
     answers: tuple[Answer, ...] = ()
     backoff: tuple[Backoff, ...] = ()
     parked: tuple[Parked, ...] = ()
+    let_go: int = 0
+    """How often a retry let go of what was parked: what is parked after one is another parking."""
     grace: timedelta = timedelta(hours=1)
     """The usage grace of the period that is not closed, as set at its boundary."""
     grace_next: timedelta | None = None

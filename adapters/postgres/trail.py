@@ -13,16 +13,22 @@ from adapters.postgres.pool import Connection, Pool
 from billing.credit_notes import InvoiceCredited
 from billing.facts import (
     AttemptNotMade,
+    CardExpiryTold,
+    DueReminded,
     Fact,
+    FinalActionTaken,
     InvoiceIssued,
+    InvoiceParked,
     InvoiceVoided,
     NewsArrived,
     NewsRead,
     PaidElsewhere,
+    ParkingRepeated,
     PaymentDeclined,
     PaymentProcessing,
     PaymentSucceeded,
     PeriodClosed,
+    Reminded,
     Requested,
     ReviewDecided,
     StepFailed,
@@ -47,9 +53,15 @@ _ONCE: Final = (
     AttemptNotMade,
     TrialEnding,
     TrialEnded,
+    InvoiceParked,
+    ParkingRepeated,
+    Reminded,
+    DueReminded,
+    CardExpiryTold,
+    FinalActionTaken,
 )
-"""What happens to a trial, a period, an invoice or an attempt but once. A step that is taken again, and Stripe's event
-about it, bring it at another instant."""
+"""What happens to a trial, a period, an invoice, an attempt or a ladder but once. A step that is taken again, and
+Stripe's event about it, bring it at another instant."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +117,7 @@ async def write_fact(connection: Connection, state: State, fact: Fact, by: str) 
         return False
     detail = encode_fact(fact)
     identity = {name: value for name, value in detail.items() if name != "at" or not isinstance(fact, _ONCE)}
+    identity |= _occurrence(state, fact)
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     return await write(
         connection,
@@ -118,6 +131,17 @@ async def write_fact(connection: Connection, state: State, fact: Fact, by: str) 
         detail={name: value for name, value in detail.items() if name not in ("kind", "at")},
         dedupe_key=f"{state.id}:{digest}",
     )
+
+
+def _occurrence(state: State, fact: Fact) -> dict[str, Json]:
+    """What tells one time from the next, where the fact itself does not."""
+    match fact:
+        case InvoiceParked():
+            return {"let_go": state.let_go}
+        case FinalActionTaken(at=at):
+            return {"ladder": (state.ladder.started_at if state.ladder else at).isoformat()}
+        case _:
+            return {}
 
 
 def _why(fact: Fact) -> str | None:

@@ -15,7 +15,9 @@ from adapters.postgres.projection import load, open_subscription
 from billing.facts import (
     CancelRequested,
     Fact,
+    FinalActionTaken,
     GraceSet,
+    InvoiceParked,
     InvoiceVoided,
     NewsArrived,
     NewsRead,
@@ -24,7 +26,8 @@ from billing.facts import (
     StepFailed,
     WrittenOff,
 )
-from billing.state import Asked, Forgive, State, Status
+from billing.plans import FinalAction
+from billing.state import Asked, Forgive, State, Status, Trouble
 
 END = datetime(2026, 2, 28, tzinfo=UTC)
 CANCEL = CancelRequested(START + DAY, False, Forgive.NONE, "agency", "req_1")
@@ -192,6 +195,38 @@ async def test_what_happens_once_is_in_the_trail_once_whenever_it_is_learned_aga
     for hour in range(2):
         await house.record(owing, GraceSet(START + hour * HOUR, HOUR))
     assert (await _audit(house)).count("GraceSet") == 2
+
+
+async def test_a_parking_whose_answers_are_lost_is_told_once_and_one_after_a_retry_again(house: House) -> None:
+    """Both tries of the step committed in vain: the workflow gave its own state back, and parks at another instant."""
+    owing = await _owing(house)
+    lost = InvoiceParked(START + HOUR, owing.debt[0].id, "impossible", trouble=Trouble.REFUSED)
+    for hour in (1, 2):
+        await house.record(owing, replace(lost, at=START + hour * HOUR))
+        await house.record(replace(owing, version=owing.version + hour))
+    parked = await house.record(owing, replace(lost, at=START + 3 * HOUR))
+    assert (await _told(house)).count(("agency", "invoice_parked")) == 1
+    assert (await _audit(house)).count("InvoiceParked") == 1
+
+    retry = Requested(START + DAY, Asked("req_1", "retry", START + DAY, None, "agency"))
+    let_go = await house.record(parked, retry)
+    assert let_go.parked == ()
+    await house.record(let_go, replace(lost, at=START + 2 * DAY))
+    assert (await _told(house)).count(("agency", "invoice_parked")) == 2
+    assert (await _audit(house)).count("InvoiceParked") == 2
+
+
+async def test_a_final_action_whose_answers_are_lost_is_in_the_trail_once(house: House) -> None:
+    owing = await _owing(house)
+    assert owing.ladder
+    exhausted = replace(owing, ladder=replace(owing.ladder, used=3, next_at=None), version=owing.version + 1)
+    for hour in (1, 2):
+        at = START + 15 * DAY + hour * HOUR
+        taken = await house.record(exhausted, FinalActionTaken(at, FinalAction.PAST_DUE))
+        assert taken.status is Status.PAST_DUE
+        await house.record(replace(exhausted, version=exhausted.version + hour))
+    assert (await _audit(house)).count("FinalActionTaken") == 1
+    assert (await _told(house)).count(("client", "past_due")) == 1
 
 
 async def test_records_that_race_lose_nothing(house: House) -> None:
