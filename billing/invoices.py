@@ -181,8 +181,8 @@ def may_become(old: InvoiceStatus, new: InvoiceStatus) -> bool:
 
 def portal_status(
     status: InvoiceStatus, failed: bool, debt_failed: bool
-) -> Literal["paid", "pending", "failed", "void"]:
-    """The portal's word for an invoice (billing-rules 5).
+) -> Literal["paid", "pending", "failed", "void"] | None:
+    """The portal's word for an invoice (billing-rules 5); none for a statement, which is not in it.
 
     `failed`: an attempt on it failed. `debt_failed`: it was issued while another invoice of the debt was `failed`, and
     that one still is. A draft, as a parked invoice is, is pending.
@@ -196,8 +196,10 @@ def portal_status(
             return "failed"
         case InvoiceStatus.OPEN:
             return "failed" if failed or debt_failed else "pending"
-        case InvoiceStatus.DRAFT | InvoiceStatus.STATEMENT:
+        case InvoiceStatus.DRAFT:
             return "pending"
+        case InvoiceStatus.STATEMENT:
+            return None
     assert_never(status)
 
 

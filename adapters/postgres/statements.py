@@ -31,7 +31,8 @@ class Statement:
     source: str
     number: str | None
     status: InvoiceStatus
-    portal_status: PortalStatus
+    portal_status: PortalStatus | None
+    """None of what the agency collects by itself: no client is shown it."""
     currency: str
     created_at: datetime
     issued_at: datetime | None

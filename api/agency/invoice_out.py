@@ -88,7 +88,7 @@ class InvoiceOut(Answer, json_schema_extra=example(**_INVOICE)):
 
     `due_at` is set when it was sent, `subscription_id` unless it is a custom one. `portal_status` is the word that the
     client is shown. `pdf_url` is null until it is issued, and of one of zero. A `statement` is what the agency collects
-    by itself: final, with nothing due, and shown to no client.
+    by itself: final, with nothing due, and shown to no client, so that it has no `portal_status`.
     """
 
     id: str
@@ -97,7 +97,7 @@ class InvoiceOut(Answer, json_schema_extra=example(**_INVOICE)):
     kind: Literal["period", "change", "final", "custom"]
     number: str | None
     status: Literal["draft", "open", "paid", "void", "uncollectible", "statement"]
-    portal_status: Literal["paid", "pending", "failed", "void"]
+    portal_status: Literal["paid", "pending", "failed", "void"] | None
     created_at: datetime
     issued_at: datetime | None
     settled_at: datetime | None

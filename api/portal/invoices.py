@@ -146,6 +146,7 @@ async def _subscription_of(services: Services, invoice: Statement) -> Subscripti
 
 def _invoice_out(services: Services, invoice: Statement) -> InvoiceOut:
     currency = invoice.currency
+    assert invoice.portal_status is not None, "a statement is never sent"
     return InvoiceOut(
         id=invoice.id,
         number=invoice.number,

@@ -166,10 +166,11 @@ def test_status_moves_forward_only(old: InvoiceStatus, new: InvoiceStatus) -> No
         ("void", True, True, "void"),
         ("draft", False, False, "pending"),
         ("draft", True, True, "pending"),
+        ("statement", False, True, None),
     ],
 )
 def test_the_portals_word(
-    status: str, failed: bool, debt_failed: bool, word: Literal["paid", "pending", "failed", "void"]
+    status: str, failed: bool, debt_failed: bool, word: Literal["paid", "pending", "failed", "void"] | None
 ) -> None:
     assert portal_status(InvoiceStatus(status), failed, debt_failed) == word
 

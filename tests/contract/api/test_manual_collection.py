@@ -19,7 +19,7 @@ async def test_a_plan_is_assigned_without_an_account_and_charged_for_once_there_
 
     kept = await tenant.invoice(client, settled=False)
     assert (kept["status"], kept["total"]["amount"], kept["amount_due"]["amount"]) == ("statement", 4900, 0)
-    assert (kept["attempts"], kept["pdf_url"], kept["settled_at"]) == ([], None, None)
+    assert (kept["attempts"], kept["pdf_url"], kept["settled_at"], kept["portal_status"]) == ([], None, None, None)
     path = f"/v1/agency/invoices/{kept['id']}"
     orders: dict[str, Json] = {"void": {}, "mark-paid": {"reference": "transfer 7"}, "mark-uncollectible": {}}
     for order, body in orders.items():

@@ -11,6 +11,7 @@ import pytest
 from support.house import CARD, DAY, HOUR, START, House, call, new_invoice, opened_for, reading
 
 from adapters.postgres.drafting import EntriesGone
+from adapters.postgres.invoice_checks import amounts
 from adapters.postgres.pool import transaction
 from billing.invoices import InvoiceKind, InvoiceStatus, Line, LineKind, late_line, overage_line, price_line
 from billing.ledger import InvoiceRow, NewInvoice
@@ -152,6 +153,25 @@ async def test_what_a_correction_brings_beyond_the_invoice_stays_as_credit(house
     assert (drafted.total, await _left(house)) == (0, [1100])
     rows = await house.fetch("SELECT client_id, currency, amount, invoice_id FROM credits")
     assert rows == [{"client_id": "cli_anna", "currency": "usd", "amount": 6000, "invoice_id": "inv_1"}]
+
+
+async def test_credit_is_carried_through_statements_to_what_stripe_has(house: House) -> None:
+    """The agency asks its client for a statement's total: it uses credit up, makes it, and keeps what it used."""
+    state = await house.subscribed("anna")
+    await _credit(house, 1000, state)
+    lines = (_new(1, PRICE, Line(LineKind.CORRECTION, "Correction", -6000)), _new(2))
+    totals = []
+    for new in lines:
+        row = await _draft(house, state, new)
+        async with house.store.transaction() as books:
+            kept = await books.keep_statement(row.id, START)
+        assert await _draft(house, state, new) == kept, "a repeat uses nothing more"
+        totals.append((kept.status, kept.total, kept.lines[-1].amount))
+    assert totals == [(InvoiceStatus.STATEMENT, 0, -4900), (InvoiceStatus.STATEMENT, 2800, -2100)]
+    assert await _left(house) == [0, 0]
+    assert (await _draft(house, state, _new(3))).total == 4900
+    async with house.pool.acquire() as connection:
+        assert (await amounts(connection)).wrong == ()
 
 
 async def test_credit_is_the_clients_own_and_of_its_currency(house: House) -> None:
