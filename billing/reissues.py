@@ -1,7 +1,7 @@
 """Reissuing an invoice: it is voided, and its corrected lines are the next revision of it (billing-rules 5).
 
 An issued invoice never changes. Of one source there is one live invoice: the revision takes its place, with the same
-kind, source and periods, and is collected like any other.
+kind, source and periods, and is collected as it was.
 """
 
 from collections.abc import Sequence
@@ -44,6 +44,7 @@ def issue_revision(s: State, asked: Asked, voided: OpenInvoice | None, at: datet
         asked.reissue.source,
         at,
         price=asked.reissue.total,
+        attempt=s.custom is None or not s.custom.sent,
         revises=asked.invoice,
         corrected=asked.reissue.lines,
     )

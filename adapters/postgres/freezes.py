@@ -8,13 +8,18 @@ woken, whichever wake-up it was.
 from datetime import datetime
 from typing import Final
 
-from adapters.postgres import inbox, messages, trail
+from adapters.postgres import inbox, message_deliveries, messages, trail
 from adapters.postgres.agencies import SELLING_TIERS
 from adapters.postgres.pool import Connection, Pool
 from billing.freezing import OpenFreeze, Standing
 from billing.ledger import ACCOUNT_CHANGED
 from billing.notices import Notice, NoticeKind
 from billing.state import FreezeCause, State
+
+OF_LEFT_ACCOUNT: Final = """
+    EXISTS (SELECT FROM account_freezes f WHERE f.account_id = i.account_id AND f.replaced_at IS NOT NULL)
+"""
+"""Of `invoices i`: issued in an account that the agency has left for another, where nothing is ours to collect."""
 
 _TOLD: Final[dict[FreezeCause, tuple[NoticeKind, str]]] = {
     "restricted": (
@@ -137,7 +142,7 @@ async def _replace(connection: Connection, agency: str, account: str, at: dateti
     left = await connection.fetch(
         """
         UPDATE account_freezes SET replaced_at = greatest($3, frozen_at)
-        WHERE agency_id = $1 AND account_id <> $2 AND thawed_at IS NULL AND replaced_at IS NULL RETURNING id
+        WHERE agency_id = $1 AND account_id <> $2 AND thawed_at IS NULL AND replaced_at IS NULL RETURNING account_id
         """,
         agency,
         account,
@@ -145,6 +150,8 @@ async def _replace(connection: Connection, agency: str, account: str, at: dateti
     )
     if not left:
         return
+    for row in left:
+        await message_deliveries.drop_held(connection, row["account_id"])
     # Cards are of the account that they were saved in; what was saved in this one since it is there stays.
     await connection.execute(
         """

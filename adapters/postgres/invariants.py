@@ -10,6 +10,7 @@ from typing import Final
 from adapters.postgres.agencies import SELLING_TIERS
 from adapters.postgres.codec import decode_state
 from adapters.postgres.compared import Compared, counted, figures, sentences
+from adapters.postgres.freezes import OF_LEFT_ACCOUNT
 from adapters.postgres.invoice_checks import amounts, charged_once, one_live
 from adapters.postgres.pool import Connection, Pool, snapshot
 from adapters.postgres.tenant_checks import kept_apart
@@ -31,14 +32,12 @@ async def examined(connection: Connection) -> list[Compared]:
     return [await look(connection) for look in _LOOKS]
 
 
-_OPEN: Final = """
+_OPEN: Final = f"""
     SELECT i.id, s.state, EXISTS (
         SELECT 1 FROM payment_attempts a WHERE a.invoice_id = i.id AND a.result IS NULL
     ) AS attempted
     FROM invoices i JOIN subscriptions s ON s.id = i.subscription_id
-    WHERE i.status = 'open' AND NOT EXISTS (
-        SELECT FROM account_freezes f WHERE f.account_id = i.account_id AND f.replaced_at IS NOT NULL
-    ) ORDER BY i.id
+    WHERE i.status = 'open' AND NOT {OF_LEFT_ACCOUNT} ORDER BY i.id
 """
 
 _NEVER_THAWED: Final = """

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from adapters.postgres.pool import Pool
+from adapters.postgres.pool import Connection, Pool
 from billing.notices import Audience, Channel
 
 CHANNEL: Final = "retainer_messages"
@@ -17,11 +17,11 @@ CHANNEL: Final = "retainer_messages"
 _OF_ONE_ENDPOINT: Final = 5
 """At once: an endpoint that answers slowly must not have all places."""
 
-# No mail to clients of an account that can't charge (billing-rules 8): it waits for the thaw. This is the one place
-# that knows; the time machine asks it too.
+# No mail to clients of an account that can't charge (billing-rules 8): it waits for the thaw, which never comes to one
+# that was left for another. This is the one place that knows; the time machine asks it too.
 _HELD: Final = """
     (n.audience = 'client' AND EXISTS (
-        SELECT FROM account_freezes f WHERE f.thawed_at IS NULL AND f.account_id IN (
+        SELECT FROM account_freezes f WHERE f.thawed_at IS NULL AND f.replaced_at IS NULL AND f.account_id IN (
             SELECT account_id FROM subscriptions WHERE id = n.subscription_id
             UNION ALL SELECT account_id FROM invoices WHERE id = n.invoice_id
         )
@@ -109,6 +109,22 @@ async def again(pool: Pool, claimed: Claimed, pause: timedelta, answer: int | No
         why,
     )
     return marked == "UPDATE 1"
+
+
+async def drop_held(connection: Connection, account: str) -> None:
+    """What clients were to be told of an account that was left is not told any more."""
+    await connection.execute(
+        """
+        UPDATE message_deliveries d
+        SET status = 'dropped', leased_until = NULL, detail = 'the account was left', finished_at = now()
+        FROM notifications n WHERE n.id = d.notification_id AND d.status = 'pending' AND n.audience = 'client'
+        AND $1 IN (
+            SELECT account_id FROM subscriptions WHERE id = n.subscription_id
+            UNION ALL SELECT account_id FROM invoices WHERE id = n.invoice_id
+        )
+        """,
+        account,
+    )
 
 
 async def _end(pool: Pool, claimed: Claimed, status: str, answer: int | None, why: str | None) -> bool:

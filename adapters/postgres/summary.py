@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from adapters.postgres.codec import decode_state
+from adapters.postgres.freezes import OF_LEFT_ACCOUNT
 from adapters.postgres.pool import Connection
 from adapters.postgres.statements import DEBT_FAILED
 from billing.view import renewal
@@ -26,7 +27,7 @@ _OPEN: Final = f"""
     FROM (
         SELECT i.currency, coalesce(i.amount_due, i.total) - coalesce(i.amount_paid, 0) AS owed,
                i.failed OR {DEBT_FAILED} AS failing
-        FROM invoices i WHERE i.agency_id = $1 AND i.settled_at IS NULL AND i.status = 'open'
+        FROM invoices i WHERE i.agency_id = $1 AND i.settled_at IS NULL AND i.status = 'open' AND NOT {OF_LEFT_ACCOUNT}
     ) AS open GROUP BY currency
 """
 _FAILED: Final = """

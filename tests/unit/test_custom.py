@@ -14,7 +14,7 @@ from billing.custom import REMINDERS, custom_invoice_id, ordered, own_lines, own
 from billing.facts import InvoiceParked, StepFailed
 from billing.invoices import LineKind, compose, total
 from billing.requests import send_refusal
-from billing.state import RULES, Custom, Status
+from billing.state import RULES, Corrected, Custom, Reissue, Status
 from billing.steps import SendInvoice
 from billing.view import BannerKind, banner, next_invoice, view
 
@@ -114,6 +114,15 @@ def test_sent_it_is_never_tried_and_the_client_is_reminded_around_its_day() -> N
     world.invoice = lambda short: INVOICE  # type: ignore[method-assign]
     world.pay_elsewhere(SHORT)
     assert world.run(days=1).finished
+
+
+def test_reissued_it_is_sent_again_and_not_charged() -> None:
+    world = a_custom(days_until_due=14).run(days=1)
+    world.invoice = lambda short: INVOICE  # type: ignore[method-assign]
+    world.ask("reissue", SHORT, reissue=Reissue(ORDER, 12000, (Corrected(1, 12000),)))
+    world.run(days=60)
+    assert (world.charges(), world.state.debt[0].amount) == ([], 12000)
+    assert world.messages().count("invoice_due") == 3
 
 
 def test_paid_it_is_not_reminded_of() -> None:

@@ -15,9 +15,10 @@ from adapters.links import links_of
 from adapters.mail.letter import Letterhead
 from adapters.mail.smtp import SmtpMailer
 from adapters.postgres import message_deliveries, messages
+from adapters.postgres.freezes import account_moved
 from adapters.postgres.pool import transaction
 from billing.declines import Decline
-from billing.facts import InvoiceVoided
+from billing.facts import AccountReplaced, InvoiceVoided
 from billing.notices import Channel, Notice, NoticeKind
 from billing.state import State
 from worker.mails import Mails
@@ -215,6 +216,26 @@ async def test_no_client_is_mailed_while_the_agencys_account_cannot_charge(post:
     await post.house.pool.execute("UPDATE account_freezes SET thawed_at = $1", START + DAY)
     await post.carry()
     assert [str(mail["To"]) for mail in post.server.read()[1:]] == ["client@test.invalid"] * 2
+
+
+async def test_of_an_account_that_was_left_only_what_came_after_it_is_told(post: Post) -> None:
+    owing = await _declined(post.house)
+    async with transaction(post.house.pool) as connection:
+        await connection.execute(
+            "INSERT INTO account_freezes (agency_id, account_id, cause, frozen_at) VALUES ($1, $2, 'disconnected', $3)",
+            AGENCY,
+            ACCOUNT,
+            START,
+        )
+        await account_moved(connection, AGENCY, "acct_new", "onboarding", "active", START + DAY)
+    await post.house.record(owing, AccountReplaced(START + DAY), by="system")
+    await post.carry()
+    assert await post.statuses() == [
+        ("client invoice_issued", "dropped"),
+        ("client payment_failed", "dropped"),
+        ("client card_needed", "delivered"),
+    ]
+    assert len(post.server.read()) == 1
 
 
 async def test_a_mail_that_comes_late_asks_nobody_for_what_is_settled(post: Post) -> None:

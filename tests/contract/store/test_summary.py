@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from support.house import AGENCY, CARD, DAY, HOUR, START, House
+from support.house import ACCOUNT, AGENCY, CARD, DAY, HOUR, START, House
 from support.lived import END
 
 from adapters.postgres.exporting import invoice_batches
@@ -42,6 +42,18 @@ async def test_what_is_written_off_is_lost_for_thirty_days(house: House) -> None
         shown = [await usd(books, START + span) for span in (DAY, BACK - HOUR, BACK)]
     assert [one.lost for one in shown] == [4900, 4900, 0]
     assert [one.outstanding for one in shown] == [0, 0, 0]
+
+
+async def test_what_is_owed_in_an_account_that_was_left_is_outstanding_no_more(house: House) -> None:
+    await house.issue(await house.subscribed("anna"), START)
+    async with house.pool.acquire() as books:
+        freeze = (
+            "INSERT INTO account_freezes (agency_id, account_id, cause, frozen_at) VALUES ($1, $2, 'disconnected', $3)"
+        )
+        await books.execute(freeze, AGENCY, ACCOUNT, START)
+        assert (await usd(books)).outstanding == 4900
+        await books.execute("UPDATE account_freezes SET replaced_at = $1", START + DAY)
+        assert (await usd(books)).outstanding == 0
 
 
 async def test_a_recovery_counts_from_the_first_failure_on(house: House) -> None:
