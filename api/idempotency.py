@@ -1,7 +1,11 @@
-"""`Idempotency-Key`: one key of one caller, on one method and path, is one request, for 24 h of the system clock."""
+"""`Idempotency-Key`: one key of one caller, on one method and path, is one request, for 24 h of the system clock.
+
+Answers show secrets and links that sign in: they are kept sealed (docs/adr/0024).
+"""
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -12,15 +16,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.postgres import idempotency as keys
+from adapters.sealing import CannotOpen, seal_of
 from api import problems
 from api.ids import new_seed
-from api.problems import Conflict, InvalidFields
+from api.problems import Conflict, InvalidFields, TemporarilyUnavailable
 from api.services import Services
 from api.tokens import Caller
 
 HEADER: Final = "Idempotency-Key"
 _HONOURED: Final = frozenset({"POST", "PUT", "DELETE"})
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+
+log = logging.getLogger(__name__)
 
 
 async def answered(
@@ -29,7 +36,7 @@ async def answered(
     """The answer of `handle`, or of the first request under the same key.
 
     Raises Conflict `idempotency_key_reused` for other content under the key, `request_in_progress` while the first is
-    open.
+    open, TemporarilyUnavailable when the answer that was given can't be opened.
     """
     key = request.headers.get(HEADER)
     if request.method not in _HONOURED or key is None:
@@ -41,7 +48,7 @@ async def answered(
     begun = await keys.begin(services.database, scope, await _content(request), datetime.now(UTC))
     match begun:
         case keys.Stored():
-            return _replay(begun)
+            return _replay(services, scope, begun)
         case keys.Reused():
             raise Conflict("idempotency_key_reused", "The key was used for another content. Take a new key.")
         case keys.InProgress():
@@ -62,7 +69,7 @@ async def _first(
         return response
     finally:
         final = response if response and _is_final(response) else None
-        stored = keys.Stored(final.status_code, dict(_kept(final)), bytes(final.body).decode()) if final else None
+        stored = _stored(services, scope, final) if final else None
         await keys.finish(services.database, scope, stored, datetime.now(UTC))
 
 
@@ -77,12 +84,19 @@ def _is_final(response: Response) -> bool:
     return response.status_code != HTTPStatus.ACCEPTED and response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _kept(response: Response) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in response.headers.items() if name in ("content-type", "location")]
+def _stored(services: Services, scope: keys.Scope, response: Response) -> keys.Stored:
+    kept = {name: value for name, value in response.headers.items() if name in ("content-type", "location")}
+    body = seal_of(services.settings).close(_hash(*scope), bytes(response.body).decode())
+    return keys.Stored(response.status_code, kept, body)
 
 
-def _replay(stored: keys.Stored) -> Response:
-    return Response(stored.body, stored.status, {**stored.headers, "Idempotent-Replayed": "true"})
+def _replay(services: Services, scope: keys.Scope, stored: keys.Stored) -> Response:
+    try:
+        body = seal_of(services.settings).open(_hash(*scope), stored.body)
+    except CannotOpen as error:
+        log.error("an answer can't be given again: SECRETS_KEY lacks the key that it was sealed by")
+        raise TemporarilyUnavailable("The answer under this key can't be read just now. Ask again with it.") from error
+    return Response(body, stored.status, {**stored.headers, "Idempotent-Replayed": "true"})
 
 
 async def _content(request: Request) -> str:

@@ -31,7 +31,7 @@ class Begun:
 
 @dataclass(frozen=True)
 class Stored:
-    """The answer that was given."""
+    """The answer that was given. `body` as it is kept: whoever keeps it seals it."""
 
     status: int
     headers: Mapping[str, str]

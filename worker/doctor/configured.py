@@ -73,7 +73,7 @@ def _warnings(settings: Settings) -> Iterator[Finding]:
             do = _OLD_ONE_GOES.get(name, at_stripe)
             yield Finding(Section.CONFIGURED, name.upper(), Verdict.NOTE, told, do, Page.ROTATE_A_SECRET)
     if not settings.secrets_key:
-        told = "the secrets of webhook endpoints are plain in the database"
+        told = "the secrets of webhook endpoints, and kept answers, are plain in the database"
         do = "Generate a key; rows are sealed as they are used."
         yield Finding(Section.CONFIGURED, "SECRETS_KEY", Verdict.NOTE, told, do, Page.ROTATE_A_SECRET)
     if not settings.mail_is_on:

@@ -7,6 +7,8 @@ import pytest
 from support.http import fresh
 from support.tenant import PAYS, Tenant, subscription_of
 
+from adapters.sealing import Seal
+
 CLIENTS = "/v1/agency/clients"
 ADA = {"name": "Ada", "email": "ada@client.example"}
 
@@ -109,6 +111,35 @@ async def test_a_command_repeated_under_its_key_is_one_command(tenant: Tenant) -
     assert again.json()["cancel_at"] == first.json()["cancel_at"]
     undone = await tenant.api.send("DELETE", cancel, headers=headers)
     assert (undone.status_code, undone.json()["cancel_at"]) == (200, None)
+
+
+async def test_an_answer_that_cannot_be_opened_is_not_given_and_makes_nothing(bare: Tenant) -> None:
+    mine, others = keyed(), keyed()
+    for headers in (mine, others):
+        await bare.api.send("POST", CLIENTS, json=ADA, headers=headers)
+    rows = await bare.site.pool.fetch("SELECT key, response FROM idempotency_keys")
+    kept = {row["key"]: row["response"] for row in rows}
+    change = "UPDATE idempotency_keys SET response = $2 WHERE key = $1"
+    for body in (Seal(["a key that is gone"]).close("", "{}"), kept[others["Idempotency-Key"]]["body"]):
+        good = kept[mine["Idempotency-Key"]]
+        await bare.site.pool.execute(change, mine["Idempotency-Key"], {**good, "body": body})
+        shut = await bare.api.send("POST", CLIENTS, json=ADA, headers=mine)
+        assert (shut.status_code, shut.json().get("code")) == (503, "temporarily_unavailable")
+        await bare.site.pool.execute(change, mine["Idempotency-Key"], good)
+        again = await bare.api.send("POST", CLIENTS, json=ADA, headers=mine)
+        assert (again.status_code, again.headers["Idempotent-Replayed"]) == (201, "true")
+    assert await count(bare) == 2
+
+
+async def test_an_answer_that_was_kept_before_there_was_a_seal_is_given(bare: Tenant) -> None:
+    headers = keyed()
+    first = await bare.api.send("POST", CLIENTS, json=ADA, headers=headers)
+    plain = {"headers": {"content-type": "application/json"}, "body": first.text}
+    await bare.site.pool.execute(
+        "UPDATE idempotency_keys SET response = $2 WHERE key = $1", headers["Idempotency-Key"], plain
+    )
+    again = await bare.api.send("POST", CLIENTS, json=ADA, headers=headers)
+    assert (again.json(), again.headers["Idempotent-Replayed"]) == (first.json(), "true")
 
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256, "ü"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
-from support.http import refused
+from support.http import fresh, refused
 from support.tenant import FAILS, Tenant
 
 from sandbox.receiver import Receiver, receiving
@@ -69,6 +69,30 @@ async def test_facts_reach_the_receiver_signed_and_can_be_sent_again(own: Tenant
     removed = await own.api.delete(f"{ENDPOINTS}/{endpoint['id']}")
     assert removed["status"] == "removed"
     assert (await own.api.get(ENDPOINTS))["data"] == []
+
+
+async def _rows_that_hold(own: Tenant, text: str) -> list[str]:
+    """The tables with this text anywhere in a row."""
+    tables = [row["relname"] for row in await own.site.pool.fetch("SELECT relname FROM pg_stat_user_tables")]
+    asked = " UNION ALL ".join(f"SELECT '{one}' FROM {one} t WHERE strpos(t::text, $1) > 0" for one in tables)
+    return [row[0] for row in await own.site.pool.fetch(asked, text)]
+
+
+async def test_a_secret_that_is_shown_again_under_its_key_stands_nowhere_in_the_clear(bare: Tenant) -> None:
+    async def twice(path: str, body: dict[str, str]) -> dict[str, str]:
+        headers = {"Idempotency-Key": fresh("key")}
+        first, again = [await bare.api.send("POST", path, json=body, headers=headers) for _ in range(2)]
+        assert "Idempotent-Replayed" in again.headers
+        assert first.json() == again.json()
+        shown: dict[str, str] = again.json()
+        return shown
+
+    made = await twice(ENDPOINTS, {"url": "https://app.example.com/hooks"})
+    rotated = await twice(f"{ENDPOINTS}/{made['id']}/rotate-secret", {})
+    assert len(await _rows_that_hold(bare, made["id"])) > 1
+    assert made["secret"] != rotated["secret"]
+    for secret in (made["secret"], rotated["secret"]):
+        assert await _rows_that_hold(bare, secret.removeprefix("whsec_")) == []
 
 
 async def test_an_endpoint_that_is_gone_is_switched_off_and_the_agency_told(own: Tenant, receiver: Receiver) -> None:
