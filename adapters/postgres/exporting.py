@@ -6,13 +6,14 @@ from typing import Final
 import asyncpg
 
 from adapters.postgres.pool import Pool
+from adapters.postgres.statements import TAX
 
 BATCH: Final = 1000
 
-_BATCH: Final = """
+_BATCH: Final = f"""
     SELECT i.id, i.number, i.client_id, c.name AS client_name, c.external_id,
            CASE WHEN i.kind <> 'custom' THEN i.subscription_id END AS subscription_id, i.kind, i.status, i.currency,
-           i.total, coalesce(i.provider_total, i.total) - i.total AS tax,
+           i.total, {TAX} AS tax,
            coalesce(i.starting_balance, 0) - coalesce(i.ending_balance, i.starting_balance, 0) AS balance_applied,
            coalesce(i.amount_due, i.total) AS amount_due, coalesce(i.amount_paid, 0) AS amount_paid,
            i.paid_out_of_band, i.created_at, i.issued_at, i.settled_at

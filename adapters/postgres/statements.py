@@ -21,7 +21,8 @@ Position: TypeAlias = tuple[datetime, str]
 class Statement:
     """An invoice. Amounts are minor units; before it is issued what is due is its total.
 
-    `balance_applied` is what the customer's balance at Stripe added to the total: negative when it paid for some.
+    `tax` is what rates that are not included added to the total, `balance_applied` what the customer's balance at
+    Stripe did: negative when it paid for some.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Statement:
     settled_at: datetime | None
     due_at: datetime | None
     total: int
+    tax: int
     amount_due: int
     amount_paid: int
     amount_refunded: int
@@ -70,9 +72,12 @@ DEBT_FAILED: Final = """
     )
 """
 """Whether the invoice `i` was issued while another of its debt had failed, and that one still is open."""
+TAX: Final = "coalesce(i.provider_total, i.total) - i.total"
+"""What tax added to the lines of the invoice `i`."""
 _STATEMENTS: Final = f"""
     SELECT i.id, i.client_id, i.subscription_id, i.kind, i.source, i.number, i.status, i.failed, i.currency,
-           i.created_at, i.issued_at, i.settled_at, i.due_at, i.total, coalesce(i.amount_due, i.total) AS amount_due,
+           i.created_at, i.issued_at, i.settled_at, i.due_at, i.total, {TAX} AS tax,
+           coalesce(i.amount_due, i.total) AS amount_due,
            coalesce(i.amount_paid, 0) AS amount_paid, i.amount_refunded,
            coalesce(i.starting_balance, 0) - coalesce(i.ending_balance, i.starting_balance, 0) AS balance_applied,
            i.paid_out_of_band, i.closed_period, coalesce(i.account_id, '') AS account_id,

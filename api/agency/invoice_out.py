@@ -40,6 +40,7 @@ _INVOICE: Final[dict[str, Any]] = {
     "settled_at": None,
     "due_at": None,
     "total": _MONEY,
+    "tax": _ZERO,
     "amount_due": _MONEY,
     "amount_paid": _ZERO,
     "amount_refunded": _ZERO,
@@ -84,7 +85,8 @@ _USAGE: Final[dict[str, Any]] = {
 
 
 class InvoiceOut(Answer, json_schema_extra=example(**_INVOICE)):
-    """An invoice. `total` is the sum of our lines; `amount_due` what Stripe asks for, its customer balance applied.
+    """An invoice. `total` is the sum of our lines; `amount_due` what Stripe asks for, with `tax`, unless that is
+    included, and its customer balance applied.
 
     `due_at` is set when it was sent, `subscription_id` unless it is a custom one. `portal_status` is the word that the
     client is shown. `pdf_url` is null until it is issued, and of one of zero. A `statement` is what the agency collects
@@ -103,6 +105,7 @@ class InvoiceOut(Answer, json_schema_extra=example(**_INVOICE)):
     settled_at: datetime | None
     due_at: datetime | None
     total: Money
+    tax: Money
     amount_due: Money
     amount_paid: Money
     amount_refunded: Money
@@ -252,6 +255,7 @@ def _shown(invoice: Statement, pdf_url: str | None) -> dict[str, Any]:
         "settled_at": invoice.settled_at,
         "due_at": invoice.due_at,
         "total": money(invoice.total, currency),
+        "tax": money(invoice.tax, currency),
         "amount_due": money(invoice.amount_due, currency),
         "amount_paid": money(invoice.amount_paid, currency),
         "amount_refunded": money(invoice.amount_refunded, currency),

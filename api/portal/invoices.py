@@ -41,6 +41,7 @@ class InvoiceOut(
         issued_at="2026-11-01T01:00:00Z",
         amount=_MONEY,
         total=_MONEY,
+        tax=_ZERO,
         balance_applied=_ZERO,
         amount_paid=_ZERO,
         amount_refunded=_ZERO,
@@ -51,13 +52,15 @@ class InvoiceOut(
         pdf_url=f"https://billing.example.com{PATH}/inv_3f5m7kq2n4b6c8d0e2f4_p2/pdf",
     ),
 ):
-    """`amount` is what is due; `balance_applied` what Stripe's own customer balance added to the total of our lines."""
+    """`amount` is what is due; `tax`, unless it is included, and Stripe's own customer balance (`balance_applied`) are
+    what was added to the total of our lines."""
 
     id: str
     number: str | None
     issued_at: datetime
     amount: Money
     total: Money
+    tax: Money
     balance_applied: Money
     amount_paid: Money
     amount_refunded: Money
@@ -153,6 +156,7 @@ def _invoice_out(services: Services, invoice: Statement) -> InvoiceOut:
         issued_at=invoice.issued_at or invoice.created_at,
         amount=money(invoice.amount_due, currency),
         total=money(invoice.total, currency),
+        tax=money(invoice.tax, currency),
         balance_applied=money(invoice.balance_applied, currency),
         amount_paid=money(invoice.amount_paid, currency),
         amount_refunded=money(invoice.amount_refunded, currency),

@@ -48,10 +48,10 @@ async def test_fee_and_tax_stand_on_what_is_issued_from_then_on_and_go_back_with
     await stage.rest()
 
     rows = (await stage.agency.get(f"/v1/agency/clients/{client.id}/invoices"))["data"]
-    assert {(row["kind"], row["total"]["amount"], row["amount_paid"]["amount"]) for row in rows} == {
-        ("period", 4900, 4900),
-        ("period", 4900, 5831),
-        ("custom", 1000, 1190),
+    assert {tuple(row[name]["amount"] for name in ("total", "tax", "amount_paid")) for row in rows} == {
+        (4900, 0, 4900),
+        (4900, 931, 5831),
+        (1000, 190, 1190),
     }
     assert await _fees_kept(stage, stripe, client) == {4900: None, 5831: 145, 1190: 29}
 

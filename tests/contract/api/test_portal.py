@@ -143,6 +143,7 @@ async def test_invoices_are_the_clients_own_in_its_words(tenant: Tenant, site: S
         "issued_at": agencys["issued_at"],
         "amount": {"amount": 4900, "currency": "usd"},
         "total": {"amount": 4900, "currency": "usd"},
+        "tax": {"amount": 0, "currency": "usd"},
         "balance_applied": {"amount": 0, "currency": "usd"},
         "amount_paid": {"amount": 4900, "currency": "usd"},
         "amount_refunded": {"amount": 0, "currency": "usd"},
