@@ -13,7 +13,7 @@ import stripe
 from stripe.params import InvoiceAddLinesParamsLine, InvoiceCreateParams
 
 from adapters.stripe import keys
-from adapters.stripe.connection import Connection, stepping_over
+from adapters.stripe.connection import Connection, replayed, stepping_over
 from adapters.stripe.readings import INVOICE_ID, LINE_ID, PAYMENTS, metadata
 from billing.invoices import Line, application_fee
 from billing.payments import InvoiceOrder, LinesDiffer, Refused
@@ -35,10 +35,12 @@ class Issuing:
         Raises LinesDiffer and every other PaymentTrouble.
         """
         era = keys.era(order.created_at, now)
-        return await stepping_over(era, lambda series: self._issue(account, order, series))
+        return await stepping_over(era, lambda series: self._issue(account, order, series, now))
 
-    async def _issue(self, account: str, order: InvoiceOrder, series: str) -> tuple[stripe.Invoice, str | None]:
-        provider = order.provider_id or await self._begin(account, order, series)
+    async def _issue(
+        self, account: str, order: InvoiceOrder, series: str, now: datetime
+    ) -> tuple[stripe.Invoice, str | None]:
+        provider, tried = (order.provider_id, True) if order.provider_id else await self._begin(account, order, series)
         # While the first keys hold, sending the lines again cannot double them. Else only an empty draft gets lines.
         if not series and not order.provider_id:
             await self._add_lines(account, order, provider, series)
@@ -47,17 +49,19 @@ class Issuing:
             await self._add_lines(account, order, provider, series)
             invoice = await self._read(account, provider)
         await self._compare(account, order, invoice)
-        final = await self._finalize(account, order, invoice, series)
-        return final, await self._send(account, order, final, series)
+        if invoice.status == "draft":
+            invoice = await self._finalize(account, order, invoice, series, now, tried=tried)
+        return invoice, await self._send(account, order, invoice, series)
 
-    async def _begin(self, account: str, order: InvoiceOrder, series: str) -> str:
-        """The id of the invoice at Stripe: looked up first where the first keys cannot be trusted any more."""
+    async def _begin(self, account: str, order: InvoiceOrder, series: str) -> tuple[str, bool]:
+        """The id of the invoice at Stripe, and whether an earlier try made it: looked up first where the first keys
+        cannot be trusted any more."""
         found = await self._find(account, order) if series else None
         if found:
-            return found
+            return found, True
         key = keys.in_series(keys.invoice_create(order.invoice), series)
         created = await self._stripe.write(key, lambda o: self._invoices.create_async(_creation(order), o), account)
-        return created.id
+        return created.id, replayed(created)
 
     async def _find(self, account: str, order: InvoiceOrder) -> str | None:
         since = int((order.created_at - _CLOCK_SKEW).timestamp())
@@ -115,32 +119,34 @@ class Issuing:
         return sorted((metadata(line, LINE_ID) or "", line.amount, line.currency) for line in lines)
 
     async def _finalize(
-        self, account: str, order: InvoiceOrder, invoice: stripe.Invoice, series: str
+        self, account: str, order: InvoiceOrder, draft: stripe.Invoice, series: str, now: datetime, *, tried: bool
     ) -> stripe.Invoice:
-        if invoice.status != "draft":
-            return invoice
         key = keys.in_series(keys.invoice_finalize(order.invoice), series)
         try:
-            await self._set_fee(account, order, invoice)
+            await self._set_fee(account, order, draft, now, tried=tried)
             return await self._stripe.write(
                 key,
                 lambda o: self._invoices.finalize_invoice_async(
-                    invoice.id, {"auto_advance": False, "expand": [PAYMENTS]}, o
+                    draft.id, {"auto_advance": False, "expand": [PAYMENTS]}, o
                 ),
                 account,
             )
         except Refused:
             # The agency may have finalized it in its dashboard since it was read.
-            current = await self._read(account, invoice.id)
+            current = await self._read(account, draft.id)
             if current.status == "draft":
                 raise
             return current
 
-    async def _set_fee(self, account: str, order: InvoiceOrder, draft: stripe.Invoice) -> None:
+    async def _set_fee(
+        self, account: str, order: InvoiceOrder, draft: stripe.Invoice, now: datetime, *, tried: bool
+    ) -> None:
+        """The fee of what will be charged now. One that an earlier try set does not show, and is overwritten: the
+        customer's balance may have moved since."""
         fee = application_fee(order.levies.fee_percent, draft.total, draft.starting_balance, order.currency)
-        if fee:
+        if fee or (tried and order.levies.fee_percent):
             await self._stripe.put(
-                keys.invoice_fee(order.invoice, fee),
+                keys.invoice_fee(order.invoice, fee, now.isoformat()),
                 lambda o: self._invoices.update_async(draft.id, {"application_fee_amount": fee}, o),
                 account,
             )

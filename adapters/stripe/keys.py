@@ -34,9 +34,9 @@ def invoice_preview(customer: str, instant: str) -> str:
     return f"preview:{customer}:{instant}"
 
 
-def invoice_fee(invoice: str, amount: int) -> str:
-    """By the amount: it depends on the customer's balance, which may move between two tries."""
-    return f"invoice:{invoice}:fee:{amount}"
+def invoice_fee(invoice: str, amount: int, instant: str) -> str:
+    """By the amount and the try: it depends on the customer's balance, which may move between two tries, and back."""
+    return f"invoice:{invoice}:fee:{amount}:{instant}"
 
 
 def invoice_finalize(invoice: str) -> str:

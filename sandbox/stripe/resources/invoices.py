@@ -128,7 +128,10 @@ def create_preview(call: Call) -> Answer:
 
 @endpoint("invoices.retrieve", "GET", "/v1/invoices/{id}")
 def retrieve(call: Call) -> Answer:
-    return call.target("invoice")
+    invoice = call.target("invoice")
+    if invoice.body["status"] == "draft":
+        recompute(call.work, invoice)  # its starting balance is the customer's of now
+    return invoice
 
 
 @endpoint("invoices.list", "GET", "/v1/invoices", _LIST)

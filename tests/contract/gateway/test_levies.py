@@ -30,7 +30,7 @@ async def tax_rate(world: World, percentage: str, *, inclusive: bool = False) ->
 async def levied(world: World, amount: int, *rates: str, balance: int = 0) -> InvoiceOrder:
     order = await world.order(one(amount))
     if balance:
-        await world.do(lambda o: world.connection.v1.customers.update_async(order.customer, {"balance": balance}, o))
+        await has_balance(world, order, balance)
     return replace(order, levies=Levies(FEE, rates))
 
 
@@ -76,6 +76,28 @@ async def test_a_lost_fee_is_set_before_anything_is_final(emulator: Emulator, fa
     (draft,) = await world.invoices_of(order)
     assert draft.status == "draft"
     assert await fee_taken(world, order, await world.issue(order)) == 122
+
+
+@pytest.mark.parametrize(
+    ("percent", "balances", "fee"), [("2.5", [-4900, -1000], 97), ("2.5", [0, -1000, 0], 122), ("1", [0, -4840], None)]
+)
+async def test_the_fee_follows_the_balance_from_try_to_try(
+    emulator: Emulator, percent: str, balances: Sequence[int], fee: int | None
+) -> None:
+    """Each try but the last ends before the draft is final, and the agency moves the balance in its dashboard."""
+    world = emulator.world
+    order = replace(await levied(world, 4900), levies=Levies(Decimal(percent)))
+    for balance in balances[:-1]:
+        await has_balance(world, order, balance)
+        await emulator.fault("invoices.finalize_invoice", "refuse")
+        with pytest.raises(OutcomeUnknown):
+            await world.issue(order)
+    await has_balance(world, order, balances[-1])
+    assert await fee_taken(world, order, await world.issue(order)) == fee
+
+
+async def has_balance(world: World, order: InvoiceOrder, balance: int) -> None:
+    await world.do(lambda o: world.connection.v1.customers.update_async(order.customer, {"balance": balance}, o))
 
 
 async def previewed(world: World, order: InvoiceOrder, rates: Sequence[str]) -> Taxed:
