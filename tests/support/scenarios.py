@@ -1,4 +1,4 @@
-"""The lives whose golden traces are kept (tests/replay/traces): one for each way in which the rules can go."""
+"""The lives whose golden traces are kept (tests/replay/traces): the ways in which the rules can go."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,6 +8,7 @@ from typing import Final
 from billing import facts
 from billing.plans import Dunning, FinalAction
 from billing.state import RULES, Forgive
+from support.ordered_lives import ORDERED
 from support.world import DAY, HOUR, MINUTE, OVER, T0, World, a_world, card
 
 Scenario = Callable[[int], World]
@@ -421,5 +422,6 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         attempt_never_made,
         processing_payment,
         parked_and_retried,
+        *ORDERED,
     )
 }

@@ -8,16 +8,21 @@ from typing import assert_never
 from billing.agenda import next_step
 from billing.facts import Fact
 from billing.money import show
+from billing.plans import Terms
 from billing.state import Asked, Card, Issue, State
 from billing.steps import (
     ChargeInvoice,
     ClosePeriod,
+    CreditInvoice,
     Finish,
     IssueInvoice,
+    MarkInvoice,
     MarkTrial,
     ReadNews,
     Remind,
+    RemindDue,
     RepeatParking,
+    SendInvoice,
     Step,
     TakeFinalAction,
     TellExpiry,
@@ -63,8 +68,10 @@ def _ahead(world: World) -> str:
 
 def _of_step(turn: Turn, step: Step, world: World) -> str:
     match step:
-        case ReadNews():
+        case ReadNews() | MarkInvoice() | SendInvoice():
             return ""
+        case CreditInvoice(order=order):
+            return f"{order.amount}"
         case ClosePeriod(start=start, end=end, last=last):
             return f"{_instant(start)} – {_instant(end)}{', the last' if last else ''}"
         case IssueInvoice(issue=issue):
@@ -80,7 +87,7 @@ def _of_step(turn: Turn, step: Step, world: World) -> str:
             return f"{action}{_decided(at, turn, world)}"
         case MarkTrial(what=what, at=at):
             return f"{what}{_decided(at, turn, world)}"
-        case RepeatParking(at=at) | TellExpiry(at=at):
+        case RepeatParking(at=at) | TellExpiry(at=at) | RemindDue(at=at):
             return _decided(at, turn, world).removeprefix(", ")
     assert_never(step)
 
@@ -114,6 +121,8 @@ def _word(value: object) -> str:
             return f"{len(value)} instants"
         case Card():
             return value.identity
+        case Terms():
+            return f"{value.plan}:{value.version}"
         case Asked():
             return f"{value.id}:{value.what}" + (f":{value.invoice}" if value.invoice else "")
         case _:
