@@ -8,6 +8,8 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from adapters.mail.addresses import address
+
 _RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _ZONES: Final = frozenset(available_timezones())
@@ -59,8 +61,12 @@ def _rfc_3339(value: object) -> object:
 
 
 def _email(text: str) -> str:
+    """ASCII: what is more is not taken by every mail server."""
     if not _EMAIL.fullmatch(text):
         raise ValueError("is not a mail address")
+    if not text.isascii():
+        raise ValueError("is not a mail address in ASCII: a domain in another script is written as xn--…")
+    address(text)
     return text
 
 

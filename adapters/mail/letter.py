@@ -4,7 +4,6 @@ The same delivery always makes the same mail, to the byte: what comes twice beca
 """
 
 from dataclasses import dataclass
-from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -14,6 +13,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from adapters.links import Links
+from adapters.mail.addresses import address
 from adapters.mail.words import TO_CLIENTS, Words
 from adapters.postgres.letters import Envelope
 from adapters.postgres.message_deliveries import Claimed
@@ -49,7 +49,7 @@ def message_id(delivery: str, head: Letterhead) -> str:
 
 
 def compose(delivery: Claimed, envelope: Envelope, head: Letterhead) -> EmailMessage:
-    """The mail. Raises ValueError when an address is none that mail can go to."""
+    """The mail. Raises ValueError when it is to go to what is no address."""
     if envelope.to is None:
         raise ValueError("the agency has no address")
     words = _words(delivery, envelope)
@@ -58,9 +58,9 @@ def compose(delivery: Claimed, envelope: Envelope, head: Letterhead) -> EmailMes
     mail["Message-ID"] = message_id(delivery.id, head)
     mail["Date"] = format_datetime(delivery.at)
     mail["From"] = Address(_line(agency, _LONGEST_NAME), addr_spec=head.mail_from)
-    mail["To"] = _address(envelope.to)
-    if envelope.sender_email and delivery.audience == "client":
-        mail["Reply-To"] = _address(envelope.sender_email)
+    mail["To"] = address(envelope.to)
+    if reply_to := _reply_to(delivery, envelope):
+        mail["Reply-To"] = reply_to
     mail["Subject"] = _line(words.subject, _LONGEST_SUBJECT)
     mail["Auto-Submitted"] = "auto-generated"
     shown = _shown(delivery, envelope, words, agency, head.links)
@@ -107,12 +107,14 @@ def _link(delivery: Claimed, words: Words, links: Links) -> str | None:
     return f"{link}/pdf" if words.leads_to == "pdf" else link
 
 
-def _address(text: str) -> Address:
-    """One address and nothing else. Raises ValueError."""
+def _reply_to(delivery: Claimed, envelope: Envelope) -> Address | None:
+    """Where a client's answer goes. A sender's address that was taken before it was looked at costs nobody the mail."""
+    if envelope.sender_email is None or delivery.audience != "client":
+        return None
     try:
-        return Address(addr_spec=text)
-    except (HeaderParseError, IndexError) as error:
-        raise ValueError("not a mail address") from error
+        return address(envelope.sender_email)
+    except ValueError:
+        return None
 
 
 def _line(text: str, longest: int) -> str:

@@ -127,6 +127,8 @@ async def test_a_client_is_archived_once_nothing_of_it_runs(own: Tenant) -> None
         ("name", "  "),
         ("email", "not a mail"),
         ("email", "a@b"),
+        ("email", "<ada@client.example>"),
+        ("email", "ü@client.example"),
         ("external_id", ""),
         ("external_id", "x" * 65),
         ("billing_details", {"address": {"country": "us"}}),

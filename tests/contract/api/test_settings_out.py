@@ -85,6 +85,8 @@ async def test_what_is_left_out_stays_inside_the_objects_too(bare: Tenant) -> No
         ("allowed_origins.0", {"allowed_origins": ["*"]}),
         ("allowed_origins", {"allowed_origins": ["https://a.example", "https://a.example/"]}),
         ("sender.email", {"sender": {"email": "nobody"}}),
+        ("sender.email", {"sender": {"name": "X", "email": "<office@bright.example>"}}),
+        ("support.email", {"support": {"email": "help@bright.example,all@bright.example"}}),
         ("support.url", {"support": {"url": "javascript:alert(1)"}}),
         ("tier", {"tier": "scale"}),
     ],
