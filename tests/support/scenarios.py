@@ -8,7 +8,7 @@ from typing import Final
 from billing import facts
 from billing.plans import Dunning, FinalAction
 from billing.state import RULES
-from support.endings import ENDINGS
+from support.endings import BOUNDARY, ENDINGS
 from support.ordered_lives import ORDERED
 from support.world import DAY, HOUR, MINUTE, OVER, T0, World, a_world, card
 
