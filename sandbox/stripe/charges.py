@@ -20,7 +20,7 @@ def new_charge(work: Work, intent: Record, method: Record) -> Record:
     body: Json = new(
         CHARGE,
         amount=intent.body["amount"],
-        application_fee_amount=intent.body["application_fee_amount"],
+        application_fee_amount=_fee_of(intent),
         billing_details=shown(method)["billing_details"],
         currency=intent.body["currency"],
         customer=intent.body["customer"],
@@ -47,6 +47,12 @@ def _charged_card(card: Json, amount: int) -> Json:
         overcapture={"maximum_amount_capturable": amount, "status": "unavailable"},
         **{name: card[name] for name in _CARD_FIELDS},
     )
+
+
+def _fee_of(intent: Record) -> int | None:
+    """Never more than is charged."""
+    fee: int | None = intent.body["application_fee_amount"]
+    return fee and min(fee, intent.body["amount"])
 
 
 def book_application_fee(work: Work, charge: Record) -> int:

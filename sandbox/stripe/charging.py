@@ -8,6 +8,7 @@ from sandbox.stripe.charges import book_application_fee, book_balance, new_charg
 from sandbox.stripe.declines import Decline, decline_for
 from sandbox.stripe.errors import InvalidState
 from sandbox.stripe.ids import random_text
+from sandbox.stripe.money import format_amount, minimum_charge
 from sandbox.stripe.payment_cards import refused_card
 from sandbox.stripe.shapes import PAYMENT_INTENT, new
 from sandbox.stripe.store import Record
@@ -61,6 +62,7 @@ def create_intent(work: Work, body: Json, *, invoice: str, application_fee_amoun
 def attempt_charge(work: Work, intent: Record, method: Record, *, off_session: bool) -> Attempt:
     """Charge the intent's amount to the card, once."""
     _require_live_charges(work)
+    _require_the_minimum(intent)
     behaviour = method.hidden["behaviour"]
     on_session_only = behaviour == Behaviour.NEEDS_AUTHENTICATION_ON_SESSION
     if behaviour == Behaviour.PROCESSING:
@@ -125,6 +127,13 @@ def _require_live_charges(work: Work) -> None:
     account = work.any_account("account", work.account)
     if account is not None and not account.body["charges_enabled"]:
         raise InvalidState("Your account cannot currently make live charges.")
+
+
+def _require_the_minimum(intent: Record) -> None:
+    currency = intent.body["currency"]
+    if intent.body["amount"] < minimum_charge(currency):
+        least = format_amount(minimum_charge(currency), currency)
+        raise InvalidState(f"Amount must be at least {least}.", code="amount_too_small", param="amount")
 
 
 def _decline_now(method: Record) -> Decline:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from support.http import Json, fresh, refused
-from support.tenant import FAILS, Tenant
+from support.tenant import FAILS, Tenant, subscription_of
 
 INVOICES = "/v1/agency/invoices"
 
@@ -82,3 +82,29 @@ async def test_a_credit_note_of_ours_is_made_once_and_never_beyond_what_is_owed(
     assert [note["id"] for note in shown["credit_notes"]] == [made["id"], rest["id"]]
     with refused(409, "invoice_paid"):
         await tenant.api.post(path, {"amount": usd(1)})
+
+
+async def test_a_rest_that_stripe_does_not_charge_is_parked_and_leaves_the_debt_by_a_note_of_its_own(
+    tenant: Tenant,
+) -> None:
+    """Stripe's smallest charge is 50 cents: what a credit note leaves under it is a person's to let go."""
+    invoice = await owing(tenant)
+    client, path = invoice["client_id"], f"{INVOICES}/{invoice['id']}"
+    await tenant.api.post(f"{path}/credit-notes", {"amount": usd(4870)})
+    await tenant.bank(client, "pays")
+    with refused(409, "invoice_parked"):
+        await tenant.api.post(f"{subscription_of(client)}/retry", {})
+    (told,) = [one for one in await _told(tenant, client) if one["kind"] == "invoice_parked"]
+    assert "at least" in told["detail"]
+    assert (await tenant.live(client))["amount_due"] == usd(30)
+
+    await tenant.api.post(f"{path}/credit-notes", {})
+    live = await tenant.live(client)
+    assert (live["open_invoices"], live["ladder"], live["status"]) == (0, None, "active")
+    assert (await tenant.api.get(path))["status"] == "paid"
+    assert [charge["status"] for charge in await tenant.charges(client)] == ["failed"], "nothing was taken"
+
+
+async def _told(tenant: Tenant, client: str) -> list[Json]:
+    listed = (await tenant.api.get("/v1/agency/notifications", limit=100))["data"]
+    return [one for one in listed if one["client_id"] == client]

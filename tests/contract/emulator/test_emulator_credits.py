@@ -61,6 +61,32 @@ async def test_a_credit_note_lowers_an_open_invoice(shop: Shop) -> None:
     assert (await shop.invoice(invoice.id)).amount_due == 1000
 
 
+async def test_a_rest_under_the_smallest_charge_is_refused_until_it_is_credited_too(shop: Shop) -> None:
+    customer = await shop.customer()
+    await shop.save_card(customer.id)
+    invoice = await shop.finalized(customer.id, 1000)
+    params = {"invoice": invoice.id, "email_type": "none"}
+    await shop.api.credit_notes.create_async({**params, "amount": 951}, shop.options())
+    with pytest.raises(stripe.InvalidRequestError, match="at least") as refusal:
+        await shop.pay(invoice.id)
+    assert refusal.value.error.code == "amount_too_small"
+    assert (await shop.invoice(invoice.id)).status == "open"
+    await shop.api.credit_notes.create_async({**params, "amount": 49}, shop.options())
+    assert (await shop.invoice(invoice.id)).status == "paid"
+
+
+async def test_the_fee_is_at_most_what_is_charged(shop: Shop) -> None:
+    customer = await shop.customer()
+    await shop.save_card(customer.id)
+    draft = await shop.draft(customer.id, 1000)
+    await shop.api.invoices.update_async(draft.id, {"application_fee_amount": 500}, shop.options())
+    await shop.api.invoices.finalize_invoice_async(draft.id, {}, shop.options())
+    note = {"invoice": draft.id, "amount": 900, "email_type": "none"}
+    await shop.api.credit_notes.create_async(note, shop.options())
+    await shop.pay(draft.id)
+    assert _charge(await shop.invoice(draft.id)).application_fee_amount == 100
+
+
 async def test_a_credit_note_for_everything_settles_an_open_invoice(shop: Shop) -> None:
     invoice = await shop.finalized((await shop.customer()).id, 1000)
     done = await shop.control(f"dashboard/{invoice.id}", {"action": "credit_note"})
