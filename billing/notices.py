@@ -68,7 +68,7 @@ _TITLES: Final = {
     NoticeKind.RECOVERED: "Paid: all is well again",
     NoticeKind.INVOICE_DUE: "An invoice waits to be paid",
     NoticeKind.INVOICE_NOT_MAILED: "Stripe did not mail an invoice",
-    NoticeKind.INVOICE_PARKED: "An invoice is held for review",
+    NoticeKind.INVOICE_PARKED: "An invoice waits for a person",
     NoticeKind.CARD_REQUESTED: "A card is asked for",
     NoticeKind.CARD_EXPIRING: "The card expires before the next charge",
     NoticeKind.TRIAL_ENDING: "The trial ends soon",
@@ -291,4 +291,5 @@ def _trial_text(s: State, end: datetime) -> str:
 
 
 def _owed_text(s: State) -> str:
-    return f"{show(sum(i.amount for i in s.debt), s.terms.currency)} open on {len(s.debt)} invoice(s)"
+    invoices = "1 invoice" if len(s.debt) == 1 else f"{len(s.debt)} invoices"
+    return f"{show(sum(i.amount for i in s.debt), s.terms.currency)} open on {invoices}"

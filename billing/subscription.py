@@ -1,4 +1,4 @@
-"""The subscription state machine: how each fact moves the state (billing-rules 3 to 7).
+"""The subscription state machine: how each fact moves the state (billing-rules 3 to 9).
 
 `apply` is total and idempotent in any order: a fact that is known already, or is about something unknown, changes
 nothing. Nothing here waits or acts: billing.agenda says what is to be done, the workflow does it.

@@ -64,7 +64,7 @@ TO_CLIENTS: Final[Mapping[NoticeKind, Words]] = {
     ),
     NoticeKind.ATTEMPT_SKIPPED: Words(
         "Your payment to {agency} is still open",
-        "Your card has been tried so often that we have to wait before we may try it again.",
+        "We do not charge your card by ourselves just now.",
         "Pay the invoice",
         "invoice",
     ),

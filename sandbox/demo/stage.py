@@ -53,7 +53,7 @@ class Tally:
 
 @dataclass
 class Stage:
-    """One sandbox, two agencies, six clients."""
+    """One sandbox, its agencies and their clients."""
 
     sandbox: Sandbox
     story: Story

@@ -31,7 +31,7 @@ IN_FLIGHT: Final = timedelta(hours=1)
 FAILURES: Final = 5
 """1, 2, 4 and 8 minutes of pauses: a quarter of an hour."""
 UNDECIDED: Final = timedelta(days=3)
-"""The agency is told of a review each day."""
+"""The agency is told of a review again after one day, and after three."""
 MAIL_TRIES: Final = 4
 """More than half an hour: a mail server that wants to be asked again has taken it by then."""
 ENDPOINT_TRIES: Final = 5
@@ -172,7 +172,7 @@ _TROUBLES: Final[Sequence[tuple[Trouble, _Ask]]] = (
             "reviews",
             "invoice is held for review, and the agency has not decided for days",
             "invoices are held for review, and their agencies have not decided for days",
-            "The agency is told each day. Ask it: nothing is charged until it approves or rejects.",
+            "The agency was told, and told again. Ask it: nothing is charged until it approves or rejects.",
             Page.PARKED_INVOICES,
             Verdict.NOTE,
         ),
