@@ -48,7 +48,7 @@ clean:
 
 $(INSTALLED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
-	@echo "Installing what requirements.lock names into $(VENV), once …"
+	@echo "Installing what requirements.lock names into $(VENV), once: some minutes …"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	@touch $(INSTALLED)

@@ -35,6 +35,8 @@ class Supervisor:
         self._children: dict[str, Child] = {}
         self._programs: dict[str, Callable[[], Program]] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._ordered: set[int] = set()
+        """The pids of those that were to die: nobody needs to be told."""
 
     async def start(self, program: Callable[[], Program]) -> None:
         """Start and return when it is ready; from then on it is kept running. NotStarted when it never is.
@@ -62,6 +64,7 @@ class Supervisor:
     def kill(self, name: str) -> int:
         """kill -9; answers the pid that it was. KeyError when there is no such process."""
         child = self._children[name]
+        self._ordered.add(child.pid)
         child.kill()
         return child.pid
 
@@ -105,7 +108,8 @@ class Supervisor:
             status = await child.process.wait()
             died_at_once = time.monotonic() - started < SOON_SECONDS
             pause = min(max(2 * pause, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS) if died_at_once else 0.0
-            logger.warning("%s ended with status %s: starting it again", child.program.name, status)
+            level = logging.INFO if child.pid in self._ordered else logging.WARNING
+            logger.log(level, "%s ended with status %s: starting it again", child.program.name, status)
             await asyncio.sleep(pause)
             child = await self._start(program)
 

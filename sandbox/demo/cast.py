@@ -22,6 +22,9 @@ class Agency:
     zone: str
     currency: str
 
+    def __str__(self) -> str:
+        return f"{self.name}, {self.zone}, sells in {self.currency.upper()}."
+
     @property
     def details(self) -> dict[str, str]:
         """As `POST /v1/agencies` takes it."""

@@ -18,6 +18,7 @@ REFUNDED: Final = 2000
 async def play(stage: Stage) -> None:
     """From an agency that nobody knew to a client whose every cent can be explained."""
     stage.story.line("\nSecond act\n", Colour.STRONG)
+    stage.story.line(f"{RHEIN}\n")
     for title, beat in (
         ("an agency comes in", comes_in),
         ("Rhein Voice imports its price", imports_its_price),

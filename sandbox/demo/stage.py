@@ -269,7 +269,7 @@ async def set_up(sandbox: Sandbox, story: Story, progress: Progress, calls: list
         now = sandbox.machine.now()
         stage = Stage(sandbox, story, progress, control, callers, beginnings(now), calls)
         for agency in AGENCIES:
-            story.line(f"\n{agency.name}, {agency.zone}, sells in {agency.currency.upper()}.")
+            story.line(f"\n{agency}")
             await stage.open(agency)
             for plan in PLANS:
                 if plan.agency is agency:

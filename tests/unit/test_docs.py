@@ -166,3 +166,12 @@ def test_every_command_of_the_guide_calls_what_the_api_has() -> None:
         address = re.sub(r"\$\w+", "x", path)
         known = any(one.method == method and one.answers(address) for one in operations())
         assert known, f"{method} {path} is no operation of the API"
+
+
+def test_every_variable_of_the_guide_is_given_before_it_is_used() -> None:
+    given = {"1"}
+    for line in "\n".join(blocks(DOCS / "http-api.md", "sh")).splitlines():
+        assigned = re.match(r"\s*(?:export )?(\w+)=", line)
+        used = set(re.findall(r"\$(\w+)", line)) - ({assigned[1]} if assigned else set())
+        assert used <= given, f"{sorted(used - given)} in: {line}"
+        given |= {assigned[1]} if assigned else set()
