@@ -42,6 +42,7 @@ from billing.requests import (
 )
 from billing.review import held, review_refusal
 from billing.state import Answer, Asked, State
+from billing.subscription import Order
 from billing.switching import collection_refusal
 from workflows.messages import (
     Cancel,
@@ -67,21 +68,6 @@ from workflows.messages import (
 
 _PATIENCE: Final = timedelta(seconds=15)
 """How long what must not cross a payment waits for an attempt in flight (billing-rules 6)."""
-
-
-Ordered = (
-    CancelRequested
-    | CancelUndone
-    | PauseRequested
-    | PauseUndone
-    | LadderExtended
-    | PlanChangeRequested
-    | PlanChangeUndone
-    | ReviewDecided
-    | SpendCapSet
-    | CollectionSet
-)
-"""Commands that take effect at once, without a step."""
 
 
 class Commands(ABC):
@@ -281,7 +267,7 @@ class Commands(ABC):
 
     # How a command is answered
 
-    async def _command(self, fact: Ordered, by: str) -> Reply:
+    async def _command(self, fact: Order, by: str) -> Reply:
         """A command that takes effect at once: answered when it is in the books, whatever step is in flight."""
         answer = self._answer(fact.request)
         if answer is None:

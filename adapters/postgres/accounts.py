@@ -33,7 +33,8 @@ async def review_over(connection: Connection, agency: str, currency: str) -> int
 
 
 def state_of(reading: AccountReading) -> str:
-    """The word for an account's health (http-api.md, "Its Stripe account, and what is left to do"): attempts are made on an active one only."""
+    """The word for an account's health (http-api.md, "Its Stripe account, and what is left to do"): attempts are made
+    on an active one only."""
     if not reading.connected:
         return "disconnected"
     if reading.healthy:

@@ -168,6 +168,14 @@ def test_every_command_of_the_guide_calls_what_the_api_has() -> None:
         assert known, f"{method} {path} is no operation of the API"
 
 
+def test_every_module_of_the_rules_stands_in_its_table() -> None:
+    (table,) = re.findall(r"\| module of `billing/` \|.*?\n\n", (DOCS / "architecture.md").read_text(), re.S)
+    rows = [row.split("|")[1] for row in table.strip().splitlines()[2:]]
+    shown = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    modules = {path.stem for path in (DOCS.parent / "billing").glob("*.py")} - {"__init__"}
+    assert modules == shown
+
+
 def test_every_variable_of_the_guide_is_given_before_it_is_used() -> None:
     given = {"1"}
     for line in "\n".join(blocks(DOCS / "http-api.md", "sh")).splitlines():
