@@ -28,7 +28,8 @@ with warnings.catch_warnings():
 BINARIES: Path = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
 SUPERUSER = "postgres"
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
-"""For throw-away databases only: what they hold does not survive the machine's crash (a killed process it does)."""
+"""For throw-away databases only: what they hold does not survive the machine's crash, nor a killed server its last
+commits: it answers before it has written them."""
 
 
 def dsn(port: int, database: str = "postgres", user: str = SUPERUSER) -> str:
