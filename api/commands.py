@@ -226,8 +226,8 @@ def _refused_when_over(state: State, order: Command) -> Exception:  # noqa: C901
         case SetCollection(manual=manual, account=account):
             refused = collection_refusal(state, state.clock, manual=manual, account=account)
             code = refused or "already_cancelled"
-        case Review():
-            code = review_refusal(state) or "nothing_to_review"
+        case Review(decision=decision):
+            code = review_refusal(state, decision) or "nothing_to_review"
         case Credit(invoice=invoice, order=wanted):
             code = credit_refusal(state, state.clock, invoice, wanted.amount) or "invoice_not_open"
         case PayNow(invoice=invoice) | Void(invoice=invoice) | Mark(invoice=invoice) | OrderReissue(invoice=invoice):

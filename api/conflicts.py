@@ -38,6 +38,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "nothing_to_extend": "No retry is planned that could be moved.",
     "nothing_to_collect": "Nothing is open.",
     "nothing_to_review": "No invoice is held for review.",
+    "invoice_too_large": "The invoice is more than can be charged at once: it can only be rejected.",
     "pause_pending": "A pause is agreed already.",
     "oauth_not_available": "The platform has no Stripe client id: an existing account can't be connected.",
     "payment_in_progress": "A payment is being made. Ask again when it is settled.",

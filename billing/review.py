@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Final
 
 from billing.facts import ParkingRepeated, ReviewDecided
-from billing.money import round_to_unit, show
+from billing.money import ceiling, round_to_unit, show
 from billing.revisions import revision_of
 from billing.state import Decision, Issue, Parked, Review, State
 from billing.steps import RepeatParking
@@ -77,17 +77,31 @@ def mean(review: Review, currency: str) -> int:
 
 def held(s: State) -> Parked | None:
     """The invoice that awaits the agency's word: of several the one that was held first."""
-    return next((parked for parked in s.parked if parked.review), None)
+    return next((parked for parked in s.parked if _awaits_word(s, parked)), None)
 
 
-def review_refusal(s: State) -> str | None:
-    """Why there is nothing to decide."""
-    return None if held(s) else "nothing_to_review"
+def review_refusal(s: State, decision: Decision) -> str | None:
+    """Why there is nothing to decide, or not so."""
+    parked = held(s)
+    if parked is None:
+        return "nothing_to_review"
+    too_large = decision is Decision.APPROVE and _is_too_large(s, parked.invoice)
+    return "invoice_too_large" if too_large else None
+
+
+def _awaits_word(s: State, parked: Parked) -> bool:
+    return parked.review is not None or _is_too_large(s, parked.invoice)
+
+
+def _is_too_large(s: State, invoice: str) -> bool:
+    """Whether it can never be charged at once with its overage (billing-rules 1): then it can be rejected only."""
+    issue = next((issue for issue in s.to_issue if issue.invoice == invoice), None)
+    return issue is not None and issue.closed is not None and issue.amount > ceiling(s.terms.currency)
 
 
 def decided(s: State, fact: ReviewDecided) -> State:
     """Approved, it is issued as it is; rejected, its next revision is, without the overage."""
-    if all(p.invoice != fact.invoice or p.review is None for p in s.parked):
+    if not any(p.invoice == fact.invoice and _awaits_word(s, p) for p in s.parked):
         return s
     return replace(
         s,

@@ -263,7 +263,7 @@ class Commands(ABC):
 
     @review.validator
     def _may_review(self, command: Review) -> None:
-        self._refuse(review_refusal(self.state))
+        self._refuse(review_refusal(self.state, command.decision))
 
     # How a command is answered
 

@@ -123,7 +123,7 @@ async def _decide(connection: Connection, fact: ReviewDecided) -> None:
     await connection.execute(
         """
         UPDATE parkings SET ended_at = $2, decision = $3, decided_by = $4, reason = $5, replaced_by = $6
-        WHERE invoice_id = $1 AND overage IS NOT NULL AND decision IS NULL
+        WHERE id = (SELECT max(id) FROM parkings WHERE invoice_id = $1) AND decision IS NULL
         """,
         fact.invoice,
         fact.at,

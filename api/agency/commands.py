@@ -208,7 +208,7 @@ async def retry(client_id: str, services: Used, caller: Calling, request: Reques
     "/review",
     summary="Decide on an invoice that is held for review",
     response_model=SubscriptionOut,
-    responses=settling("nothing_to_review"),
+    responses=settling("nothing_to_review", "invoice_too_large"),
 )
 async def review(client_id: str, body: ReviewIn, services: Used, caller: Calling, request: Request) -> Ordered:
     """Approved, it is issued as it is; rejected, without its overage. Of several, the one that was held first."""

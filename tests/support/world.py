@@ -16,6 +16,7 @@ from billing.agenda import begin, next_step
 from billing.changes import Effective, takes_effect_now
 from billing.credit_notes import CreditOrder, InvoiceCredited
 from billing.declines import DeclineClass
+from billing.money import ceiling
 from billing.notices import Notice, notices
 from billing.plans import Dunning, Terms
 from billing.prorating import terms_in
@@ -268,6 +269,8 @@ class World:
         if review:
             cause = explained(review, self.state.terms.currency)
             return facts.InvoiceParked(self.now, issue.invoice, cause, trouble=Trouble.IMPLAUSIBLE, review=review)
+        if issue.amount > ceiling(self.state.terms.currency):
+            return facts.InvoiceParked(self.now, issue.invoice, "too large", trouble=Trouble.TOO_LARGE)
         self.books.issue(issue.invoice, issue.amount)
         days = self.state.custom.days_until_due if self.state.custom else None
         due_at = None if days is None else self.now + timedelta(days=days)

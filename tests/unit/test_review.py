@@ -179,12 +179,30 @@ def test_asked_twice_it_is_decided_once() -> None:
     before = world.state
     world.learn(facts.ReviewDecided(world.now, "inv_demo_p5", Decision.APPROVE, "agency", "", "two"))
     assert world.state.to_issue == before.to_issue
-    assert review_refusal(world.state) == "nothing_to_review"
+    assert review_refusal(world.state, Decision.REJECT) == "nothing_to_review"
+
+
+@pytest.mark.parametrize("usual", [USUAL, 0], ids=["implausible", "of a young subscription"])
+def test_what_can_never_be_charged_at_once_can_be_rejected_only(usual: int) -> None:
+    world = lived(1_000_000_000) if usual else a_world()
+    if not usual:
+        world.seconds = {1: 1_000_000_000}
+        world.run(days=32)
+    parked = held(world.state)
+    assert parked
+    assert review_refusal(world.state, Decision.APPROVE) == "invoice_too_large"
+    assert review_refusal(world.state, Decision.REJECT) is None
+    world.ask("retry")
+    world.run(days=1)
+    assert is_held(world), "a retry finds what was found before"
+    world.review(Decision.REJECT).run(days=1)
+    assert world.books.bills[f"{parked.invoice}_r2"].paid == 4900
+    assert world.state.parked == world.state.to_issue == ()
 
 
 def test_of_two_the_one_that_was_held_first_is_decided_first() -> None:
     world = a_world()
-    world.seconds = {4: 10_000_000, 5: 1_000_000_000}
+    world.seconds = {4: 10_000_000, 5: 100_000_000}
     world.run(until=world.start + 155 * DAY)
     assert [p.invoice for p in world.state.parked] == ["inv_demo_p5", "inv_demo_p6"]
     world.review(Decision.APPROVE).run()
@@ -200,7 +218,7 @@ def test_a_retry_does_not_speak_for_the_review() -> None:
 
 def test_what_is_parked_as_impossible_is_not_for_review() -> None:
     world = a_world("parks").run()
-    assert review_refusal(world.state) == "nothing_to_review"
+    assert review_refusal(world.state, Decision.REJECT) == "nothing_to_review"
     assert retry_refusal(world.state, world.now) is None
 
 
