@@ -36,6 +36,7 @@ class NoticeKind(StrEnum):
     RECOVERED = "recovered"
     INVOICE_DUE = "invoice_due"
     INVOICE_NOT_MAILED = "invoice_not_mailed"
+    CLIENT_NOT_MAILED = "client_not_mailed"
     INVOICE_PARKED = "invoice_parked"
     CARD_REQUESTED = "card_requested"
     CARD_EXPIRING = "card_expiring"
@@ -68,6 +69,7 @@ _TITLES: Final = {
     NoticeKind.RECOVERED: "Paid: all is well again",
     NoticeKind.INVOICE_DUE: "An invoice waits to be paid",
     NoticeKind.INVOICE_NOT_MAILED: "Stripe did not mail an invoice",
+    NoticeKind.CLIENT_NOT_MAILED: "A mail did not reach a client",
     NoticeKind.INVOICE_PARKED: "An invoice waits for a person",
     NoticeKind.CARD_REQUESTED: "A card is asked for",
     NoticeKind.CARD_EXPIRING: "The card expires before the next charge",
@@ -119,6 +121,7 @@ CHANNELS: Final[Mapping[NoticeKind, Mapping[Audience, frozenset[Channel]]]] = {
     NoticeKind.TIER_LOWERED: {"agency": _IN_APP | _MAIL},
     NoticeKind.TIER_RAISED: {"agency": _IN_APP | _MAIL},
     NoticeKind.INVOICE_NOT_MAILED: {"agency": _IN_APP | _MAIL},
+    NoticeKind.CLIENT_NOT_MAILED: {"agency": _IN_APP},
     NoticeKind.INVOICE_PARKED: {"agency": _IN_APP | _MAIL},
     NoticeKind.ENDPOINT_DISABLED: {"agency": _IN_APP | _MAIL},
     NoticeKind.FINDING: {"agency": _IN_APP | _MAIL},

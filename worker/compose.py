@@ -131,6 +131,6 @@ def messengers(settings: Settings, parts: Parts) -> tuple[Telling, ...]:
     mails = Mails(parts.pool, parts.clock, parts.mailer, head)
     hooks = Hooks(parts.pool, parts.clock, parts.sender, seal_of(settings))
     return (
-        Telling(parts.pool, Channel.MAIL, settings.message_lease, mails.hand_over),
+        Telling(parts.pool, Channel.MAIL, settings.message_lease, mails.hand_over, mails.given_up),
         Telling(parts.pool, Channel.WEBHOOK, settings.message_lease, hooks.hand_over, hooks.given_up),
     )

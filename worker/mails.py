@@ -7,11 +7,12 @@ from typing import Final, Protocol
 from activities.ports import Clock
 from adapters.handover import Moot, NotTaken
 from adapters.mail.letter import Letterhead, compose
+from adapters.postgres import messages
 from adapters.postgres.letters import Envelope, envelope
 from adapters.postgres.message_deliveries import Claimed
-from adapters.postgres.pool import Pool
+from adapters.postgres.pool import Pool, transaction
 from billing.invoices import InvoiceStatus
-from billing.notices import NoticeKind
+from billing.notices import Notice, NoticeKind
 
 _ASKS_FOR_MONEY: Final = frozenset(
     {NoticeKind.PAYMENT_FAILED, NoticeKind.ACTION_REQUIRED, NoticeKind.CARD_NEEDED, NoticeKind.ATTEMPT_SKIPPED}
@@ -44,6 +45,21 @@ class Mails:
         except ValueError as error:
             raise NotTaken("the address is none that mail can go to", for_good=True) from error
         return await self._mailer.send(mail)
+
+    async def given_up(self, claimed: Claimed, why: NotTaken) -> None:
+        """The agency reads in the app that a client cannot be mailed: once for each address and cause."""
+        if claimed.audience != "client":
+            return
+        cause = f"{why}. Look at its mail address." if why.for_good else "it could not be delivered in three days."
+        detail = f"“{claimed.title}” did not reach the client: {cause}"
+        to = (await envelope(self._pool, claimed)).to or ""
+        key = f"client-not-mailed:{claimed.client_id}:{messages.made_id('to', to, cause)}"
+        kind, at = NoticeKind.CLIENT_NOT_MAILED, self._clock.now()
+        notice = Notice(kind, "agency", key, at, detail, claimed.invoice_id)
+        async with transaction(self._pool) as connection:
+            await messages.write(
+                connection, claimed.agency_id, notice, client=claimed.client_id, subscription=claimed.subscription_id
+            )
 
     def _is_settled(self, claimed: Claimed, around: Envelope) -> bool:
         """A mail that could not be sent for a day asks nobody for what was paid meanwhile."""

@@ -53,7 +53,7 @@ class Post:
         )
         self.house, self.server, self.clock = house, server, StandingClock(START)
         self.mails = Mails(house.pool, self.clock, SmtpMailer(settings), Letterhead(MAIL_FROM, links_of(settings)))
-        self.carrier = Telling(house.pool, Channel.MAIL, LEASE, self.mails.hand_over)
+        self.carrier = Telling(house.pool, Channel.MAIL, LEASE, self.mails.hand_over, self.mails.given_up)
 
     async def carry(self) -> None:
         while await self.carrier.carry():
@@ -65,6 +65,14 @@ class Post:
             "JOIN notifications n ON n.id = d.notification_id ORDER BY n.at, n.kind, n.audience"
         )
         return [(row["what"], row["status"]) for row in rows]
+
+    async def told(self) -> list[str]:
+        """What the agency reads in the app of mails that did not reach a client."""
+        rows = await self.house.fetch(
+            "SELECT detail FROM notifications WHERE (kind, audience, client_id, in_app) = "
+            "('client_not_mailed', 'agency', 'cli_anna', true) ORDER BY at, detail"
+        )
+        return [row["detail"] for row in rows]
 
     async def time_passes(self) -> None:
         """Every pause and every lease is over."""
@@ -197,9 +205,32 @@ async def test_after_three_days_a_mail_is_given_up(post: Post) -> None:
         await post.carry()
         assert await post.statuses() == [("client invoice_issued", "pending")]
         await post.time_passes()
+    assert await post.told() == []
     await post.carry()
     assert await post.statuses() == [("client invoice_issued", "failed")]
+    assert await post.told() == ["“Invoice issued” did not reach the client: it could not be delivered in three days."]
     assert timedelta(days=2.9) < sum(PAUSES, timedelta()) < timedelta(days=3.1)
+
+
+async def test_the_agency_reads_once_in_the_app_that_a_client_cannot_be_mailed(post: Post) -> None:
+    await post.house.pool.execute("UPDATE agencies SET support_email = 'help@bright.test'")
+    await _declined(post.house)
+    post.server.mood = "refuses_address"
+    await post.carry()
+    refused = "did not reach the client: the address was refused. Look at its mail address."
+    assert [one.endswith(refused) for one in await post.told()] == [True], "two mails, one message"
+
+    emails = ("client@test.invalid", "anna@test.invalid", "<anna@test.invalid>", "<anna@test.invalid>")
+    for number, email in enumerate(emails):
+        await post.house.pool.execute("UPDATE clients SET email = $1", email)
+        due = Notice(NoticeKind.INVOICE_DUE, "client", f"due:{number}", START + number * DAY, "49.00 USD")
+        async with transaction(post.house.pool) as connection:
+            await messages.write(connection, AGENCY, due, client="cli_anna", subscription="sub_anna")
+        await post.carry()
+    unmailable = refused.replace("was refused", "is none that mail can go to")
+    told = sorted(one.partition("” ")[2] for one in await post.told())
+    assert told == [unmailable, refused, refused], "one for each address and cause"
+    assert "client_not_mailed" not in " ".join(what for what, _ in await post.statuses())
 
 
 async def test_no_client_is_mailed_while_the_agencys_account_cannot_charge(post: Post) -> None:
