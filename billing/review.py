@@ -35,11 +35,15 @@ def implausible(s: State, issue: Issue, past: Sequence[Past], limit: int | None)
     """Why the invoice is held for review; none when it is issued.
 
     `past` are the periods closed before the one that it bills, the newest first, `limit` the agency's own for plans
-    without a price. Only the closed period's overage counts: neither price nor what came late to periods before it.
+    without a price. Only the closed period's overage counts, against the price of its own plan: neither the price that
+    is billed nor what came late to periods before it.
     """
     closed, usual = issue.closed, tuple(one.overage for one in past[:PERIODS])
-    most = TIMES_PRICE * s.terms.price or limit
-    if s.rules < 2 or closed is None or issue.decision or most is None or len(usual) < PERIODS:
+    if s.rules < 2 or closed is None or issue.decision or len(usual) < PERIODS:
+        return None
+    price = s.terms.price if closed.price is None else closed.price
+    most = TIMES_PRICE * price or limit
+    if most is None:
         return None
     if _catches_up(issue, past[0].closed_at) or _waited_for_the_account(s, issue):
         return None

@@ -80,7 +80,14 @@ def period_closed(s: State, fact: PeriodClosed) -> State:
     end, last = due
     own = prorating.terms_in(s, old)
     closed = Closed(
-        fact.number, old.start, fact.end, fact.seconds, fact.overage, own.included_minutes, own.terms.overage_rate
+        fact.number,
+        old.start,
+        fact.end,
+        fact.seconds,
+        fact.overage,
+        own.included_minutes,
+        own.terms.overage_rate,
+        own.terms.price,
     )
     if s.grace_next is not None:
         s = replace(s, grace=s.grace_next, grace_next=None)

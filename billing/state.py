@@ -106,7 +106,8 @@ class Closed:
     overage: int
     included_minutes: int | None = None
     overage_rate: str | None = None
-    """The period's own terms; none in what was closed before plans could change: the subscription's."""
+    price: int | None = None
+    """The period's own terms; none in what was closed before they were kept: the subscription's."""
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,15 @@ def test_the_mean_is_not_rounded() -> None:
     )
 
 
+@pytest.mark.parametrize("price", [9900, 0])
+def test_the_price_is_that_of_the_plan_under_which_it_was_used(price: int) -> None:
+    world = a_world()
+    world.seconds = {1: USUAL, 2: USUAL, 3: USUAL, 4: minutes_over(30_000)}
+    world.run(until=world.start + 100 * DAY)
+    world.change_plan(replace(TERMS, version=2, price=price, included_minutes=400), "period_end")
+    assert is_held(world.run(until=world.start + 123 * DAY))
+
+
 def test_with_fewer_than_three_closed_periods_nothing_is_implausible() -> None:
     world = a_world()
     world.seconds = {1: 0, 2: 0, 3: 10_000_000}
