@@ -5,6 +5,7 @@ from datetime import datetime
 
 from temporalio import activity
 
+from activities.issuing import invoice_order
 from activities.messages import (
     CREDIT_INVOICE,
     MARK_INVOICE,
@@ -22,7 +23,18 @@ from activities.outcomes import ended, noted
 from activities.ports import Clock, Payments, Store
 from activities.standing import look_at_account
 from activities.troubles import expect, for_temporal
-from billing.facts import CardExpiryTold, DueReminded, Fact, FinalActionTaken, InvoiceSent, Reminded, RequestRefused
+from billing.facts import (
+    CardExpiryTold,
+    DueReminded,
+    Fact,
+    FinalActionTaken,
+    InvoiceSent,
+    InvoiceVoided,
+    Reminded,
+    RequestRefused,
+)
+from billing.ledger import InvoiceRow
+from billing.parking import unissued
 from billing.payments import InvoiceReading, Refused
 from billing.state import State
 from billing.steps import (
@@ -51,8 +63,14 @@ class GivingUp:
 
     @activity.defn(name=VOID_INVOICE)
     async def void_invoice(self, work: Work) -> Outcome:
-        """Void the invoice, or learn that it was settled otherwise."""
+        """Void the invoice, or learn that it was settled otherwise. One that is parked unissued is withdrawn."""
         step = expect(work.step, VoidInvoice)
+        if unissued(work.state, step.invoice):
+            async with self._store.transaction() as books:
+                account = await look_at_account(books, work.state, self._clock.now())
+                draft = await books.invoice(step.invoice)
+            if draft and draft.provider_id is None and not account.frozen:
+                return await self._withdraw(work.state, draft, step.request)
         return await self._give_up(work.state, step.invoice, step.request, self._payments.void)
 
     @activity.defn(name=MARK_INVOICE)
@@ -88,6 +106,20 @@ class GivingUp:
                     raise
                 return await self._refuse(state, request, "stripe_refused")
         return await self._settle(state, invoice, request, reading)
+
+    async def _withdraw(self, state: State, draft: InvoiceRow, request: str | None) -> Outcome:
+        """It never becomes an invoice: gone at Stripe first, then void in our books, where its credit comes back."""
+        with for_temporal():
+            try:
+                await self._payments.discard(state.account, invoice_order(state, draft))
+            except Refused:
+                return await self._refuse(state, request, "stripe_refused")
+        now = self._clock.now()
+        facts = (InvoiceVoided(now, draft.id),)
+        async with self._store.transaction() as books:
+            await books.withdraw_draft(draft.id, now)
+            recorded = await books.record(state, facts)
+        return Outcome(facts, recorded.version)
 
     async def _settle(self, state: State, invoice: str, request: str | None, reading: InvoiceReading) -> Outcome:
         now = self._clock.now()

@@ -88,7 +88,7 @@ class Issuing:
         if draft.total == 0:
             return await self._settle_empty(state, draft.id)
         try:
-            reading = await self._payments.issue(state.account, _order(state, draft), self._clock.now())
+            reading = await self._payments.issue(state.account, invoice_order(state, draft), self._clock.now())
         except KeyMisused as trouble:
             return await self._park(state, draft.id, Trouble.KEY_MISUSED, str(trouble))
         except LinesDiffer as trouble:
@@ -153,7 +153,8 @@ async def _revision(books: Ledger, issue: Issue, now: datetime) -> NewInvoice:
     return NewInvoice(issue.invoice, issue.kind, issue.source, lines, (), now, revises=voided.id)
 
 
-def _order(state: State, draft: InvoiceRow) -> InvoiceOrder:
+def invoice_order(state: State, draft: InvoiceRow) -> InvoiceOrder:
+    """The draft as it is ordered from the provider."""
     marks = (
         ("agency_id", state.agency),
         ("client_id", state.client),

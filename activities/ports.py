@@ -36,6 +36,10 @@ class Payments(Protocol):
 
     async def pay(self, account: str, provider_invoice: str, attempt: Attempt) -> PayAnswer: ...
 
+    async def discard(self, account: str, order: InvoiceOrder) -> None:
+        """Leave nothing of an invoice that is not to be issued. Raises Refused for one that was paid."""
+        ...
+
     async def void(self, account: str, provider_invoice: str, invoice: str) -> InvoiceReading: ...
 
     async def send(self, account: str, provider_invoice: str, invoice: str, request: str) -> None:

@@ -44,6 +44,9 @@ class StubbedPayments:
         amount = int(provider_invoice.rpartition(".")[2])
         return PayAnswer("paid", f"ch_{made}", f"pi_{made}", amount, self._clock.now())
 
+    async def discard(self, account: str, order: InvoiceOrder) -> None:
+        _never("discard")
+
     async def void(self, account: str, provider_invoice: str, invoice: str) -> InvoiceReading:
         _never("void")
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from billing import debt, disputes, freezing, reissues, service
+from billing import debt, disputes, freezing, parking, reissues, service
 from billing.credit_notes import InvoiceCredited
 from billing.facts import InvoiceVoided, PaidElsewhere, Requested, WrittenOff
 from billing.state import Answer, AnswerResult, Obstacle, State, Status
@@ -46,16 +46,24 @@ def retry_refusal(s: State, at: datetime) -> str | None:
 
 
 def void_refusal(s: State, at: datetime, invoice: str | None) -> str | None:
-    """Why the invoice can't be voided: it is not open, or the agency's account can't be reached for it."""
+    """Why the invoice can't be voided: it is neither open nor parked unissued, or the agency's account can't be reached
+    for it."""
+    if parking.unissued(s, invoice):
+        return "agency_frozen" if freezing.is_frozen(s, at) else None
+    return settle_refusal(s, at, invoice)
+
+
+def settle_refusal(s: State, at: datetime, invoice: str | None) -> str | None:
+    """Why what is owed of the invoice can't be given up: it is not open, or the agency's account can't be reached."""
     if debt.owed(s, invoice) is None:
         return "invoice_not_open"
     return "agency_frozen" if freezing.is_frozen(s, at) else None
 
 
 def credit_refusal(s: State, at: datetime, invoice: str | None, amount: int) -> str | None:
-    """Why no credit note of so much can be made: what can't be voided can't be credited, nor more than is owed."""
+    """Why no credit note of so much can be made: what is not open can't be credited, nor more than is owed."""
     owed = debt.owed(s, invoice)
-    return "credit_too_large" if owed and amount > owed.amount else void_refusal(s, at, invoice)
+    return "credit_too_large" if owed and amount > owed.amount else settle_refusal(s, at, invoice)
 
 
 def cancel_refusal(s: State, at: datetime, *, now: bool) -> str | None:
@@ -89,8 +97,10 @@ def refuse_impossible(s: State, at: datetime) -> State:
             code = send_refusal(s, at, asked.invoice)
         elif asked.credit:
             code = credit_refusal(s, at, asked.invoice, asked.credit.amount)
-        elif asked.what in GIVING_UP:
+        elif asked.what == "void":
             code = void_refusal(s, at, asked.invoice)
+        elif asked.what in GIVING_UP:
+            code = settle_refusal(s, at, asked.invoice)
         else:
             code = refusal(s, at, asked.invoice, on_session=asked.what == "pay_now")
         if code:
@@ -110,8 +120,10 @@ def requested(s: State, fact: Requested) -> State:
         return answer(s, Answer(asked.id, "processing", invoice=awaited))
     if asked.what != "retry" or not s.parked:
         return s
-    # A retry is a person's word that what was impossible has been looked into. What is held for review has its own.
-    s = replace(s, parked=tuple(p for p in s.parked if p.review), let_go=s.let_go + 1)
+    # A retry is a person's word that what was impossible has been looked into. What is held for review has its own,
+    # and what is being voided is not issued meanwhile.
+    kept = tuple(p for p in s.parked if p.review or parking.is_being_voided(s, p.invoice))
+    s = replace(s, parked=kept, let_go=s.let_go + 1)
     return s if s.debt else answer(s, Answer(asked.id, "done"))
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from billing.facts import ParkingRepeated, ReviewDecided
 from billing.money import ceiling, round_to_unit, show
+from billing.parking import is_being_voided
 from billing.revisions import revision_of
 from billing.state import Decision, Issue, Parked, Review, State
 from billing.steps import RepeatParking
@@ -94,6 +95,8 @@ def review_refusal(s: State, decision: Decision) -> str | None:
 
 
 def _awaits_word(s: State, parked: Parked) -> bool:
+    if is_being_voided(s, parked.invoice):
+        return False
     return parked.review is not None or _is_too_large(s, parked.invoice)
 
 

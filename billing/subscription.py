@@ -19,6 +19,7 @@ from billing import (
     facts,
     freezing,
     ladders,
+    parking,
     pausing,
     requests,
     review,
@@ -134,7 +135,9 @@ def _moved(s: State, fact: facts.Fact) -> State:  # noqa: C901  one case per fac
             return _processing(s, fact)
         case facts.AttemptNotMade():
             return _not_made(s, fact)
-        case facts.PaidElsewhere(invoice=one) | facts.InvoiceVoided(invoice=one) | facts.WrittenOff(invoice=one):
+        case facts.InvoiceVoided(invoice=one):
+            return debt.settle(parking.voided(requests.answer_settled(s, fact), fact), one)
+        case facts.PaidElsewhere(invoice=one) | facts.WrittenOff(invoice=one):
             return debt.settle(requests.answer_settled(s, fact), one)
         case InvoiceCredited():
             return crediting.credited(s, fact)

@@ -37,6 +37,7 @@ from billing.requests import (
     refusal,
     retry_refusal,
     send_refusal,
+    settle_refusal,
     undo_refusal,
     void_refusal,
 )
@@ -164,7 +165,7 @@ class Commands(ABC):
 
     @mark.validator
     def _may_mark(self, command: Mark) -> None:
-        self._refuse(void_refusal(self.state, self.now(), command.invoice))
+        self._refuse(settle_refusal(self.state, self.now(), command.invoice))
 
     @workflow.update
     async def credit(self, command: Credit) -> Reply:
@@ -185,7 +186,7 @@ class Commands(ABC):
 
     @reissue.validator
     def _may_reissue(self, command: OrderReissue) -> None:
-        self._refuse(void_refusal(self.state, self.now(), command.invoice))
+        self._refuse(settle_refusal(self.state, self.now(), command.invoice))
 
     @void.validator
     def _may_void(self, command: Void) -> None:

@@ -126,7 +126,7 @@ async def mirror_invoice(connection: Connection, invoice: str, reading: InvoiceR
 
 
 async def withdraw_draft(connection: Connection, invoice: str, at: datetime) -> InvoiceRow:
-    """A draft that never reached Stripe goes void, and gives back its credit. Repeatable; another one is refused."""
+    """A draft that is nothing at Stripe goes void, and gives back its credit. Repeatable; another one is refused."""
     await lock_client_of_invoice(connection, invoice)
     await connection.execute(
         "UPDATE invoices SET status = 'void', settled_at = $2 WHERE id = $1 AND status = 'draft' "

@@ -63,7 +63,30 @@ class Issuing:
         created = await self._stripe.write(key, lambda o: self._invoices.create_async(_creation(order), o), account)
         return created.id, replayed(created)
 
+    async def discard(self, account: str, order: InvoiceOrder) -> None:
+        """Leave nothing of an invoice that is not to be issued: drafts are deleted, what was issued unseen is voided.
+
+        Looked up, because the answer that named it may have been lost. Raises Refused for one that was paid.
+        """
+        for invoice in await self._made(account, order):
+            if invoice.status == "draft":
+                await self._delete(account, keys.draft_delete(invoice.id), invoice.id)
+            elif invoice.status != "void":
+                await self._void(account, keys.invoice_void(order.invoice), invoice.id)
+
+    async def _delete(self, account: str, key: str, provider: str) -> None:
+        await self._stripe.put(key, lambda o: self._invoices.delete_async(provider, None, o), account)
+
+    async def _void(self, account: str, key: str, provider: str) -> None:
+        await self._stripe.put(key, lambda o: self._invoices.void_invoice_async(provider, None, o), account)
+
     async def _find(self, account: str, order: InvoiceOrder) -> str | None:
+        found = await self._made(account, order)
+        # An issued one is the invoice; a second draft can only be what a request still under way left behind.
+        found.sort(key=lambda invoice: (invoice.status == "draft", invoice.created, invoice.id))
+        return found[0].id if found else None
+
+    async def _made(self, account: str, order: InvoiceOrder) -> list[stripe.Invoice]:
         since = int((order.created_at - _CLOCK_SKEW).timestamp())
 
         async def search(options: stripe.RequestOptions) -> list[stripe.Invoice]:
@@ -73,10 +96,7 @@ class Issuing:
             return [invoice async for invoice in page.auto_paging_iter()]
 
         recent = await self._stripe.read(search, account)
-        found = [invoice for invoice in recent if metadata(invoice, INVOICE_ID) == order.invoice]
-        # An issued one is the invoice; a second draft can only be what a request still under way left behind.
-        found.sort(key=lambda invoice: (invoice.status == "draft", invoice.created, invoice.id))
-        return found[0].id if found else None
+        return [invoice for invoice in recent if metadata(invoice, INVOICE_ID) == order.invoice]
 
     async def _add_lines(self, account: str, order: InvoiceOrder, provider: str, series: str) -> None:
         lines = [_line(order.invoice, number, line) for number, line in enumerate(order.lines, start=1)]
@@ -102,8 +122,7 @@ class Issuing:
         if await self._lines(account, invoice) == _expected(order) and invoice.currency == order.currency:
             return
         if invoice.status == "draft":
-            key = keys.invoice_delete(order.invoice)
-            await self._stripe.write(key, lambda o: self._invoices.delete_async(invoice.id, None, o), account)
+            await self._delete(account, keys.invoice_delete(order.invoice), invoice.id)
         raise LinesDiffer(f"the lines of {invoice.id} ({invoice.status}) are not exactly ours")
 
     async def _lines(self, account: str, invoice: stripe.Invoice) -> list[tuple[str, int, str]]:

@@ -52,6 +52,11 @@ def invoice_delete(invoice: str) -> str:
     return f"invoice:{invoice}:delete"
 
 
+def draft_delete(provider_invoice: str) -> str:
+    """By Stripe's id: of one invoice of ours, lost answers may have left several drafts."""
+    return f"draft:{provider_invoice}:delete"
+
+
 def invoice_void(invoice: str) -> str:
     return f"invoice:{invoice}:void"
 

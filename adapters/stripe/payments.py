@@ -63,6 +63,10 @@ class StripePayments:
         invoice, not_mailed = await self._issuing.issue(account, order, now)
         return replace(await self._reading(account, invoice), not_mailed=not_mailed)
 
+    async def discard(self, account: str, order: InvoiceOrder) -> None:
+        """Delete what an invoice that is not to be issued has left at Stripe. Repeatable."""
+        await self._issuing.discard(account, order)
+
     async def pay(self, account: str, provider_invoice: str, attempt: Attempt) -> PayAnswer:
         """Charge the attempt's card, once: the same attempt again brings the first answer again.
 

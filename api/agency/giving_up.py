@@ -49,11 +49,17 @@ WITHOUT_BODY: Final = VoidIn()
 Ended = InvoiceDetailOut | Response
 
 
-@router.post("/void", summary="Void an open invoice", response_model=InvoiceDetailOut, responses=settling(*REFUSED))
+@router.post(
+    "/void",
+    summary="Void an open invoice, or a parked one",
+    response_model=InvoiceDetailOut,
+    responses=settling(*REFUSED),
+)
 async def void(
     invoice_id: str, services: Used, caller: Calling, request: Request, body: VoidIn = WITHOUT_BODY
 ) -> Ended:
-    """Waits at most 15 s for an attempt in flight: what that pays is refunded, not voided."""
+    """Waits at most 15 s for an attempt in flight: what that pays is refunded, not voided. Parked unissued, it never is
+    issued."""
     order = Void(invoice_id, caller.name, body.reason)
     return await _ended(services, caller, order, request, "void", body.reason)
 

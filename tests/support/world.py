@@ -240,6 +240,8 @@ class World:
         return InvoiceCredited(self.now, invoice, bill.amount, tuple(self.credited))
 
     def _give_up(self, invoice: str, how: Literal["void", "paid", "uncollectible"]) -> facts.Fact:
+        if invoice not in self.books.bills:
+            return facts.InvoiceVoided(self.now, invoice)
         bill = self.books.bills[invoice]
         if bill.status == "open" or (bill.status == "uncollectible" and how != "uncollectible"):
             self.books.close(invoice, how)

@@ -70,3 +70,27 @@ async def test_a_reissue_voids_and_answers_with_the_corrected_revision(tenant: T
     assert (old["status"], await stripe_status(tenant, invoice["id"])) == ("void", "void")
     with refused(409, "invoice_not_open"):
         await tenant.api.post(path, {"lines": [correction]})
+
+
+async def test_what_is_parked_before_it_is_issued_is_voided_and_never_reaches_the_client(own: Tenant) -> None:
+    client = await own.client()
+    unusable = "UPDATE agencies SET tax_mode = 'rates', tax_rate_ids = '{txr_gone}' WHERE id = $1"
+    await own.site.pool.execute(unusable, own.id)
+    line = {"lines": [{"description": "Set-up", "amount": usd(15_000)}], "collection": "charge"}
+    made = await own.api.post(f"/v1/agency/clients/{client}/invoices", line)
+    parkings = (
+        "SELECT count(*) FILTER (WHERE ended_at IS NULL) AS waiting, count(*) FROM parkings WHERE invoice_id = $1"
+    )
+
+    async def parked() -> bool:
+        return bool(await own.site.pool.fetchval(parkings, made["id"]))
+
+    await own.eventually(parked)
+    path = f"{INVOICES}/{made['id']}"
+    with refused(409, "invoice_not_open"):
+        await own.api.post(f"{path}/mark-uncollectible", {})
+    voided = await own.api.post(f"{path}/void", {"reason": "Too much"})
+    assert (voided["status"], voided["stripe_invoice_id"]) == ("void", None)
+    assert tuple(await own.site.pool.fetchrow(parkings, made["id"])) == (0, 1)
+    with refused(409, "invoice_not_open"):
+        await own.api.post(f"{path}/void", {"reason": "Again"})

@@ -263,3 +263,31 @@ async def test_the_platform_refusing_is_no_news_of_an_account(emulator: Emulator
     await emulator.world.payments.read_account(emulator.world.account)
     with pytest.raises(PlatformRefused):
         await emulator.stranger.payments.read_account(emulator.world.account)
+
+
+async def test_what_is_not_to_be_issued_leaves_nothing_behind(world: World) -> None:
+    never = await world.order()
+    await world.payments.discard(world.account, never)
+
+    order = await world.order()
+    for _ in range(2):
+        await world.do(
+            lambda o: world.connection.v1.invoices.create_async(
+                {"customer": order.customer, "metadata": {"invoice_id": order.invoice}, "auto_advance": False}, o
+            )
+        )
+    assert [one.status for one in await world.invoices_of(order)] == ["draft", "draft"]
+    for _ in range(2):
+        await world.payments.discard(world.account, order)
+        assert await world.invoices_of(order) == []
+
+
+async def test_what_was_issued_unseen_is_voided_and_what_was_paid_stays(world: World) -> None:
+    order, issued = await world.issued()
+    await world.payments.discard(world.account, order)
+    assert (await read(world, issued)).status is InvoiceStatus.VOID
+    order, issued = await world.issued()
+    await world.pay(order, issued)
+    with pytest.raises(Refused):
+        await world.payments.discard(world.account, order)
+    assert (await read(world, issued)).status is InvoiceStatus.PAID
