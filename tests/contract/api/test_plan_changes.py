@@ -174,20 +174,20 @@ async def test_what_stands_in_the_way_refuses_preview_and_change(tenant: Tenant)
             await change(tenant, ending, plan, preview=preview)
 
 
-async def test_a_preview_says_the_tax_or_that_stripe_does_not_say_it(tenant: Tenant) -> None:
-    client, plan = await tenant.subscribed(PAYS), await tenant.plan(**MAX)
-    untaxed = await change(tenant, client, plan, preview=True)
+async def test_a_preview_says_the_tax_or_that_stripe_does_not_say_it(own: Tenant) -> None:
+    client, plan = await own.subscribed(PAYS), await own.plan(**MAX)
+    untaxed = await change(own, client, plan, preview=True)
     assert (untaxed["tax"]["amount"], untaxed["total_with_tax"]) == (0, untaxed["total"])
 
     rate = "UPDATE agencies SET tax_mode = 'rates', tax_rate_ids = '{txr_gone}' WHERE id = $1"
-    await tenant.site.pool.execute(rate, tenant.id)
-    refusing = await change(tenant, client, plan, preview=True)
+    await own.site.pool.execute(rate, own.id)
+    refusing = await change(own, client, plan, preview=True)
     assert (refusing["tax"], refusing["total_with_tax"]) == (None, None)
-    async with tenant.site.trouble("invoices.create_preview", "error_500"):
+    async with own.site.trouble("invoices.create_preview", "error_500"):
         with refused(503, "temporarily_unavailable"):
-            await change(tenant, client, plan, preview=True)
+            await change(own, client, plan, preview=True)
 
-    itself = await tenant.client()
-    await tenant.assign(itself, await tenant.plan(**MIN), collection="manual")
-    statement = await change(tenant, itself, plan, preview=True)
+    itself = await own.client()
+    await own.assign(itself, await own.plan(**MIN), collection="manual")
+    statement = await change(own, itself, plan, preview=True)
     assert (len(statement["lines"]), statement["tax"], statement["total_with_tax"]) == (2, None, None)
