@@ -20,6 +20,11 @@ from sandbox.stack import LOOPBACK, PROCESSES, Sandbox, running_sandbox
 from sandbox.temporal import address
 
 
+KEEP_ALIVE_SECONDS = 60
+"""Longer than a caller rests between two requests: a connection that is closed just when it is used again is an error to
+who uses it."""
+
+
 async def up(data: Path, port: int, *, fresh: bool, as_json: bool) -> int:
     """Run until told to stop; the exit status."""
     stop = stop_signal()
@@ -64,6 +69,7 @@ async def serving(app: ASGIApp, port: int, **tls: str) -> AsyncIterator[None]:
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=1,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         ssl_certfile=tls.get("ssl_certfile"),
         ssl_keyfile=tls.get("ssl_keyfile"),
     )

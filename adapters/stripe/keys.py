@@ -31,7 +31,7 @@ def invoice_lines(invoice: str) -> str:
 
 def invoice_preview(customer: str, instant: str) -> str:
     """By the instant: nothing is made under it, and an answer that Stripe keeps would be an old one."""
-    return f"preview:{customer}:{instant}"
+    return f"client:{customer}:preview:{instant}"
 
 
 def invoice_fee(invoice: str, amount: int, instant: str) -> str:
