@@ -20,8 +20,8 @@ from sandbox.stack import LOOPBACK, PROCESSES, Sandbox, running_sandbox
 from sandbox.temporal import address
 
 KEEP_ALIVE_SECONDS = 60
-"""Longer than a caller rests between two requests: a connection that is closed just when it is used again is an error to
-who uses it."""
+"""Longer than a caller rests between two requests: a connection that is closed just when it is used again is an error
+to who uses it."""
 
 
 async def up(data: Path, port: int, *, fresh: bool, as_json: bool) -> int:
