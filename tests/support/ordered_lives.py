@@ -8,7 +8,8 @@ from billing.credit_notes import CreditOrder
 from billing.custom import ordered, own_terms
 from billing.disputed import CardDisputed
 from billing.plans import CapAction, SpendCap
-from billing.state import Corrected, Custom, Decision, Reissue
+from billing.state import RULES, Corrected, Custom, Decision, Reissue
+from support.books import Behaviour
 from support.world import OVER, T0, TERMS, World, a_world, card
 
 MAX = replace(TERMS, version=2, name="Voice Max", price=9900, included_minutes=1200)
@@ -107,18 +108,19 @@ def spend_cap(rules: int) -> World:
 
 def custom_invoice(rules: int) -> World:
     """Charged, with a ladder of its own that ends without a final action."""
-    return _ordered(rules, "soft", custom=Custom(15000)).run(days=20)
+    return a_custom_invoice("soft", custom=Custom(15000), rules=rules).run(days=20)
 
 
 def sent_invoice(rules: int) -> World:
     """Never tried: reminders around its day, until it is paid on its page."""
-    world = _ordered(rules, custom=Custom(15000, days_until_due=14)).run(days=15)
+    world = a_custom_invoice(custom=Custom(15000, days_until_due=14), rules=rules).run(days=15)
     (debt,) = world.state.debt
     world.invoice = lambda _: debt.id  # type: ignore[method-assign]
     return world.pay_elsewhere("p1").run(days=1)
 
 
-def _ordered(rules: int, *behaviours: str, custom: Custom) -> World:
+def a_custom_invoice(*behaviours: Behaviour, custom: Custom, with_card: bool = True, rules: int = RULES) -> World:
+    """Ordered at T0 as cst_demo; the card on file, a visa, does `behaviours` in turn (default: pays)."""
     world = World(
         ordered(
             id="cst_demo",
@@ -131,11 +133,11 @@ def _ordered(rules: int, *behaviours: str, custom: Custom) -> World:
             rules=rules,
             at=T0,
             custom=custom,
-            card=card(),
+            card=card() if with_card else None,
         )
     )
     if behaviours:
-        world.cards["visa"] = list(behaviours)  # type: ignore[assignment]
+        world.cards["visa"] = list(behaviours)
     return world
 
 

@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.books import Behaviour
-from support.world import DAY, HOUR, T0, World, card
+from support.ordered_lives import a_custom_invoice
+from support.world import DAY, HOUR, T0, World
 
 from billing.agenda import agenda
-from billing.custom import REMINDERS, custom_invoice_id, ordered, own_lines, own_terms
+from billing.custom import REMINDERS, custom_invoice_id, own_lines
 from billing.facts import InvoiceParked, StepFailed
 from billing.invoices import LineKind, compose, total
 from billing.requests import send_refusal
-from billing.state import RULES, Corrected, Custom, Reissue, Status
+from billing.state import Corrected, Custom, Reissue, Status
 from billing.steps import SendInvoice
 from billing.view import BannerKind, banner, next_invoice, view
 
@@ -24,24 +25,8 @@ SHORT = "demo"
 
 
 def a_custom(*behaviours: Behaviour, days_until_due: int | None = None, with_card: bool = True) -> World:
-    """An invoice of 150.00 that was ordered at T0; the card on file does `behaviours` in turn."""
-    state = ordered(
-        id=ORDER,
-        agency="agc_demo",
-        client="cli_demo",
-        account="acct_demo",
-        customer="cus_demo",
-        zone="UTC",
-        terms=own_terms("usd"),
-        rules=RULES,
-        at=T0,
-        custom=Custom(15000, days_until_due),
-        card=card() if with_card else None,
-    )
-    world = World(state)
-    if behaviours:
-        world.cards["visa"] = list(behaviours)
-    return world
+    """An invoice of 150.00."""
+    return a_custom_invoice(*behaviours, custom=Custom(15000, days_until_due), with_card=with_card)
 
 
 # Charged
