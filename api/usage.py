@@ -7,8 +7,9 @@ from fastapi import APIRouter
 from pydantic import Field, TypeAdapter, ValidationError
 
 from adapters.postgres import clients, figures
+from adapters.postgres.calls import Call
 from adapters.postgres.late import Correction, record_correction
-from adapters.postgres.usage import Call, Verdict, record_calls
+from adapters.postgres.usage import Verdict, record_calls
 from adapters.telemetry import metrics
 from api import fields
 from api.conflicts import conflict
@@ -144,8 +145,8 @@ async def take_calls(body: CallsIn, services: Used, caller: Calling) -> CallsOut
             calls.append((index, read))
     receipt = await record_calls(services.database, caller.agency, [call for _, call in calls], services.clock.now())
     results = [verdict.result for verdict in receipt.verdicts]
-    indexed = zip((index for index, _ in calls), receipt.verdicts, strict=True)
-    rejected += [_rejected(index, verdict) for index, verdict in indexed if verdict.result == "rejected"]
+    judged = zip(calls, receipt.verdicts, strict=True)
+    rejected += [_rejected(*call, verdict) for call, verdict in judged if verdict.result == "rejected"]
     for verdict, count in (*Counter(results).items(), ("unreadable", len(body.calls) - len(calls))):
         metrics.USAGE_CALLS.labels(verdict).inc(count)
     return CallsOut(
@@ -203,7 +204,5 @@ def _read_call(index: int, given: object) -> Call | RejectedOut:
     return Call(call.call_id, call.client_id, call.started_at, call.duration_seconds, Outcome(call.outcome))
 
 
-def _rejected(index: int, verdict: Verdict) -> RejectedOut:
-    return RejectedOut(
-        index=index, call_id=verdict.call_id, code=verdict.code or "invalid", detail=verdict.detail or ""
-    )
+def _rejected(index: int, call: Call, verdict: Verdict) -> RejectedOut:
+    return RejectedOut(index=index, call_id=call.call_id, code=verdict.code or "invalid", detail=verdict.detail or "")

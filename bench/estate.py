@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Final
 
 from adapters.postgres import accounts, agencies, clients, plans, projection
+from adapters.postgres.calls import Call
 from adapters.postgres.plans import Plan
 from adapters.postgres.pool import Connection, Pool, transaction
-from adapters.postgres.usage import Call, record_calls
+from adapters.postgres.usage import record_calls
 from billing.payments import AccountReading
 from billing.periods import boundary
 from billing.state import RULES, Card, State

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Final
 
 from adapters.postgres.locks import lock_client, lock_client_of
-from adapters.postgres.placing import RowTerms, follow_terms, insert_periods, move_calls
+from adapters.postgres.moving import move_calls
+from adapters.postgres.placing import RowTerms, follow_terms, insert_periods
 from adapters.postgres.pool import Connection
 from billing.ledger import LateEntries
 from billing.prorating import PeriodTerms, terms_in

@@ -1,6 +1,6 @@
 """A client's usage as people see it now (billing-rules 4): from rollups, priced by the rules."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -86,19 +86,9 @@ async def daily_usage(connection: Connection | Pool, agency: str, client: str, n
         return []
     state, period = found
     rows = await connection.fetch(
-        """
-        SELECT (started_at AT TIME ZONE $5)::date AS day, sum(billed_seconds + corrected_seconds)::bigint AS seconds
-        FROM calls WHERE agency_id = $1 AND client_id = $2 AND started_at >= $6 AND started_at < $7
-        AND CASE WHEN $4 = 0 THEN unbilled = 'trial' ELSE (subscription_id, period) = ($3, $4) END
-        GROUP BY day ORDER BY day
-        """,
-        agency,
-        client,
+        "SELECT day, seconds FROM usage_days WHERE (subscription_id, period) = ($1, $2) AND calls > 0 ORDER BY day",
         state.id,
         period.number,
-        state.zone,
-        period.start,
-        period.end,
     )
     return [Day(*row) for row in rows]
 
@@ -125,27 +115,7 @@ async def _usages(connection: Connection | Pool, agency: str, client: str | None
         [period.number for _, period in current],
     )
     seconds = {(row["subscription_id"], row["period"]): row["seconds"] for row in rows}
-    seconds |= await _in_trials(connection, [(state, period) for state, period in current if period.number == 0])
     return [_usage(state, period, seconds.get((state.id, period.number), 0), now) for state, period in current]
-
-
-async def _in_trials(
-    connection: Connection | Pool, trials: Sequence[tuple[State, Period]]
-) -> dict[tuple[str, int], int]:
-    """What was used in trials, which have no rollup: seconds by subscription and number."""
-    rows = await connection.fetch(
-        """
-        SELECT given.id, sum(c.billed_seconds + c.corrected_seconds)::bigint AS seconds
-        FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) AS given (id, client, start, till)
-        JOIN calls c ON c.client_id = given.client AND c.started_at >= given.start AND c.started_at < given.till
-        WHERE c.unbilled = 'trial' GROUP BY given.id
-        """,
-        [state.id for state, _ in trials],
-        [state.client for state, _ in trials],
-        [period.start for _, period in trials],
-        [period.end for _, period in trials],
-    )
-    return {(row["id"], 0): row["seconds"] for row in rows}
 
 
 async def _current(

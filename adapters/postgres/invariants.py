@@ -12,9 +12,10 @@ from adapters.postgres.codec import decode_state
 from adapters.postgres.compared import Compared, counted, figures, sentences
 from adapters.postgres.freezes import OF_LEFT_ACCOUNT
 from adapters.postgres.invoice_checks import amounts, charged_once, one_live
+from adapters.postgres.period_checks import closed_stands, contiguous
 from adapters.postgres.pool import Connection, Pool, snapshot
 from adapters.postgres.tenant_checks import kept_apart
-from adapters.postgres.usage_checks import closed_stands, contiguous, counted_once
+from adapters.postgres.usage_checks import counted_once
 from billing import debt
 from billing.ledger import CARD_DISPUTED
 from billing.service import awaits_final_action

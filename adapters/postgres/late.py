@@ -1,13 +1,14 @@
 """What comes to a closed period afterwards: entries for the next invoice, as long as there is one (billing-rules 4)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from adapters.postgres.locks import lock_client
 from adapters.postgres.pool import Connection, Pool, transaction
-from adapters.postgres.rollups import roll_up
+from adapters.postgres.rollups import Shifts, roll_up
+from billing.usage import local_day
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,16 @@ async def settled_up(connection: Connection, subscriptions: Collection[str]) -> 
     return frozenset(row["id"] for row in rows)
 
 
+async def enter_late(connection: Connection, entries: Iterable[tuple[str, str, int, str, int]], now: datetime) -> None:
+    """Calls that came after their period was frozen, as entries for the next invoice: (agency, subscription, period,
+    call, billed seconds)."""
+    await connection.executemany(
+        "INSERT INTO late_entries (agency_id, subscription_id, period, call_id, seconds, received_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6)",
+        [(*entry, now) for entry in entries],
+    )
+
+
 async def record_correction(pool: Pool, agency: str, correction: Correction, now: datetime) -> CorrectionVerdict:
     """Add a correction, once: to an open period at once, to a closed one as an entry for the next invoice."""
     if correction.seconds == 0 or abs(correction.seconds) >= 2**31 or not correction.correction_id:
@@ -56,7 +67,7 @@ async def record_correction(pool: Pool, agency: str, correction: Correction, now
             "SELECT client_id FROM calls WHERE (agency_id, call_id) = ($1, $2)", agency, correction.call_id
         )
         if client is None:
-            return CorrectionVerdict("rejected", "unknown_call", f"no call {correction.call_id}")
+            return _unknown(correction)
         await lock_client(connection, client)
         return await _repeat(connection, agency, correction) or await _add(connection, agency, correction, now)
 
@@ -78,24 +89,34 @@ async def _repeat(connection: Connection, agency: str, correction: Correction) -
 async def _add(connection: Connection, agency: str, correction: Correction, now: datetime) -> CorrectionVerdict:
     call: Any = await connection.fetchrow(
         """
-        SELECT c.billed_seconds + c.corrected_seconds AS net, c.subscription_id, c.period, c.unbilled, c.late,
-               p.frozen_at IS NOT NULL AS frozen
+        SELECT c.billed_seconds + c.corrected_seconds AS net, c.started_at, c.subscription_id, c.period, c.unbilled,
+               c.late OR coalesce(p.frozen_at IS NOT NULL, false) AS late, s.zone
         FROM calls c LEFT JOIN periods p ON (p.subscription_id, p.number) = (c.subscription_id, c.period)
-        WHERE (c.agency_id, c.call_id) = ($1, $2)
+        LEFT JOIN subscriptions s ON s.id = c.subscription_id
+        WHERE (c.agency_id, c.call_id) = ($1, $2) FOR UPDATE OF c
         """,
         agency,
         correction.call_id,
     )
+    if call is None:
+        return _unknown(correction)
     if call["net"] + correction.seconds < 0:
         return CorrectionVerdict("rejected", "below_zero", f"the call has {call['net']} billed seconds")
-    late = call["late"] or call["frozen"]
-    await _write(connection, agency, correction, late, now)
-    if call["period"] is None:
+    await _write(connection, agency, correction, call["late"], now)
+    if call["period"] is not None and not call["late"]:
+        shifts = Shifts()
+        day = local_day(call["zone"], call["started_at"])
+        shifts.add(call["subscription_id"], call["period"], day, correction.seconds)
+        await roll_up(connection, agency, shifts, now)
+    if call["unbilled"]:
         return CorrectionVerdict("unbilled", call["unbilled"])
-    if late:
+    if call["late"]:
         return await _settle_later(connection, agency, call, correction, now)
-    await roll_up(connection, agency, {(call["subscription_id"], call["period"]): (correction.seconds, 0)}, now)
     return CorrectionVerdict("accepted")
+
+
+def _unknown(correction: Correction) -> CorrectionVerdict:
+    return CorrectionVerdict("rejected", "unknown_call", f"no call {correction.call_id}")
 
 
 async def _write(connection: Connection, agency: str, correction: Correction, late: bool, now: datetime) -> None:

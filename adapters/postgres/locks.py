@@ -1,10 +1,9 @@
 """The one lock of a client's books.
 
 Whoever moves a client's usage, credits, invoices or projection locks the client's row first and everything else after
-it, so nobody waits in a circle. Reporters of usage share the lock, everybody else holds it alone.
+it, so nobody waits in a circle. Reporters of usage share the lock (`adapters.postgres.calls`), everybody else holds it
+alone.
 """
-
-from collections.abc import Sequence
 
 from adapters.postgres.pool import Connection
 
@@ -31,11 +30,3 @@ async def lock_client_of_invoice(connection: Connection, invoice: str) -> str:
         raise LookupError(f"no invoice {invoice}")
     await lock_client(connection, client)
     return client
-
-
-async def share_clients(connection: Connection, agency: str, clients: Sequence[str]) -> frozenset[str]:
-    """Let nobody else move these clients' books until the transaction ends; those of the agency that exist."""
-    rows = await connection.fetch(
-        "SELECT id FROM clients WHERE agency_id = $1 AND id = ANY ($2::text[]) ORDER BY id FOR SHARE", agency, clients
-    )
-    return frozenset(row["id"] for row in rows)

@@ -2,7 +2,6 @@
 
 from adapters.postgres.closing import unsettled
 from adapters.postgres.drafting import credit_left
-from adapters.postgres.placing import rounded
 from adapters.postgres.pool import Connection
 from billing.quotes import Known
 from billing.state import State
@@ -13,24 +12,10 @@ async def known(connection: Connection, state: State) -> Known:
     rows = await connection.fetch(
         "SELECT period, seconds FROM usage_rollups WHERE subscription_id = $1 AND period >= $2",
         state.id,
-        state.period.number if state.period else 0,
+        state.period.number if state.period else 1,
     )
     return Known(
         {row["period"]: row["seconds"] for row in rows},
         await unsettled(connection, state.id),
         await credit_left(connection, state.client, state.terms.currency),
     )
-
-
-async def seconds_at(connection: Connection, subscription: str, number: int, increment: int) -> int:
-    """The period's billed seconds to date, if its calls were rounded to this increment."""
-    rows = await connection.fetch(
-        """
-        SELECT duration_seconds, outcome, corrected_seconds, count(*) AS calls FROM calls
-        WHERE (subscription_id, period) = ($1, $2) AND NOT late
-        GROUP BY duration_seconds, outcome, corrected_seconds
-        """,
-        subscription,
-        number,
-    )
-    return sum((rounded(row, increment) + row["corrected_seconds"]) * row["calls"] for row in rows)

@@ -5,13 +5,16 @@ every move begins where the one before it ended: a level is crossed by exactly o
 transaction. A level is told once per period by its key, also when it is crossed again after a correction.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+
+from asyncpg import CheckViolationError
 
 from adapters.postgres import trail
+from adapters.postgres.calls import Details, MonthMissing
 from adapters.postgres.codec import decode_state
 from adapters.postgres.pool import Connection
 from billing.metering import Meter, crossings
@@ -34,57 +37,127 @@ _METER: Final = """
 """
 """A cap holds for the period in which it was set, and not for one that was over."""
 _ROLLED: Final = f"""
-    WITH given (subscription_id, period, seconds, calls) AS (
-        SELECT * FROM unnest($2::text[], $3::integer[], $4::bigint[], $5::bigint[])
-    ), rolled AS (%s RETURNING known.subscription_id, known.period, known.seconds)
-    SELECT {_METER}, rolled.seconds, given.seconds AS added
-    FROM rolled JOIN given USING (subscription_id, period)
+    WITH given (subscription_id, period, day, seconds, calls) AS (
+        SELECT * FROM unnest($2::text[], $3::integer[], $4::date[], $5::bigint[], $6::bigint[])
+    ), moved AS (
+        SELECT subscription_id, period, sum(seconds)::bigint AS seconds, sum(calls)::bigint AS calls
+        FROM given GROUP BY subscription_id, period ORDER BY subscription_id, period
+    ), rolled AS (%s RETURNING known.subscription_id, known.period, known.seconds), days AS (%s)
+    SELECT {_METER}, rolled.seconds, moved.seconds AS added
+    FROM rolled JOIN moved USING (subscription_id, period)
     JOIN periods p ON (p.subscription_id, p.number) = (rolled.subscription_id, rolled.period)
     JOIN subscriptions s ON s.id = p.subscription_id
     JOIN agencies a ON a.id = p.agency_id
 """
-_ADD: Final = (
-    _ROLLED
-    % """
-        INSERT INTO usage_rollups AS known (agency_id, subscription_id, period, seconds, calls)
-        SELECT $1, * FROM given
-        ON CONFLICT (subscription_id, period)
-        DO UPDATE SET seconds = known.seconds + excluded.seconds, calls = known.calls + excluded.calls
+_RAISED: Final = """
+    INSERT INTO usage_rollups AS known (agency_id, subscription_id, period, seconds, calls)
+    SELECT $1, * FROM moved
+    ON CONFLICT (subscription_id, period)
+    DO UPDATE SET seconds = known.seconds + excluded.seconds, calls = known.calls + excluded.calls
+"""
+_DAYS_RAISED: Final = """
+    INSERT INTO usage_days AS known (agency_id, subscription_id, period, day, seconds, calls)
+    SELECT $1, * FROM given
+    ON CONFLICT (subscription_id, period, day)
+    DO UPDATE SET seconds = known.seconds + excluded.seconds, calls = known.calls + excluded.calls
+"""
+_DETAILS: Final = """
+), details AS (
+    INSERT INTO call_details (agency_id, received_at, client_id, day, calls)
+    SELECT $1, $7, * FROM unnest($8::text[], $9::date[], $10::text[])
+"""
+_ADD: Final = _ROLLED % (_RAISED, _DAYS_RAISED)
+_TAKE_IN: Final = _ROLLED % (_RAISED, _DAYS_RAISED + _DETAILS)
+_TAKE: Final = _ROLLED % (
     """
-)
-_TAKE: Final = (
-    _ROLLED
-    % """
-        UPDATE usage_rollups known SET seconds = known.seconds + given.seconds, calls = known.calls + given.calls
+        UPDATE usage_rollups known SET seconds = known.seconds + moved.seconds, calls = known.calls + moved.calls
+        FROM moved WHERE known.agency_id = $1
+        AND (known.subscription_id, known.period) = (moved.subscription_id, moved.period)
+    """,
+    """
+        UPDATE usage_days known SET seconds = known.seconds + given.seconds, calls = known.calls + given.calls
         FROM given WHERE known.agency_id = $1
-        AND (known.subscription_id, known.period) = (given.subscription_id, given.period)
-    """
+        AND (known.subscription_id, known.period, known.day) = (given.subscription_id, given.period, given.day)
+    """,
 )
 
 
-async def roll_up(
-    connection: Connection, agency: str, shifts: Mapping[tuple[str, int], tuple[int, int]], at: datetime
-) -> dict[tuple[str, int], Meter]:
-    """Add (seconds, calls) to the rollups of (subscription, period); in order, so that nobody waits in a circle.
+Shift: TypeAlias = tuple[str, int, date, int, int]
+"""Subscription, period, day, billed seconds, calls."""
 
-    Returns what they come to: the periods' own, until the commit. Only who holds the client's books alone takes calls
-    away, and only from a rollup that has them: an upsert would have to propose a row with fewer than no calls, which
-    the table refuses.
+
+class Shifts:
+    """What is to be added to the rollups: billed seconds and calls of (subscription, period, day)."""
+
+    def __init__(self) -> None:
+        self._of: dict[tuple[str, int, date], tuple[int, int]] = {}
+
+    def add(self, subscription: str, period: int, day: date, seconds: int, calls: int = 0) -> None:
+        place = (subscription, period, day)
+        known_seconds, known_calls = self._of.get(place, (0, 0))
+        self._of[place] = (known_seconds + seconds, known_calls + calls)
+
+    def in_order(self) -> list[Shift]:
+        return [(*place, *shift) for place, shift in sorted(self._of.items())]
+
+
+async def take_in(
+    connection: Connection, agency: str, shifts: Shifts, details: Sequence[Details], at: datetime
+) -> dict[tuple[str, int], Meter]:
+    """Keep the details of new calls, and roll them up by the same statement: what `roll_up` returns.
+
+    Raises MonthMissing.
     """
-    ordered = [(*period, *shift) for period, shift in sorted(shifts.items())]
-    meters: dict[tuple[str, int], Meter] = {}
-    for statement, moved in (
-        (_TAKE, [shift for shift in ordered if shift[-1] < 0]),
-        (_ADD, [shift for shift in ordered if shift[-1] >= 0]),
-    ):
-        if not moved:
-            continue
-        rows = await connection.fetch(statement, agency, *([shift[column] for shift in moved] for column in range(4)))
-        for *reading, added in rows:
-            after = _metered(*reading)
-            await tell(connection, replace(after.meter, seconds=after.meter.seconds - added), after, at)
-            meters[after.subscription, after.meter.number] = after.meter
-    return meters
+    columns = [list(column) for column in zip(*details, strict=True)]
+    try:
+        moved = await _moved(connection, _TAKE_IN, agency, shifts.in_order(), at, *columns)
+    except CheckViolationError as error:
+        if error.constraint_name:
+            raise
+        raise MonthMissing(row.day for row in details) from error
+    return await _told(connection, moved, at)
+
+
+async def roll_up(connection: Connection, agency: str, shifts: Shifts, at: datetime) -> dict[tuple[str, int], Meter]:
+    """Add to the rollups of periods and of their days, and tell what the periods' reach by it.
+
+    Returns what the periods come to: the caller's own, until the commit. A trial's rollup has no meter.
+    """
+    return await _told(connection, await add(connection, agency, shifts), at)
+
+
+async def add(connection: Connection, agency: str, shifts: Shifts) -> list[tuple[Metered, int]]:
+    """Add to the rollups. Each period as it stands then, and the seconds that were added.
+
+    Only who holds the client's books alone takes calls away, and only from a rollup that has them: an upsert would have
+    to propose a row with fewer than no calls, which the tables refuse.
+    """
+    ordered = shifts.in_order()
+    fewer, more = [s for s in ordered if s[-1] < 0], [s for s in ordered if s[-1] >= 0]
+    return [
+        one
+        for statement, given in ((_TAKE, fewer), (_ADD, more))
+        if given
+        for one in await _moved(connection, statement, agency, given)
+    ]
+
+
+async def _moved(
+    connection: Connection, statement: str, agency: str, shifts: Sequence[Shift], *more: object
+) -> list[tuple[Metered, int]]:
+    """In the order of their keys, so that nobody waits in a circle; the row of a period guards those of its days."""
+    rows = await connection.fetch(
+        statement, agency, *([shift[column] for shift in shifts] for column in range(5)), *more
+    )
+    return [(_metered(*reading), added) for *reading, added in rows]
+
+
+async def _told(
+    connection: Connection, moved: Sequence[tuple[Metered, int]], at: datetime
+) -> dict[tuple[str, int], Meter]:
+    for after, added in moved:
+        await tell(connection, replace(after.meter, seconds=after.meter.seconds - added), after, at)
+    return {(after.subscription, after.meter.number): after.meter for after, _ in moved}
 
 
 async def metered(connection: Connection, subscription: str, period: int) -> Metered | None:

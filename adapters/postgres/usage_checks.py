@@ -1,49 +1,13 @@
-"""Whether periods and calls in the books hold together: the periods of I3, I4 and I5 of billing-rules 10.
+"""Whether calls are counted once, where they belong: I4 of billing-rules 10.
 
 Each query finds what is wrong, one sentence a row.
 """
 
-from collections.abc import AsyncIterator
 from typing import Final
 
-from adapters.postgres.codec import decode_state
 from adapters.postgres.compared import Compared, counted, figures, sentences
 from adapters.postgres.level_checks import untold
 from adapters.postgres.pool import Connection
-from billing.state import Forgive
-from billing.usage import overage
-
-# After a pause the next period has a new anchor: the final invoice of the one before says that service had ended.
-_NEIGHBOURS: Final = """
-    WITH ordered AS (
-        SELECT subscription_id, number, starts_at, coalesce(lag(number) OVER w, 0) AS before,
-               lag(ends_at) OVER w AS ended
-        FROM periods WINDOW w AS (PARTITION BY subscription_id ORDER BY number)
-    )
-    SELECT format('%s: period %s begins at %s, after period %s and %s', subscription_id, number, starts_at, before,
-                  coalesce(ended::text, 'nothing'))
-    FROM ordered WHERE number <> before + 1 OR starts_at < ended OR (starts_at > ended AND NOT EXISTS (
-        SELECT 1 FROM invoices i
-        WHERE (i.subscription_id, i.kind, i.source) = (ordered.subscription_id, 'final', before::text)
-    )) ORDER BY subscription_id, number
-"""
-_IN_TRIAL: Final = """
-    SELECT format('%s: period %s begins at %s, in the trial that ends at %s', s.id, p.number, p.starts_at, s.trial_end)
-    FROM periods p JOIN subscriptions s ON s.id = p.subscription_id
-    WHERE p.starts_at < s.trial_end AND s.trial_start < p.ends_at ORDER BY s.id, p.number
-"""
-
-
-async def contiguous(connection: Connection) -> Compared:
-    """I3, periods: none in a trial, no overlap, and no gap except between a pause and its resume."""
-    row = await figures(
-        connection, "SELECT count(*) AS periods, count(DISTINCT subscription_id) AS subscriptions FROM periods"
-    )
-    told = (
-        f"{counted(row['periods'], 'period')} of {counted(row['subscriptions'], 'subscription')} without gap or overlap"
-    )
-    return Compared("I3", told, await sentences(connection, _NEIGHBOURS, _IN_TRIAL))
-
 
 _CALLS_TWICE: Final = """
     SELECT format('%s: call %s is there %s times', agency_id, call_id, count(*)) FROM calls
@@ -56,29 +20,46 @@ _CORRECTED: Final = """
         SELECT agency_id, call_id, sum(seconds) AS seconds FROM corrections GROUP BY agency_id, call_id
     ) made USING (agency_id, call_id) WHERE corrected_seconds <> coalesce(made.seconds, 0) ORDER BY call_id
 """
+# The details of what is retired are gone, and its keys with them.
+_REPORTED: Final = """
+    SELECT format('%s: call %s is %s', coalesce(c.agency_id, r.agency_id), coalesce(c.call_id, r.call_id), CASE
+        WHEN r.call_id IS NULL THEN 'counted, and was never reported'
+        WHEN c.call_id IS NULL THEN 'reported, and counts nowhere'
+        ELSE format('counted as of %s %s, and was reported of %s %s', c.client_id, c.started_at, r.client_id,
+                    r.started_at)
+    END)
+    FROM calls c FULL JOIN reported_calls r ON (r.agency_id, r.call_id) = (c.agency_id, c.call_id)
+    WHERE (c.client_id, c.started_at) IS DISTINCT FROM (r.client_id, r.started_at) ORDER BY 1
+"""
 _MISPLACED: Final = """
     SELECT format('call %s of %s: period %s of %s does not hold it', c.call_id, c.started_at, c.period,
                   c.subscription_id)
     FROM calls c LEFT JOIN periods p ON (p.subscription_id, p.number) = (c.subscription_id, c.period)
-    WHERE c.period IS NOT NULL AND (c.started_at >= p.starts_at AND c.started_at < p.ends_at) IS NOT TRUE
+    WHERE c.unbilled IS NULL AND (c.started_at >= p.starts_at AND c.started_at < p.ends_at) IS NOT TRUE
     ORDER BY c.call_id
 """
 _NO_TRIAL: Final = """
     SELECT format('call %s of %s: not billed for a trial that does not hold it', c.call_id, c.started_at)
-    FROM calls c WHERE c.unbilled = 'trial' AND NOT EXISTS (
-        SELECT FROM subscriptions s
-        WHERE s.client_id = c.client_id AND s.trial_start <= c.started_at AND c.started_at < s.trial_end
-    ) ORDER BY c.call_id
+    FROM calls c LEFT JOIN subscriptions s ON s.id = c.subscription_id
+    WHERE c.unbilled = 'trial' AND (s.trial_start <= c.started_at AND c.started_at < s.trial_end) IS NOT TRUE
+    ORDER BY c.call_id
 """
-# A period counts what was known of its calls before it was frozen: late calls and late corrections come on top.
+# A period counts what was known of its calls before it was frozen: late calls and late corrections come on top. What
+# was retired counts as it was sealed.
 _COUNTED: Final = """
-    WITH counted AS (
-        SELECT subscription_id, period, count(*) AS calls, sum(billed_seconds + coalesce(known.seconds, 0)) AS seconds
-        FROM calls LEFT JOIN (
+    WITH told AS (
+        SELECT c.subscription_id, c.period, c.started_at, c.billed_seconds + coalesce(known.seconds, 0) AS seconds
+        FROM calls c LEFT JOIN (
             SELECT agency_id, call_id, sum(seconds) AS seconds FROM corrections WHERE NOT late
             GROUP BY agency_id, call_id
-        ) known USING (agency_id, call_id)
-        WHERE period IS NOT NULL AND NOT late GROUP BY subscription_id, period
+        ) known ON (known.agency_id, known.call_id) = (c.agency_id, c.call_id)
+        WHERE c.period IS NOT NULL AND NOT c.late
+    ), counted AS (
+        SELECT subscription_id, period, sum(calls) AS calls, sum(seconds) AS seconds FROM (
+            SELECT subscription_id, period, 1 AS calls, seconds FROM told
+            UNION ALL
+            SELECT subscription_id, period, calls, seconds FROM sealed_usage WHERE period IS NOT NULL AND NOT late
+        ) known GROUP BY subscription_id, period
     ), rolled AS (
         SELECT subscription_id, period, seconds AS rolled_seconds, calls AS rolled_calls FROM usage_rollups
     ), frozen AS (
@@ -93,6 +74,33 @@ _ROLLUPS: Final = (
     FROM counted FULL JOIN rolled USING (subscription_id, period)
     WHERE coalesce(rolled_seconds, 0) <> coalesce(seconds, 0) OR coalesce(rolled_calls, 0) <> coalesce(calls, 0)
     ORDER BY subscription_id, period
+"""
+)
+_DAYS: Final = """
+    SELECT format('%s, period %s: %s s of %s calls in the rollup, %s s of %s in its days', subscription_id, period,
+                  r.seconds, r.calls, coalesce(d.seconds, 0), coalesce(d.calls, 0))
+    FROM usage_rollups r LEFT JOIN (
+        SELECT subscription_id, period, sum(seconds) AS seconds, sum(calls) AS calls FROM usage_days
+        GROUP BY subscription_id, period
+    ) d USING (subscription_id, period)
+    WHERE r.seconds <> coalesce(d.seconds, 0) OR r.calls <> coalesce(d.calls, 0) ORDER BY subscription_id, period
+"""
+# Of a day from which something was retired, only the sum over its period can be held against the calls.
+_EACH_DAY: Final = (
+    _COUNTED
+    + """
+    SELECT format('%s, period %s, %s: %s s of %s calls in the day''s rollup, %s s of %s in the calls', subscription_id,
+                  period, day, coalesce(d.seconds, 0), coalesce(d.calls, 0), coalesce(t.seconds, 0),
+                  coalesce(t.calls, 0))
+    FROM (SELECT * FROM usage_days WHERE calls > 0 OR seconds <> 0) d FULL JOIN (
+        SELECT told.subscription_id, told.period, (told.started_at AT TIME ZONE s.zone)::date AS day,
+               sum(told.seconds) AS seconds, count(*) AS calls
+        FROM told JOIN subscriptions s ON s.id = told.subscription_id GROUP BY 1, 2, 3
+    ) t USING (subscription_id, period, day)
+    WHERE (coalesce(d.seconds, 0) <> coalesce(t.seconds, 0) OR coalesce(d.calls, 0) <> coalesce(t.calls, 0))
+    AND NOT EXISTS (
+        SELECT FROM sealed_usage x WHERE (x.subscription_id, x.period) = (d.subscription_id, d.period) AND NOT x.late
+    ) ORDER BY 1
 """
 )
 _FROZEN: Final = (
@@ -117,12 +125,28 @@ _LATE: Final = """
     ), entered AS (
         SELECT agency_id, call_id, coalesce(correction_id, '') AS correction_id, subscription_id, period,
                seconds AS entered_seconds
-        FROM late_entries
+        FROM late_entries e WHERE EXISTS (
+            SELECT FROM calls c WHERE (c.agency_id, c.call_id) = (e.agency_id, e.call_id)
+        )
     )
     SELECT format('%s, period %s: %s s came late with call %s %s, %s s are entered', subscription_id, period,
                   coalesce(seconds, 0), call_id, correction_id, coalesce(entered_seconds, 0))
     FROM late FULL JOIN entered USING (agency_id, call_id, correction_id, subscription_id, period)
     WHERE seconds IS NULL OR entered_seconds <> seconds OR (entered_seconds IS NULL AND owed) ORDER BY 1
+"""
+_SEALED_LATE: Final = """
+    SELECT format('%s, period %s: %s s came late with calls that are retired, %s s are entered', subscription_id,
+                  period, coalesce(sealed.seconds, 0), coalesce(entered.seconds, 0))
+    FROM (
+        SELECT subscription_id, period, sum(seconds) AS seconds FROM sealed_usage WHERE late
+        GROUP BY subscription_id, period
+    ) sealed FULL JOIN (
+        SELECT subscription_id, period, sum(seconds) AS seconds FROM late_entries e
+        WHERE correction_id IS NULL AND NOT EXISTS (
+            SELECT FROM calls c WHERE (c.agency_id, c.call_id) = (e.agency_id, e.call_id)
+        ) GROUP BY subscription_id, period
+    ) entered USING (subscription_id, period)
+    WHERE coalesce(sealed.seconds, 0) <> coalesce(entered.seconds, 0) ORDER BY 1
 """
 _SETTLED: Final = """
     SELECT format('%s, period %s: %s s settled late, its settled entries come to %s s', p.subscription_id, p.number,
@@ -154,61 +178,8 @@ async def counted_once(connection: Connection) -> Compared:
         f"{counted(row['late'], 'late entry', 'late entries')} for what came after a closing; "
         f"{counted(row['levels'], 'usage level')} and {counted(row['caps'], 'spend cap')} told"
     )
-    checks = (_CALLS_TWICE, _CORRECTED, _MISPLACED, _NO_TRIAL, _ROLLUPS, _FROZEN, _LATE, _SETTLED)
+    checks = (
+        *(_CALLS_TWICE, _REPORTED, _CORRECTED, _MISPLACED, _NO_TRIAL, _ROLLUPS, _DAYS, _EACH_DAY, _FROZEN),
+        *(_LATE, _SEALED_LATE, _SETTLED),
+    )
     return Compared("I4", told, (*await sentences(connection, *checks), *await untold(connection)))
-
-
-_CLOSED: Final = """
-    SELECT subscription_id, number, frozen_at, closed_at, seconds, overage, included_seconds, rate, currency
-    FROM periods WHERE status = 'closed' ORDER BY subscription_id, number
-"""
-_OUT_OF_ORDER: Final = """
-    SELECT format('%s: period %s is closed, and the earlier period %s is not', c.subscription_id, c.number, o.number)
-    FROM periods c JOIN periods o ON o.subscription_id = c.subscription_id AND o.number < c.number
-    WHERE c.status = 'closed' AND o.status = 'open' ORDER BY c.subscription_id, c.number, o.number
-"""
-_BILLED_OTHERWISE: Final = """
-    SELECT format('%s: overage of period %s is %s, closed at %s', i.id, p.number, l.amount, p.overage)
-    FROM invoice_lines l JOIN invoices i ON i.id = l.invoice_id
-    JOIN periods p ON (p.subscription_id, p.number::text) = (i.subscription_id, l.source)
-    WHERE l.kind = 'overage' AND p.status = 'closed' AND l.amount <> p.overage ORDER BY i.id
-"""
-
-_ON_NO_INVOICE: Final = """
-    SELECT p.subscription_id, p.number, p.overage, s.state
-    FROM periods p JOIN subscriptions s ON s.id = p.subscription_id
-    WHERE p.status = 'closed' AND p.overage > 0 AND NOT EXISTS (
-        SELECT 1 FROM invoices i WHERE (i.subscription_id, i.closed_period) = (p.subscription_id, p.number)
-    ) ORDER BY p.subscription_id, p.number
-"""
-
-
-async def closed_stands(connection: Connection) -> Compared:
-    """I5: a closed period is complete, its overage still what its usage costs at its terms, and billed as it is."""
-    row = await figures(connection, "SELECT count(*) AS closed FROM periods WHERE status = 'closed'")
-    told = f"{counted(row['closed'], 'closed period')}, each still priced as when it closed"
-    changed = [sentence async for sentence in _changed(connection)]
-    forgotten = [sentence async for sentence in _forgotten(connection)]
-    otherwise = await sentences(connection, _OUT_OF_ORDER, _BILLED_OTHERWISE)
-    return Compared("I5", told, (*changed, *otherwise, *forgotten))
-
-
-async def _changed(connection: Connection) -> AsyncIterator[str]:
-    async for row in connection.cursor(_CLOSED):
-        name = f"{row['subscription_id']}, period {row['number']}"
-        missing = [column for column in ("frozen_at", "closed_at", "seconds", "overage") if row[column] is None]
-        if missing:
-            yield f"{name}: closed without {', '.join(missing)}"
-            continue
-        again = overage(row["seconds"], row["included_seconds"], row["rate"], row["currency"])
-        if again != row["overage"]:
-            yield f"{name}: closed at {row['overage']}, {row['seconds']} s cost {again} at its terms"
-
-
-async def _forgotten(connection: Connection) -> AsyncIterator[str]:
-    async for row in connection.cursor(_ON_NO_INVOICE):
-        state = decode_state(row["state"])
-        coming = any(issue.closed and issue.closed.number == row["number"] for issue in state.to_issue)
-        forgiven = state.ending is not None and state.ending.forgive is Forgive.ALL
-        if not (coming or forgiven):
-            yield f"{row['subscription_id']}, period {row['number']}: overage of {row['overage']} that nobody bills"

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from fastapi import Request
 from starlette.responses import Response
 
-from adapters.postgres import quoting
+from adapters.postgres import moving, quoting
 from adapters.postgres.plans import Plan
 from adapters.postgres.pool import snapshot
 from adapters.postgres.subscriptions import Subscription
@@ -186,7 +186,7 @@ async def _previewed(
         used = renewed = known.seconds.get(period.number, 0) if period else 0
         if period and now and terms.call_increment_seconds != terms_at(live.state, live.now).call_increment_seconds:
             increment = terms.call_increment_seconds
-            renewed = await quoting.seconds_at(connection, live.state.id, period.number, increment)
+            renewed = await moving.seconds_at(connection, live.state.id, period.number, increment)
     quoted = quote(live.state, wanted, known)
     effect = overage_effect(live.state, wanted, used, renewed)
     return _preview_out(live.state, wanted, quoted, effect, await _taxed(services, caller, live.state, quoted))

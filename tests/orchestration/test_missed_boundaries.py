@@ -8,9 +8,10 @@ from support.sights import Client
 from support.stage import DAY, Stage
 
 from adapters.postgres import outbox
+from adapters.postgres.calls import Call
 from adapters.postgres.pool import transaction
 from adapters.postgres.projection import open_subscription
-from adapters.postgres.usage import Call, record_calls
+from adapters.postgres.usage import record_calls
 from billing.periods import boundary
 from billing.state import RULES, State, Status
 from billing.subscription import opened

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities.outcomes import attempted
+from adapters.postgres.calls import Call
 from adapters.postgres.ledger import PostgresStore
 from adapters.postgres.pool import Pool, transaction
 from adapters.postgres.projection import load, open_subscription
-from adapters.postgres.usage import Call, Receipt, record_calls
+from adapters.postgres.usage import Receipt, record_calls
 from billing.agenda import begin, next_step
 from billing.declines import Decline
 from billing.facts import CardSaved, Fact, InvoiceIssued, PeriodClosed
@@ -179,6 +180,7 @@ def opened_for(
     card: Card | None = None,
     cap: SpendCap | None = None,
     trial_days: int = 0,
+    zone: str = "UTC",
     **terms: Any,
 ) -> State:
     return opened(
@@ -187,7 +189,7 @@ def opened_for(
         client=f"cli_{name}",
         account=account,
         customer=f"cus_{name}",
-        zone="UTC",
+        zone=zone,
         terms=replace(Terms(plan, 1, "Voice Pro", "pro", "usd", 4900, 500, "12"), **terms),
         rules=1,
         at=at,

@@ -124,6 +124,7 @@ async def live(house: House) -> None:
     await _carl_gets_an_invoice_voided(house)
     await _dora_leaves(house)
     await _zoe_is_another_agencys(house)
+    await _long_ago(house)
     await _post(house)
 
 
@@ -183,6 +184,14 @@ async def _zoe_is_another_agencys(house: House) -> None:
     await house.report(call("z1", "zoe", START + DAY, 4), at=START + DAY, agency=OTHER_AGENCY["agency"])
     await record_correction(house.pool, OTHER_AGENCY["agency"], Correction("k4", "z1", -60, "twice"), START + DAY)
     await life.until(END)
+
+
+async def _long_ago(house: House) -> None:
+    """A call of a year before, of which only its month's total is kept."""
+    long_ago = START - 365 * DAY
+    await house.report(call("d0", "dora", long_ago), at=long_ago)
+    while await house.value("SELECT retire_calls($1, 1, $2)", long_ago.date().replace(day=1), START):
+        pass
 
 
 async def _post(house: House) -> None:

@@ -16,7 +16,7 @@ SECOND = timedelta(seconds=1)
 
 async def placed(house: House) -> dict[str, str | int]:
     """Each call's period, or why it has none."""
-    rows = await house.fetch("SELECT call_id, coalesce(period::text, unbilled) AS place FROM calls ORDER BY call_id")
+    rows = await house.fetch("SELECT call_id, coalesce(unbilled, period::text) AS place FROM calls ORDER BY call_id")
     return {row["call_id"]: row["place"] for row in rows}
 
 

@@ -1,0 +1,89 @@
+"""Where calls of one report count: spans of time in which all calls of a client count alike (billing-rules 4)."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from adapters.postgres.calls import Details
+from adapters.postgres.windows import UNBILLED_INCREMENT, Window, trial_of, unbilled_at, window_of
+from billing.usage import Unbilled, day_span
+
+_DAY: Final = timedelta(days=1)
+
+
+class Span:
+    """A stretch of a client's time that no edge of a period, and no midnight of UTC or of the subscription, divides;
+    and the report's calls that start in it: a line each, with their billed seconds summed up."""
+
+    def __init__(
+        self,
+        client: str,
+        bounds: tuple[datetime, datetime],
+        day: date,
+        window: Window | None,
+        unbilled: Unbilled | None,
+        *,
+        late: bool,
+    ) -> None:
+        """`day` is that of UTC. Late: the period is frozen already. A trial's calls have their window, and are
+        unbilled."""
+        self.client, self.day, self.window, self.unbilled, self.late = client, day, window, unbilled, late
+        self.start, self.end = bounds
+        self.subscription = window.subscription if window else None
+        self.period = window.number if window else None
+        self.increment = window.increment if window else UNBILLED_INCREMENT
+        self.lines: list[str] = []
+        self.seconds = 0
+
+    def count(self, line: str, seconds: int) -> None:
+        """A call that starts here, with its billed seconds."""
+        self.lines.append(line)
+        self.seconds += seconds
+
+    def details(self) -> Details:
+        """The row of all that was taken."""
+        return Details(self.client, self.day, "\n".join(self.lines))
+
+
+class Spans:
+    """The spans that a report's calls fall into, found as they are asked for."""
+
+    def __init__(self, windows: Mapping[str, Sequence[Window]], over: frozenset[str]) -> None:
+        """`over`: subscriptions that get no further invoice, so that what comes late for them is not billed."""
+        self._windows = windows
+        self._over = over
+        self._latest: dict[str, Span] = {}
+        self._of: dict[str, list[Span]] = defaultdict(list)
+
+    def of(self, client: str, at: datetime) -> Span:
+        """The span that holds the instant. Calls mostly come in the order of time: the span before is tried first."""
+        latest = self._latest.get(client)
+        if latest is None or not latest.start <= at < latest.end:
+            latest = self._known(client, at) or self._find(client, at)
+            self._latest[client] = latest
+        return latest
+
+    def _known(self, client: str, at: datetime) -> Span | None:
+        return next((span for span in self._of[client] if span.start <= at < span.end), None)
+
+    def _find(self, client: str, at: datetime) -> Span:
+        windows = self._windows[client]
+        window, unbilled = window_of(windows, at), None
+        late = window is not None and window.frozen
+        if window is None:
+            window, unbilled = trial_of(windows, at), unbilled_at(windows, at)
+        elif late and window.subscription in self._over:
+            window, late, unbilled = None, False, Unbilled.ENDED
+        midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        edges = {edge for w in windows for edge in (w.start, w.end)} | {midnight, midnight + _DAY}
+        if window:
+            edges |= set(day_span(window.zone, at))
+        start, end = max(edge for edge in edges if edge <= at), min(edge for edge in edges if edge > at)
+        span = Span(client, (start, end), midnight.date(), window, unbilled, late=late)
+        self._of[client].append(span)
+        return span
+
+    def filled(self) -> list[Span]:
+        """Those that calls were put into."""
+        return [span for of_client in self._of.values() for span in of_client if span.lines]
