@@ -5,7 +5,7 @@ token (401) → role, permission, tier (403) → an id that can't be one (404) �
 """
 
 import re
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Security
@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from adapters.telemetry.context import bind
 from api import idempotency, problems
-from api.problems import BodyTooLarge, Forbidden, InvalidFields, NotAvailable, NotFound, UnsupportedMediaType
+from api.problems import BodyTooLarge, Forbidden, InvalidFields, NotFound, UnsupportedMediaType
 from api.services import Services, of_request
 from api.tokens import Caller, Role
 
@@ -40,18 +40,19 @@ def guarded(
     *,
     body_limit: int = BODY_LIMIT,
     plain: bool = False,
-    later_media_types: Collection[str] = (),
+    streamed: str | None = None,
 ) -> type[APIRoute]:
     """The class of routes for callers of `role` that pass `gate`.
 
-    `plain` routes look at no body and remember no answer: they always say the same. `later_media_types` belong to the
-    contract and are not taken in this version.
+    `plain` routes look at no body and remember no answer: they always say the same. Where a media type is `streamed`,
+    the routes read their bodies themselves: JSON from what the door has read, that type as it comes; nothing of it is
+    remembered under a key.
     """
 
     class GuardedRoute(APIRoute):
         def get_route_handler(self) -> Handler:
             handle = super().get_route_handler()
-            takes_body = self.body_field is not None
+            takes_body = self.body_field is not None or streamed is not None
 
             async def answer(request: Request) -> Response:
                 try:
@@ -64,8 +65,8 @@ def guarded(
                     bind(client=request.path_params.get("client_id"))
                     if plain:
                         return _private(await handle(request))
-                    if media_type_of(request) in later_media_types:
-                        raise NotAvailable("This form of the body is not available in this version.")
+                    if streamed and media_type_of(request) == streamed:
+                        return _private(await _streaming(request, handle))
                     await _check_body(request, body_limit, takes_body=takes_body)
                     return _private(await idempotency.answered(services, caller, request, handle))
                 except Exception as error:
@@ -92,6 +93,12 @@ async def _authorize(services: Services, caller: Caller, role: Role, gate: Gate 
         await gate(services, caller)
 
 
+async def _streaming(request: Request, handle: Handler) -> Response:
+    if idempotency.HEADER in request.headers:
+        raise InvalidFields((idempotency.HEADER, f"is not taken with {media_type_of(request)}"))
+    return await handle(request)
+
+
 def _check_ids(request: Request) -> None:
     if not all(_ID.fullmatch(str(value)) for value in request.path_params.values()):
         raise NotFound
@@ -103,7 +110,7 @@ async def _check_body(request: Request, limit: int, *, takes_body: bool) -> None
         return
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     body = await limited_body(request, limit)
     if not body:
         return
@@ -123,14 +130,15 @@ async def limited_body(request: Request, limit: int) -> bytes:
     async for chunk in request.stream():
         size += len(chunk)
         if size > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         chunks.append(chunk)
     # What Starlette itself does once a body is read: the route reads it again from here.
     request._body = b"".join(chunks)
     return request._body
 
 
-def _too_large(limit: int) -> BodyTooLarge:
+def too_large(limit: int) -> BodyTooLarge:
+    """The refusal of a body that has more bytes."""
     return BodyTooLarge(f"The body may have {limit} bytes at most.")
 
 

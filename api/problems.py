@@ -10,7 +10,6 @@ Problem
 ├── BodyTooLarge            413
 ├── UnsupportedMediaType    415
 ├── InvalidFields           422  readable, but wrong: each field is named in `errors`
-├── NotAvailable            422  part of the contract that this version does not do yet
 ├── TooManyRequests         429  with Retry-After
 └── TemporarilyUnavailable  503  something we need is away; nothing was changed
 """
@@ -124,11 +123,6 @@ class InvalidFields(Problem):
     def __init__(self, *fields: tuple[str, str], code: str | None = None) -> None:
         errors = [{"field": field, "detail": detail} for field, detail in fields]
         super().__init__("The request has fields that can't be accepted.", code=code, errors=errors)
-
-
-class NotAvailable(Problem):
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    code = "not_available"
 
 
 class TooManyRequests(Problem):

@@ -1,30 +1,35 @@
 """Calls and corrections coming in, and what the call engine asks before a call (billing-rules 4)."""
 
-from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Final, Literal
 
+import msgspec
 from fastapi import APIRouter
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 
 from adapters.postgres import clients, figures
-from adapters.postgres.calls import Call
 from adapters.postgres.late import Correction, record_correction
-from adapters.postgres.usage import Verdict, record_calls
-from adapters.telemetry import metrics
 from api import fields
 from api.conflicts import conflict
-from api.fields import Answer, Instant, LongText, Whole
-from api.guard import BEARER, Calling, guarded
-from api.openapi import conflicts, example, refusals
-from api.problems import InvalidFields, NotFound
+from api.fields import Answer, LongText, Whole
+from api.guard import BEARER, Calling, guarded, media_type_of, too_large
+from api.openapi import conflicts, example
+from api.problems import InvalidFields, NotFound, Unreadable
+from api.reading_calls import LONGEST_SECONDS, CallsIn, Read, batch
+from api.reading_csv import CallRows, NotCsv, WrongHeader
 from api.services import Used
+from api.tally import Tally
 from api.tokens import Role
-from billing.usage import Outcome, minutes_text
+from billing.usage import minutes_text
 
 BODY_LIMIT: Final = 2 * 1024 * 1024
-MOST_CALLS: Final = 5_000
-_LONGEST_SECONDS: Final = 30 * 24 * 3600
-"""No call lasts a month: what does is a mistake of who sent it."""
+CSV: Final = "text/csv"
+CSV_LIMIT: Final = 200 * 1024 * 1024
+_PIECE: Final = 192 * 1024
+"""Of a stream, in bytes: some 2,500 calls, each piece one report."""
+_TAKEN: Final = "What came before was taken: sent again it is told as duplicates."
 
 CallId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")]
 """Up to 128 printable ASCII characters without spaces."""
@@ -39,28 +44,9 @@ _CALL: Final[dict[str, Any]] = {
 router = APIRouter(
     prefix="/v1/usage",
     tags=["Usage"],
-    route_class=guarded(Role.SERVICE, body_limit=BODY_LIMIT, later_media_types=("text/csv",)),
+    route_class=guarded(Role.SERVICE, body_limit=BODY_LIMIT, streamed=CSV),
     dependencies=[BEARER],
 )
-
-
-class CallIn(fields.Request, json_schema_extra=example(**_CALL)):
-    """One call. The same `call_id` with the same content is counted once; with other content it is refused."""
-
-    call_id: CallId
-    client_id: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
-    started_at: Instant
-    duration_seconds: Annotated[Whole, Field(ge=0, le=_LONGEST_SECONDS)]
-    outcome: Literal["completed", "failed"]
-
-
-class CallsIn(fields.Request, json_schema_extra=example(calls=[_CALL])):
-    """Each call is judged by itself: one that can't be read is rejected, the others are taken."""
-
-    calls: Annotated[
-        list[Any],
-        Field(min_length=1, max_length=MOST_CALLS, json_schema_extra={"items": CallIn.model_json_schema()}),
-    ]
 
 
 class RejectedOut(Answer):
@@ -110,7 +96,7 @@ class CorrectionIn(
 
     correction_id: CallId
     call_id: CallId
-    seconds: Annotated[Whole, Field(ge=-_LONGEST_SECONDS, le=_LONGEST_SECONDS)]
+    seconds: Annotated[Whole, Field(ge=-LONGEST_SECONDS, le=LONGEST_SECONDS)]
     reason: LongText
 
 
@@ -129,33 +115,62 @@ class ServiceOut(Answer, json_schema_extra=example(blocked=False, reason=None, m
     minutes_remaining: str | None
 
 
-_CALL_IN: Final = TypeAdapter(CallIn)
+def _body() -> dict[str, Any]:
+    """What `take_calls` reads itself, for the document."""
+    _, parts = msgspec.json.schema_components([CallsIn])
+    outcome = {name: value for name, value in parts["Outcome"].items() if name in ("enum", "type")}
+    call = {**parts["CallIn"], "properties": {**parts["CallIn"]["properties"], "outcome": outcome}}
+    calls = {**parts["CallsIn"]["properties"]["calls"], "items": call}
+    whole = {**parts["CallsIn"], "properties": {"calls": calls}, "examples": [{"calls": [_CALL]}]}
+    table = "\r\n".join(",".join(map(str, row)) for row in (_CALL, _CALL.values()))
+    return {
+        "required": True,
+        "content": {
+            "application/json": {"schema": whole},
+            CSV: {"schema": {"type": "string"}, "example": f"{table}\r\n"},
+        },
+    }
 
 
-@router.post("/calls", summary="Take in calls", responses=refusals(422, "not_available"))
-async def take_calls(body: CallsIn, services: Used, caller: Calling) -> CallsOut:
-    """Up to 5,000 calls, each with a verdict that is committed before the answer. Safe to repeat, in part or whole."""
-    rejected: list[RejectedOut] = []
-    calls: list[tuple[int, Call]] = []
-    for index, given in enumerate(body.calls):
-        read = _read_call(index, given)
-        if isinstance(read, RejectedOut):
-            rejected.append(read)
+@router.post("/calls", summary="Take in calls", response_model=CallsOut, openapi_extra={"requestBody": _body()})
+async def take_calls(request: Request, services: Used, caller: Calling) -> Response:
+    """Up to 5,000 calls as JSON, or a CSV of up to 200 MiB with the fields as its columns, which is taken in as it
+    comes. Each call has a verdict that is committed before the answer. Safe to repeat, in part or whole: also when a
+    stream broke off, for what came before was taken."""
+    with Tally() as tally:
+        if media_type_of(request) == CSV:
+            async for first, read in _pieces(request):
+                await tally.take(services.database, caller.agency, read, first, services.clock.now())
         else:
-            calls.append((index, read))
-    receipt = await record_calls(services.database, caller.agency, [call for _, call in calls], services.clock.now())
-    results = [verdict.result for verdict in receipt.verdicts]
-    judged = zip(calls, receipt.verdicts, strict=True)
-    rejected += [_rejected(*call, verdict) for call, verdict in judged if verdict.result == "rejected"]
-    for verdict, count in (*Counter(results).items(), ("unreadable", len(body.calls) - len(calls))):
-        metrics.USAGE_CALLS.labels(verdict).inc(count)
-    return CallsOut(
-        accepted=results.count("accepted"),
-        duplicates=results.count("duplicate"),
-        unbilled=results.count("unbilled"),
-        rejected=sorted(rejected, key=lambda one: one.index),
-        blocked=list(receipt.blocked),
-    )
+            read = batch(await request.body())
+            await tally.take(services.database, caller.agency, read, 0, services.clock.now())
+        return tally.answer()
+
+
+async def _pieces(request: Request) -> AsyncIterator[tuple[int, Sequence[Read]]]:
+    """Rows of calls as they arrive, with the number of the first of them; the next ones are asked for when these are
+    done."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > CSV_LIMIT:
+        raise too_large(CSV_LIMIT)
+    rows, held, size = CallRows(), bytearray(), 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > CSV_LIMIT:
+                raise too_large(CSV_LIMIT)
+            held += chunk
+            if len(held) >= _PIECE:
+                yield rows.row, rows.feed(bytes(held))
+                held.clear()
+        yield rows.row, rows.feed(bytes(held))
+        yield rows.row, rows.end()
+    except WrongHeader as error:
+        raise InvalidFields(("header", error.why)) from error
+    except NotCsv as error:
+        raise Unreadable(f"The CSV can't be read: {error}. {_TAKEN}") from error
+    except ClientDisconnect as error:
+        raise Unreadable(f"The body broke off. {_TAKEN}") from error
 
 
 @router.post("/corrections", summary="Correct a call", responses=conflicts("correction_conflict"))
@@ -187,22 +202,3 @@ async def service(client_id: str, services: Used, caller: Calling) -> ServiceOut
         reason=reason.value if reason else None,
         minutes_remaining=minutes_text(usage.seconds_remaining) if usage else None,
     )
-
-
-def _read_call(index: int, given: object) -> Call | RejectedOut:
-    try:
-        call = _CALL_IN.validate_python(given)
-    except ValidationError as error:
-        said = [f"{'.'.join(map(str, one['loc'])) or 'call'}: {one['msg']}" for one in error.errors()]
-        call_id = given.get("call_id") if isinstance(given, dict) else None
-        return RejectedOut(
-            index=index,
-            call_id=call_id if isinstance(call_id, str) else None,
-            code="invalid",
-            detail="; ".join(said),
-        )
-    return Call(call.call_id, call.client_id, call.started_at, call.duration_seconds, Outcome(call.outcome))
-
-
-def _rejected(index: int, call: Call, verdict: Verdict) -> RejectedOut:
-    return RejectedOut(index=index, call_id=call.call_id, code=verdict.code or "invalid", detail=verdict.detail or "")

@@ -12,6 +12,7 @@ from typing import Any, Final
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from adapters.postgres.pool import Pool, open_pool
 from adapters.settings import Settings
@@ -89,6 +90,20 @@ class Site:
 
     async def portal(self, agency: str, client: str, *permissions: str) -> Client:
         return await self.caller(self.token(Role.CLIENT, agency, client, *(permissions or (MANAGE_BILLING,))))
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The settings as a process is given them."""
+    given = {}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            given[name.upper()] = value.get_secret_value()
+        elif isinstance(value, tuple):
+            given[name.upper()] = ",".join(v.get_secret_value() if isinstance(v, SecretStr) else v for v in value)
+        elif value is not None:
+            given[name.upper()] = str(value)
+    return given
 
 
 def site_settings(database: str, stripe: StripeServer, port: int, **changes: object) -> Settings:

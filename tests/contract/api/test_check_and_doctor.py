@@ -12,7 +12,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from pydantic import SecretStr
 from support.databases import copied, empty
-from support.http import Site, site_settings
+from support.http import Site, environment_of, site_settings
 from support.servers import StripeServer
 from support.tenant import Tenant
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
@@ -32,20 +32,6 @@ NOBODY: Final = f"{LOOPBACK}:1"
 SOON: Final = (0.2, 0.2)
 BLIND: Final = "the database cannot be looked at:"
 Said = dict[str, Any]
-
-
-def _environment(settings: Settings, temporal: str) -> dict[str, str]:
-    """The settings as a process is given them."""
-    given = {"TEMPORAL_ADDRESS": temporal}
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        if isinstance(value, SecretStr):
-            given[name.upper()] = value.get_secret_value()
-        elif isinstance(value, tuple):
-            given[name.upper()] = ",".join(v.get_secret_value() if isinstance(v, SecretStr) else v for v in value)
-        elif value is not None:
-            given[name.upper()] = str(value)
-    return given
 
 
 def _secrets(settings: Settings) -> list[str]:
@@ -83,7 +69,7 @@ def settings(site: Site, pool: Pool, books: tuple[str, Pool], stripe_server: Str
 @pytest.fixture
 def env(monkeypatch: pytest.MonkeyPatch, settings: Settings, temporal: str) -> pytest.MonkeyPatch:
     """The environment of a process of the site's, to be changed."""
-    for name, value in _environment(settings, temporal).items():
+    for name, value in {**environment_of(settings), "TEMPORAL_ADDRESS": temporal}.items():
         monkeypatch.setenv(name, value)
     return monkeypatch
 

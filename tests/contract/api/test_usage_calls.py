@@ -1,44 +1,18 @@
 """Calls and corrections coming in: one verdict per call, and what the call engine asks before a call."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.calls import CALLS, call, send, served, used
 from support.http import Json, fresh, refused
 from support.tenant import PAYS, Tenant, subscription_of
 
-CALLS, CORRECTIONS = "/v1/usage/calls", "/v1/usage/corrections"
+CORRECTIONS = "/v1/usage/corrections"
 NOTIFICATIONS = "/v1/agency/notifications"
-
-
-def call(client: str, **changes: Any) -> Json:
-    started = (datetime.now(UTC) - timedelta(hours=1)).replace(microsecond=0)
-    whole = {
-        "call_id": fresh("call"),
-        "client_id": client,
-        "started_at": started.isoformat(),
-        "duration_seconds": 61,
-        "outcome": "completed",
-    }
-    return {**whole, **changes}
-
-
-async def served(tenant: Tenant) -> str:
-    """A client in service since yesterday, who has paid nothing and owes something."""
-    client = await tenant.client()
-    await tenant.assign(client, starts_at=tenant.ago(days=1))
-    return client
-
-
-async def send(tenant: Tenant, *calls: Any) -> Json:
-    answer: Json = await tenant.engine.post(CALLS, {"calls": list(calls)})
-    return answer
-
-
-async def used(tenant: Tenant, client: str) -> int:
-    listed = await (await tenant.portal(client)).get("/v1/portal/billing")
-    seconds: int = listed["usage"]["seconds_used"]
-    return seconds
 
 
 async def test_calls_are_taken_once_and_rounded_up(tenant: Tenant) -> None:
@@ -175,10 +149,41 @@ async def test_one_to_five_thousand_calls_are_a_report(tenant: Tenant) -> None:
             await tenant.engine.post(CALLS, {"calls": calls})
 
 
-async def test_csv_belongs_to_a_later_version(tenant: Tenant) -> None:
-    body = b"call_id,client_id,started_at,duration_seconds,outcome\n"
-    answer = await tenant.engine.send("POST", CALLS, content=body, headers={"Content-Type": "text/csv; charset=utf-8"})
-    assert (answer.status_code, answer.json()["code"]) == (422, "not_available")
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        (b"", 422, "body"),
+        (b"calls", 400, None),
+        (b'{"calls":[NaN]}', 400, None),
+        (b'{"calls":["\\ud800"]}', 400, None),
+        (b'{"calls":[{"call_id":"\xff"}]}', 400, None),
+        (b'{"calls":[' + b"[" * 100_000, 400, None),
+        (b'{"calls":[1e999]}', 422, "body"),
+        (b"[]", 422, "body"),
+        (b"{}", 422, "calls"),
+        (b'{"calls":7}', 422, "calls"),
+        (b'{"calls":[1],"more":2}', 422, "more"),
+        (b'{"calls":[' + b"1," * 1_100_000 + b"1]}", 413, None),
+    ],
+    ids=lambda value: repr(value[:24]) if isinstance(value, bytes) else str(value),
+)
+async def test_what_is_no_batch_is_refused_as_a_whole(
+    tenant: Tenant, body: bytes, status: int, field: str | None
+) -> None:
+    answer = await tenant.engine.send("POST", CALLS, content=body, headers={"Content-Type": "application/json"})
+    said = answer.json()
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), said
+    assert [error["field"] for error in said.get("errors", [])] == ([field] if field else [])
+
+
+@given(st.lists(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=9), st.lists), max_size=9))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_whatever_stands_in_a_batch_has_its_verdict(tenant: Tenant, calls: list[Any]) -> None:
+    body = json.dumps({"calls": calls}).encode()
+    answer = await tenant.engine.send("POST", CALLS, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code < 500
+    if answer.status_code == 200:
+        assert [one["index"] for one in answer.json()["rejected"]] == list(range(len(calls)))
 
 
 async def test_a_correction_moves_the_open_period_once(tenant: Tenant) -> None:

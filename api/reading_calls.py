@@ -1,0 +1,150 @@
+"""Calls as they are sent, read one by one: what can't be one is told by its field, and holds up no other.
+
+The hot path of the API: msgspec decodes and validates a batch at once, by the same types by which single calls are
+read when one of them is wrong (docs/adr/0030).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from adapters.postgres.calls import Call
+from api.problems import InvalidFields, Unreadable
+from billing.usage import Outcome
+
+MOST_CALLS: Final = 5_000
+"""In a batch."""
+LONGEST_SECONDS: Final = 30 * 24 * 3600
+"""No call lasts a month: what does is a mistake of who sent it."""
+_LONGEST_NUMBER: Final = 20
+_PLACE: Final = re.compile(r" - at `(?:\$|key in )\.?(?P<path>[^`]*)`$")
+_NAMED: Final = re.compile(r"field `(?P<name>[^`]*)`")
+_PATTERN: Final = "Expected `str` matching regex"
+
+
+class CallIn(msgspec.Struct, forbid_unknown_fields=True, frozen=True, gc=False):
+    """One call. The same `call_id` with the same content is counted once; with other content it is refused."""
+
+    call_id: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=128,
+            pattern=r"^[\x21-\x7e]+\Z",
+            extra_json_schema={"pattern": r"^[\x21-\x7e]+$"},
+            description="Up to 128 printable ASCII characters without spaces.",
+        ),
+    ]
+    client_id: Annotated[
+        str,
+        Meta(max_length=64, pattern=r"^[A-Za-z0-9_-]+\Z", extra_json_schema={"pattern": "^[A-Za-z0-9_-]+$"}),
+    ]
+    started_at: Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset.")]
+    duration_seconds: Annotated[int, Meta(ge=0, le=LONGEST_SECONDS)]
+    outcome: Outcome
+
+
+COLUMNS: Final = CallIn.__struct_fields__
+"""The fields of a call, in the order in which `Call` has them."""
+
+
+class CallsIn(msgspec.Struct, forbid_unknown_fields=True):
+    """Each call is judged by itself: one that can't be read is rejected, the others are taken."""
+
+    calls: Annotated[list[CallIn], Meta(min_length=1, max_length=MOST_CALLS)]
+
+
+class _Batch(msgspec.Struct, forbid_unknown_fields=True):
+    calls: Annotated[list[msgspec.Raw], Meta(min_length=1, max_length=MOST_CALLS)]
+
+
+@dataclass(frozen=True)
+class NoCall:
+    """What can't be read as a call, with its id, if it has one that can; `detail` begins with the field."""
+
+    call_id: str | None
+    detail: str
+
+
+Read: TypeAlias = Call | NoCall
+
+_CALLS: Final = msgspec.json.Decoder(CallsIn)
+_BATCH: Final = msgspec.json.Decoder(_Batch)
+_CALL: Final = msgspec.json.Decoder(CallIn)
+
+
+def batch(body: bytes) -> Sequence[Read]:
+    """The calls of a JSON body, in its order. Raises Unreadable when it is no JSON, InvalidFields for another shape."""
+    if not body.strip():
+        raise InvalidFields(("body", "Field required"))
+    try:
+        try:
+            return [_call(given) for given in _CALLS.decode(body).calls]
+        except msgspec.ValidationError:
+            msgspec.json.decode(body)  # what breaks off behind the first wrong field is no JSON
+            return [_one_of(raw) for raw in _BATCH.decode(body).calls]
+    except msgspec.ValidationError as error:
+        raise InvalidFields(_field_and_complaint(error, "body")) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable("The body is not JSON.") from error
+
+
+def rows(given: Sequence[Sequence[str]], header: Sequence[str]) -> Sequence[Read]:
+    """The calls of rows of text, whose columns the header names."""
+    whole = len(header)
+    named = [_named(header, row) if len(row) == whole else None for row in given]
+    try:
+        return [_call(one) for one in msgspec.convert(named, list[CallIn])]
+    except msgspec.ValidationError:
+        return [_one_of_row(row, one, whole) for row, one in zip(given, named, strict=True)]
+
+
+def _call(given: CallIn) -> Call:
+    return Call(given.call_id, given.client_id, given.started_at, given.duration_seconds, given.outcome)
+
+
+def _one_of(raw: msgspec.Raw) -> Read:
+    try:
+        return _call(_CALL.decode(raw))
+    except msgspec.ValidationError as error:
+        given = msgspec.json.decode(raw)
+        return NoCall(_id_of(given), ": ".join(_field_and_complaint(error, "call")))
+
+
+def _named(header: Sequence[str], row: Sequence[str]) -> dict[str, Any]:
+    named: dict[str, Any] = dict(zip(header, row, strict=True))
+    seconds = named["duration_seconds"]
+    if seconds.isascii() and seconds.isdecimal() and len(seconds) < _LONGEST_NUMBER:
+        named["duration_seconds"] = int(seconds)
+    return named
+
+
+def _one_of_row(row: Sequence[str], named: dict[str, Any] | None, columns: int) -> Read:
+    if named is None:
+        return NoCall(None, f"call: has {len(row)} columns, not {columns}")
+    try:
+        return _call(msgspec.convert(named, CallIn))
+    except msgspec.ValidationError as error:
+        return NoCall(_id_of(named), ": ".join(_field_and_complaint(error, "call")))
+
+
+def _id_of(given: Any) -> str | None:
+    id = given.get("call_id") if isinstance(given, dict) else None
+    return id if isinstance(id, str) else None
+
+
+def _field_and_complaint(error: msgspec.ValidationError, whole: str) -> tuple[str, str]:
+    """The field that the complaint is about; `whole` when it is about all of what was read."""
+    said = str(error)
+    place = _PLACE.search(said)
+    complaint = said[: place.start()] if place else said
+    if complaint.startswith(_PATTERN):
+        complaint = "has characters that it can't have"
+    named = _NAMED.search(complaint)
+    path = ".".join(part for part in (place["path"] if place else "", named["name"] if named else "") if part)
+    return path or whole, complaint

@@ -1,0 +1,99 @@
+"""The verdicts on what was sent, counted as they come; those on what was rejected are kept to be told one by one."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from operator import attrgetter
+from tempfile import SpooledTemporaryFile
+from types import TracebackType
+from typing import IO, Final, Self
+
+import msgspec
+from starlette.responses import Response, StreamingResponse
+
+from adapters.postgres.calls import Call
+from adapters.postgres.pool import Pool
+from adapters.postgres.usage import Receipt, record_calls
+from adapters.telemetry import metrics
+from api.reading_calls import NoCall, Read
+
+_IN_MEMORY: Final = 1024 * 1024
+_PIECE: Final = 64 * 1024
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """A call that was not taken. `index` counts what was sent from 0."""
+
+    index: int
+    call_id: str | None
+    code: str
+    detail: str
+
+
+async def recorded(
+    pool: Pool, agency: str, read: Sequence[Read], first: int, now: datetime
+) -> tuple[Receipt, list[Rejected]]:
+    """Take in what could be read, `first` being the index of the first; the rejected of all of them in order."""
+    calls = [(index, one) for index, one in enumerate(read, first) if isinstance(one, Call)]
+    receipt = await record_calls(pool, agency, [call for _, call in calls], now)
+    rejected = [
+        Rejected(index, one.call_id, "invalid", one.detail)
+        for index, one in enumerate(read, first)
+        if isinstance(one, NoCall)
+    ]
+    rejected += [
+        Rejected(index, call.call_id, verdict.code or "invalid", verdict.detail or "")
+        for (index, call), verdict in zip(calls, receipt.verdicts, strict=True)
+        if verdict.result == "rejected"
+    ]
+    results = Counter(verdict.result for verdict in receipt.verdicts)
+    for result, count in (*results.items(), ("unreadable", len(read) - len(calls))):
+        metrics.USAGE_CALLS.labels(result).inc(count)
+    return receipt, sorted(rejected, key=attrgetter("index"))
+
+
+class Tally:
+    """The answer as it grows: figures, the rejected on disk once they are many, and who is blocked.
+
+    `with Tally() as tally`, until it is answered: what was kept is let go of when it never will be.
+    """
+
+    def __init__(self) -> None:
+        self.results: Counter[str] = Counter()
+        self.blocked: set[str] = set()
+        self._rejected: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._rejected.close()
+
+    async def take(self, pool: Pool, agency: str, read: Sequence[Read], first: int, now: datetime) -> None:
+        """Take in what was read, and count it."""
+        if not read:
+            return
+        receipt, rejected = await recorded(pool, agency, read, first, now)
+        self.results.update(verdict.result for verdict in receipt.verdicts)
+        self.blocked.update(receipt.blocked)
+        for one in rejected:
+            self._rejected.write(b"," if self._rejected.tell() else b"")
+            self._rejected.write(msgspec.json.encode(one))
+
+    def answer(self) -> Response:
+        """All of it as JSON. The tally can take no more."""
+        if self._rejected.tell() > _IN_MEMORY:
+            return StreamingResponse(self._parts(), media_type="application/json")
+        return Response(b"".join(self._parts()), media_type="application/json")
+
+    def _parts(self) -> Iterator[bytes]:
+        accepted, duplicates, unbilled = (self.results[name] for name in ("accepted", "duplicate", "unbilled"))
+        with self._rejected as told:
+            told.seek(0)
+            yield b'{"accepted":%d,"duplicates":%d,"unbilled":%d,"rejected":[' % (accepted, duplicates, unbilled)
+            while piece := told.read(_PIECE):
+                yield piece
+            yield b'],"blocked":%b}' % msgspec.json.encode(sorted(self.blocked))
