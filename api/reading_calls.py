@@ -15,7 +15,6 @@ from msgspec import Meta
 
 from adapters.postgres.calls import Call
 from api.problems import InvalidFields, Unreadable
-from billing.usage import Outcome
 
 MOST_CALLS: Final = 5_000
 """In a batch."""
@@ -27,7 +26,7 @@ _NAMED: Final = re.compile(r"field `(?P<name>[^`]*)`")
 _PATTERN: Final = "Expected `str` matching regex"
 
 
-class CallIn(msgspec.Struct, forbid_unknown_fields=True, frozen=True, gc=False):
+class CallIn(Call, forbid_unknown_fields=True, frozen=True, gc=False, rename={"client": "client_id"}):
     """One call. The same `call_id` with the same content is counted once; with other content it is refused."""
 
     call_id: Annotated[
@@ -40,16 +39,15 @@ class CallIn(msgspec.Struct, forbid_unknown_fields=True, frozen=True, gc=False):
             description="Up to 128 printable ASCII characters without spaces.",
         ),
     ]
-    client_id: Annotated[
+    client: Annotated[
         str,
         Meta(max_length=64, pattern=r"^[A-Za-z0-9_-]+\Z", extra_json_schema={"pattern": "^[A-Za-z0-9_-]+$"}),
     ]
     started_at: Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset.")]
     duration_seconds: Annotated[int, Meta(ge=0, le=LONGEST_SECONDS)]
-    outcome: Outcome
 
 
-COLUMNS: Final = CallIn.__struct_fields__
+COLUMNS: Final = CallIn.__struct_encode_fields__
 """The fields of a call, in the order in which `Call` has them."""
 
 
@@ -84,7 +82,7 @@ def batch(body: bytes) -> Sequence[Read]:
         raise InvalidFields(("body", "Field required"))
     try:
         try:
-            return [_call(given) for given in _CALLS.decode(body).calls]
+            return _CALLS.decode(body).calls
         except msgspec.ValidationError:
             msgspec.json.decode(body)  # what breaks off behind the first wrong field is no JSON
             return [_one_of(raw) for raw in _BATCH.decode(body).calls]
@@ -99,18 +97,14 @@ def rows(given: Sequence[Sequence[str]], header: Sequence[str]) -> Sequence[Read
     whole = len(header)
     named = [_named(header, row) if len(row) == whole else None for row in given]
     try:
-        return [_call(one) for one in msgspec.convert(named, list[CallIn])]
+        return msgspec.convert(named, list[CallIn])
     except msgspec.ValidationError:
         return [_one_of_row(row, one, whole) for row, one in zip(given, named, strict=True)]
 
 
-def _call(given: CallIn) -> Call:
-    return Call(given.call_id, given.client_id, given.started_at, given.duration_seconds, given.outcome)
-
-
 def _one_of(raw: msgspec.Raw) -> Read:
     try:
-        return _call(_CALL.decode(raw))
+        return _CALL.decode(raw)
     except msgspec.ValidationError as error:
         given = msgspec.json.decode(raw)
         return NoCall(_id_of(given), ": ".join(_field_and_complaint(error, "call")))
@@ -128,7 +122,7 @@ def _one_of_row(row: Sequence[str], named: dict[str, Any] | None, columns: int) 
     if named is None:
         return NoCall(None, f"call: has {len(row)} columns, not {columns}")
     try:
-        return _call(msgspec.convert(named, CallIn))
+        return msgspec.convert(named, CallIn)
     except msgspec.ValidationError as error:
         return NoCall(_id_of(named), ": ".join(_field_and_complaint(error, "call")))
 

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from operator import attrgetter
 from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import IO, Final, Self
@@ -34,22 +33,23 @@ async def recorded(
     pool: Pool, agency: str, read: Sequence[Read], first: int, now: datetime
 ) -> tuple[Receipt, list[Rejected]]:
     """Take in what could be read, `first` being the index of the first; the rejected of all of them in order."""
-    calls = [(index, one) for index, one in enumerate(read, first) if isinstance(one, Call)]
-    receipt = await record_calls(pool, agency, [call for _, call in calls], now)
-    rejected = [
-        Rejected(index, one.call_id, "invalid", one.detail)
-        for index, one in enumerate(read, first)
-        if isinstance(one, NoCall)
-    ]
-    rejected += [
-        Rejected(index, call.call_id, verdict.code or "invalid", verdict.detail or "")
-        for (index, call), verdict in zip(calls, receipt.verdicts, strict=True)
-        if verdict.result == "rejected"
-    ]
+    calls = [one for one in read if isinstance(one, Call)]
+    receipt = await record_calls(pool, agency, calls, now)
     results = Counter(verdict.result for verdict in receipt.verdicts)
     for result, count in (*results.items(), ("unreadable", len(read) - len(calls))):
         metrics.USAGE_CALLS.labels(result).inc(count)
-    return receipt, sorted(rejected, key=attrgetter("index"))
+    if results["rejected"] or len(calls) < len(read):
+        return receipt, list(_rejected(read, first, receipt))
+    return receipt, []
+
+
+def _rejected(read: Sequence[Read], first: int, receipt: Receipt) -> Iterator[Rejected]:
+    verdicts = iter(receipt.verdicts)
+    for index, one in enumerate(read, first):
+        if isinstance(one, NoCall):
+            yield Rejected(index, one.call_id, "invalid", one.detail)
+        elif (verdict := next(verdicts)).result == "rejected":
+            yield Rejected(index, one.call_id, verdict.code or "invalid", verdict.detail or "")
 
 
 class Tally:

@@ -48,7 +48,7 @@ async def _with_the_emulator(servers: House, agencies: Sequence[Agency], count: 
     """The whole product: production's worker, Stripe asked over HTTP, and its webhooks taken in by the API."""
     opening = partial(subscriptions, servers, agencies, furnish=partial(furnish_holders, servers))
     secrets = servers.kept.secrets
-    async with servers.api() as base, servers.worker("worker") as process:
+    async with servers.api() as (base, _), servers.worker("worker") as process:
         assert servers.emulator is not None
         await servers.emulator.send_events_to(
             base, platform_secret=secrets.webhook, connect_secret=secrets.connect_webhook

@@ -68,8 +68,8 @@ class House:
             yield child
 
     @asynccontextmanager
-    async def api(self) -> AsyncIterator[str]:
-        """The API process answers inside the block; yields its address."""
+    async def api(self) -> AsyncIterator[tuple[str, Child]]:
+        """The API process answers inside the block; its address, and itself."""
         base = url(self.kept, "api")
 
         async def ready() -> bool:
@@ -77,8 +77,8 @@ class House:
                 return (await http.get("/readyz")).is_success
 
         program = Program("api", (sys.executable, "-m", "api"), self.home.logs / "api.log", ready, self.env)
-        async with running(program):
-            yield base
+        async with running(program) as child:
+            yield base, child
 
 
 @asynccontextmanager

@@ -32,7 +32,7 @@ async def measured(seconds: int = SECONDS) -> list[Figure]:
             for state in await subscribe(servers.pool, agency, names, now + timedelta(days=20)):
                 who = Caller(Role.CLIENT, "bench", state.agency, state.client, frozenset({MANAGE_BILLING}))
                 tokens.append(issue(servers.settings, who, timedelta(hours=1)))
-        async with servers.api() as base, http_client(base, TIMEOUT_SECONDS) as http:
+        async with servers.api() as (base, _), http_client(base, TIMEOUT_SECONDS) as http:
 
             async def read(number: int) -> None:
                 token = tokens[number * 7 % len(tokens)]

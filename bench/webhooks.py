@@ -56,7 +56,7 @@ async def measured(count: int = COUNT) -> list[Figure]:
             customers.extend(zip(of_accounts, (holder.customer for holder in holders), strict=True))
             return holders
 
-        async with servers.worker("worker"), servers.api() as base:
+        async with servers.worker("worker"), servers.api() as (base, _):
             opened = await subscriptions(servers, agencies, count, furnish)("w", now + timedelta(days=20))
             await each(opened, lambda id: until_idle(servers, id))
             answered, applied = await _deliver(servers, base, customers)

@@ -3,13 +3,26 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from adapters.postgres.calls import Details
+from adapters.postgres.rollups import Shifts
 from adapters.postgres.windows import UNBILLED_INCREMENT, Window, trial_of, unbilled_at, window_of
 from billing.usage import Unbilled, day_span
 
 _DAY: Final = timedelta(days=1)
+
+
+class Verdict(NamedTuple):
+    """What became of one reported call. `code` says why it was rejected or is not billed, `detail` the particulars."""
+
+    result: Literal["accepted", "duplicate", "unbilled", "rejected"]
+    code: str | None = None
+    detail: str | None = None
+
+
+ACCEPTED: Final = Verdict("accepted")
+DUPLICATE: Final = Verdict("duplicate")
 
 
 class Span:
@@ -30,8 +43,10 @@ class Span:
         unbilled."""
         self.client, self.day, self.window, self.unbilled, self.late = client, day, window, unbilled, late
         self.start, self.end = bounds
-        self.subscription = window.subscription if window else None
-        self.period = window.number if window else None
+        subscription, period = (window.subscription, window.number) if window else (None, None)
+        self.place = (subscription, period, unbilled, late)
+        """The part of a key that all calls here have in common."""
+        self.verdict = Verdict("unbilled", unbilled) if unbilled else ACCEPTED
         self.increment = window.increment if window else UNBILLED_INCREMENT
         self.lines: list[str] = []
         self.seconds = 0
@@ -40,10 +55,6 @@ class Span:
         """A call that starts here, with its billed seconds."""
         self.lines.append(line)
         self.seconds += seconds
-
-    def details(self) -> Details:
-        """The row of all that was taken."""
-        return Details(self.client, self.day, "\n".join(self.lines))
 
 
 class Spans:
@@ -84,6 +95,12 @@ class Spans:
         self._of[client].append(span)
         return span
 
-    def filled(self) -> list[Span]:
-        """Those that calls were put into."""
-        return [span for of_client in self._of.values() for span in of_client if span.lines]
+    def totals(self) -> tuple[Shifts, list[Details]]:
+        """What comes to the rollups by the calls that were counted, and the rows of their details."""
+        filled = [span for of_client in self._of.values() for span in of_client if span.lines]
+        shifts = Shifts()
+        for span in filled:
+            if span.window and not span.late:
+                day = span.window.day(span.start)
+                shifts.add(span.window.subscription, span.window.number, day, span.seconds, len(span.lines))
+        return shifts, [Details(span.client, span.day, "\n".join(span.lines)) for span in filled]

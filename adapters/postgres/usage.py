@@ -8,12 +8,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal, NamedTuple
+from typing import Final
 
 from asyncpg import UniqueViolationError
 
 from adapters.postgres.calls import (
     Call,
+    Key,
     MonthMissing,
     Reported,
     insert_keys,
@@ -26,8 +27,8 @@ from adapters.postgres.codec import decode_state
 from adapters.postgres.late import enter_late, settled_up
 from adapters.postgres.placing import coming, insert_periods
 from adapters.postgres.pool import Connection, Pool, transaction
-from adapters.postgres.rollups import Shifts, take_in
-from adapters.postgres.spans import Spans
+from adapters.postgres.rollups import take_in
+from adapters.postgres.spans import DUPLICATE, Spans, Verdict
 from adapters.postgres.windows import Window, unbilled_at, window_of, windows_of
 from billing.metering import Blocked, Meter
 from billing.usage import Unbilled, billed_seconds, check_start
@@ -37,18 +38,6 @@ _AHEAD: Final = timedelta(minutes=5)
 _LONGEST_SECONDS: Final = 2_000_000_000
 """What an integer column holds, with room for rounding up."""
 _KEY_TAKEN: Final = "calls_pkey"
-
-
-class Verdict(NamedTuple):
-    """What became of one reported call. `code` says why it was rejected or is not billed, `detail` the particulars."""
-
-    result: Literal["accepted", "duplicate", "unbilled", "rejected"]
-    code: str | None = None
-    detail: str | None = None
-
-
-_ACCEPTED: Final = Verdict("accepted")
-_DUPLICATE: Final = Verdict("duplicate")
 
 
 @dataclass(frozen=True)
@@ -103,7 +92,7 @@ def _first_of_each(
         call = one[0]
         verdict = _refusal(call, clients, now)
         if verdict is None and (known := first.setdefault(call.call_id, one)) is not one:
-            verdict = _DUPLICATE if call == known[0] else _conflict(call, known[0])
+            verdict = DUPLICATE if call == known[0] else _conflict(call, known[0])
         verdicts.append(verdict)
     return verdicts, first
 
@@ -168,41 +157,38 @@ async def _take(
     """
     if not told:
         return {}, {}
-    placed = [(*one, spans.of(one[0].client, one[0].started_at)) for one in told]
-    keys = [
-        (agency, id, client, at, hash, span.subscription, span.period, span.unbilled, span.late, billed)
-        for (id, client, at, seconds, outcome), _, hash, span in placed
-        for billed in (billed_seconds(seconds, outcome, span.increment),)
+    found = [spans.of(call.client, call.started_at) for call, _, _ in told]
+    billed = [
+        billed_seconds(call.duration_seconds, call.outcome, span.increment)
+        for (call, _, _), span in zip(told, found, strict=True)
+    ]
+    keys: list[Key] = [
+        (agency, call.call_id, call.client, call.started_at, hash, *span.place, seconds)
+        for (call, _, hash), span, seconds in zip(told, found, billed, strict=True)
     ]
     entering = asyncio.create_task(insert_keys(connection, keys))
     await asyncio.sleep(0)
-    for (call, content, _, span), key in zip(placed, keys, strict=True):  # while the server takes in the keys
-        span.count(f"{call[0]}\t{content}", key[-1])
+    for (call, content, _), span, seconds in zip(
+        told, found, billed, strict=True
+    ):  # while the server takes in the keys
+        span.count(f"{call.call_id}\t{content}", seconds)
     await entering
-    filled = spans.filled()
-    shifts = Shifts()
-    for span in filled:
-        if span.window and not span.late:
-            day = span.window.day(span.start)
-            shifts.add(span.window.subscription, span.window.number, day, span.seconds, len(span.lines))
-    meters = await take_in(connection, agency, shifts, [span.details() for span in filled], now)
+    meters = await take_in(connection, agency, *spans.totals(), now)
     late = [
-        (agency, span.window.subscription, span.window.number, call.call_id, key[-1])
-        for (call, _, _, span), key in zip(placed, keys, strict=True)
-        if span.late and span.window and key[-1]
+        (agency, span.window.subscription, span.window.number, call.call_id, seconds)
+        for (call, _, _), span, seconds in zip(told, found, billed, strict=True)
+        if span.late and span.window and seconds
     ]
     if late:
         await enter_late(connection, late, now)
-    return {
-        call[0]: Verdict("unbilled", span.unbilled) if span.unbilled else _ACCEPTED for call, _, _, span in placed
-    }, meters
+    return {call.call_id: span.verdict for (call, _, _), span in zip(told, found, strict=True)}, meters
 
 
 async def _repeats(
     connection: Connection, agency: str, told: Mapping[str, Reported], known: Mapping[str, int]
 ) -> dict[str, Verdict]:
     """The verdicts on calls whose ids are taken: by the same content, or by another, which is named."""
-    verdicts = {id: _DUPLICATE for id, (_, _, hash) in told.items() if hash == known[id]}
+    verdicts = {id: DUPLICATE for id, (_, _, hash) in told.items() if hash == known[id]}
     others = [id for id in told if id not in verdicts]
     first = await known_contents(connection, agency, others) if others else {}
     return verdicts | {id: _conflict(told[id][0], first[id]) for id in others}
