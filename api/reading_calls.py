@@ -141,4 +141,4 @@ def _field_and_complaint(error: msgspec.ValidationError, whole: str) -> tuple[st
         complaint = "has characters that it can't have"
     named = _NAMED.search(complaint)
     path = ".".join(part for part in (place["path"] if place else "", named["name"] if named else "") if part)
-    return path or whole, complaint
+    return (whole if path.startswith("[") else path or whole), complaint
