@@ -32,6 +32,7 @@ MAKE_REFUND = "make_refund"
 LIST_ACCOUNTS = "list_accounts"
 RECONCILE_ACCOUNT = "reconcile_account"
 FINISH_RECONCILIATION = "finish_reconciliation"
+RETIRE_CALLS = "retire_calls"
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,16 @@ class Account:
     account: str
     days: int
     kind: Literal["Account"] = "Account"
+
+
+@dataclass(frozen=True)
+class Retired:
+    """What retention came to: calls and whole months that are gone, and months that wait for a period to be closed."""
+
+    calls: int
+    months: int
+    waiting: int
+    kind: Literal["Retired"] = "Retired"
 
 
 @dataclass(frozen=True)

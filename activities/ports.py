@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal, Protocol
 
 from billing.credit_notes import CreditOrder
@@ -240,6 +240,18 @@ class Records(Protocol):
 
     async def read_reversal(self, account: str, subject: Reversing, provider_id: str) -> ReversalReading | None:
         """None: the provider has none."""
+        ...
+
+
+class CallRetention(Protocol):
+    """Where calls are kept."""
+
+    async def months_before(self, day: date) -> Sequence[date]:
+        """The months (their first days) of which calls are kept and that ended by this day, the oldest first."""
+        ...
+
+    async def retire_some(self, month: date, at: datetime) -> int | None:
+        """Retire a piece of the month: how many calls, 0 when the month is gone. None: it has to wait."""
         ...
 
 

@@ -174,6 +174,9 @@ class Settings(BaseSettings):
     """Workflow tasks at once: 2 to 4 for each core, because a task may not take 2 s."""
     worker_billing_activities: int = Field(default=20, ge=1, le=500)
     worker_stripe_activities: int = Field(default=40, ge=1, le=500)
+    calls_kept_days: int = Field(default=400, ge=100, le=36_500)
+    """After how many days a call is no longer kept by itself, by whole months. A late one may be 34 days old, and has
+    to be there until its period is closed and settled."""
     reconcile_every_minutes: int | None = Field(default=None, ge=0, le=10_080)
     """How often Stripe and the books are compared; 0: never by itself. Left out: each hour, in the sandbox never."""
 
@@ -200,6 +203,15 @@ class Settings(BaseSettings):
         given = self.reconcile_every_minutes
         minutes = (0 if self.sandbox else 60) if given is None else given
         return timedelta(minutes=minutes) if minutes else None
+
+    @property
+    def retire_every(self) -> timedelta | None:
+        """None: by hand only, for a schedule knows no other clock than the wall's."""
+        return None if self.sandbox else timedelta(days=1)
+
+    @property
+    def calls_kept(self) -> timedelta:
+        return timedelta(days=self.calls_kept_days)
 
     @property
     def message_lease(self) -> timedelta:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from activities.charging import Charging
@@ -11,10 +12,11 @@ from activities.collecting import GivingUp, Reminding, Sending
 from activities.issuing import Issuing
 from activities.news import NewsReader, Reading
 from activities.parking import Parking
-from activities.ports import Clock, Comparison, Disputes, Payments, Records, Refunds, Store
+from activities.ports import CallRetention, Clock, Comparison, Disputes, Payments, Records, Refunds, Store
 from activities.reconciling import PAUSES_SECONDS, Reconciling
 from activities.recording import Recording
 from activities.refunding import Refunding
+from activities.retiring import Retiring
 from adapters.clock import clock_of
 from adapters.links import links_of
 from adapters.mail.letter import Letterhead
@@ -24,6 +26,7 @@ from adapters.postgres.ledger import PostgresStore
 from adapters.postgres.pool import Pool, open_pool
 from adapters.postgres.reconciling import PostgresComparison
 from adapters.postgres.refunds import PostgresRefunds
+from adapters.postgres.retention import PostgresRetention
 from adapters.sealing import seal_of
 from adapters.settings import Settings
 from adapters.stripe.connection import connect
@@ -55,6 +58,8 @@ class Parts:
     """None where no mail server is set up."""
     records: Records
     comparison: Comparison
+    retention: CallRetention
+    calls_kept: timedelta
     pauses_seconds: Sequence[float] = PAUSES_SECONDS
     """Between the looks at what differs."""
 
@@ -87,6 +92,8 @@ async def real_parts(settings: Settings) -> AsyncIterator[Parts]:
                 mailer=SmtpMailer(settings) if settings.mail_is_on else None,
                 records=StripeRecords(stripe),
                 comparison=PostgresComparison(pool),
+                retention=PostgresRetention(pool),
+                calls_kept=settings.calls_kept,
             )
     finally:
         await stripe.close()
@@ -110,6 +117,7 @@ def activities_of(parts: Parts) -> Activities:
             Recording(store).record,
             reconciling.list_accounts,
             reconciling.finish_reconciliation,
+            Retiring(parts.retention, clock, parts.calls_kept).retire_calls,
         ),
         stripe=(
             Issuing(store, payments, clock).issue_invoice,

@@ -24,7 +24,7 @@ from worker.compose import Parts, activities_of, messengers, real_parts
 from worker.delivery import Carrier, Delivery, wait_for
 from worker.events import Events
 from worker.queues import limit_stripe_queue, workers
-from worker.schedules import schedule_reconciliation
+from worker.schedules import schedule_reconciliation, schedule_retention
 from worker.starts import Starts
 
 _FIRST_PAUSE_SECONDS: Final = 0.5
@@ -97,6 +97,7 @@ async def work(settings: Settings, parts: Parts, client: Client, stop: asyncio.E
     delivery = Delivery(settings.database_url.get_secret_value(), (*to_temporal, *messengers(settings, parts)))
     await limit_stripe_queue(client)
     await schedule_reconciliation(client, settings.reconcile_every)
+    await schedule_retention(client, settings.retire_every)
     billing, stripe = workers(client, settings, activities_of(parts))
     async with billing, stripe:
         log.info("working", extra={"namespace": client.namespace, "identity": client.identity})

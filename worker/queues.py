@@ -21,6 +21,7 @@ from worker.observing import ObserveWork
 from workflows.custom_invoice import CustomInvoiceWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.refund import RefundWorkflow
+from workflows.retention import RetentionWorkflow
 from workflows.subscription import SubscriptionWorkflow
 
 PASSED_THROUGH: Final = ("billing", "activities.messages", "workflows.messages", "pydantic")
@@ -49,6 +50,7 @@ def workers(
         CustomInvoiceWorkflow,
         RefundWorkflow,
         ReconciliationWorkflow,
+        RetentionWorkflow,
     ),
 ) -> tuple[Worker, Worker]:
     """The worker of each queue, not yet running. Benchmarks run a workflow of their own with the same settings."""

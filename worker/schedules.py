@@ -1,4 +1,4 @@
-"""What Temporal starts by itself: reconciliation, at the interval of the settings."""
+"""What Temporal starts by itself: reconciliation, at the interval of the settings, and the retention of calls."""
 
 import logging
 from datetime import timedelta
@@ -20,7 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.messages import BILLING_QUEUE
 from adapters.temporal import TemporalAway, within
-from workflows.messages import RECONCILIATION, RECONCILIATION_SCHEDULE, Reconcile
+from workflows.messages import RECONCILIATION, RECONCILIATION_SCHEDULE, RETENTION, RETENTION_SCHEDULE, Reconcile
 
 _ANSWER_SECONDS: Final = 10.0
 _CATCH_UP: Final = timedelta(minutes=10)
@@ -34,14 +34,27 @@ async def schedule_reconciliation(client: Client, every: timedelta | None) -> No
 
     What a person did to it, as pausing it, stays. Nothing that is billed depends on it: a refusal is only logged.
     """
+    await _keep(client, RECONCILIATION_SCHEDULE, every, _action(RECONCILIATION_SCHEDULE, RECONCILIATION, Reconcile()))
+
+
+async def schedule_retention(client: Client, every: timedelta | None) -> None:
+    """Likewise."""
+    await _keep(client, RETENTION_SCHEDULE, every, _action(RETENTION_SCHEDULE, RETENTION))
+
+
+def _action(id: str, workflow: str, *order: object) -> ScheduleActionStartWorkflow:
+    return ScheduleActionStartWorkflow(workflow, args=order, id=id, task_queue=BILLING_QUEUE)
+
+
+async def _keep(client: Client, id: str, every: timedelta | None, action: ScheduleActionStartWorkflow) -> None:
     try:
-        await within(_ANSWER_SECONDS, _arrange(client, every))
+        await within(_ANSWER_SECONDS, _arrange(client, id, every, action))
     except (RPCError, TemporalAway) as error:
-        log.warning("reconciliation could not be scheduled", extra={"why": str(error)})
+        log.warning("%s could not be scheduled", id, extra={"why": str(error)})
 
 
-async def _arrange(client: Client, every: timedelta | None) -> None:
-    handle = client.get_schedule_handle(RECONCILIATION_SCHEDULE)
+async def _arrange(client: Client, id: str, every: timedelta | None, action: ScheduleActionStartWorkflow) -> None:
+    handle = client.get_schedule_handle(id)
     if every is None:
         try:
             await handle.delete()
@@ -49,9 +62,9 @@ async def _arrange(client: Client, every: timedelta | None) -> None:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
         return
-    wanted = reconciliation_schedule(every)
+    wanted = _schedule(action, every)
     try:
-        await client.create_schedule(RECONCILIATION_SCHEDULE, wanted)
+        await client.create_schedule(id, wanted)
     except ScheduleAlreadyRunningError:
 
         def renewed(there: ScheduleUpdateInput) -> ScheduleUpdate:
@@ -61,12 +74,10 @@ async def _arrange(client: Client, every: timedelta | None) -> None:
         await handle.update(renewed)
 
 
-def reconciliation_schedule(every: timedelta) -> Schedule:
+def _schedule(action: ScheduleActionStartWorkflow, every: timedelta) -> Schedule:
     """One at a time: a run that lasts longer lets the next one be skipped."""
     return Schedule(
-        action=ScheduleActionStartWorkflow(
-            RECONCILIATION, Reconcile(), id=RECONCILIATION_SCHEDULE, task_queue=BILLING_QUEUE
-        ),
+        action=action,
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=_CATCH_UP),
     )

@@ -15,6 +15,7 @@ SUBSCRIPTION = "Subscription"
 CUSTOM_INVOICE = "CustomInvoice"
 REFUND = "Refund"
 RECONCILIATION = "Reconciliation"
+RETENTION = "Retention"
 FACTS_ARRIVED = "facts_arrived"
 
 AGENCY_ATTRIBUTE = "RetainerAgency"
@@ -36,6 +37,10 @@ def refund_workflow_id(refund: str) -> str:
 
 RECONCILIATION_SCHEDULE = "reconciliation"
 """The one schedule of an installation; the workflows that it starts have ids that begin so."""
+RETENTION_SCHEDULE = "retention"
+"""Likewise."""
+LAST = 5
+"""The lowest priority, of what nobody waits for."""
 RECONCILED_DAYS = 35
 """Over the invoices of so many days two sides are compared, and over all open ones: a month, and its retries."""
 

@@ -23,7 +23,7 @@ from activities.messages import (
     Accounts,
     Tally,
 )
-from workflows.messages import RECONCILIATION, Reconcile
+from workflows.messages import LAST, RECONCILIATION, Reconcile
 
 _AT_ONCE: Final = 2
 """Accounts at a time. Each makes one call after the other, so this is far below what Stripe allows the platform."""
@@ -33,8 +33,6 @@ _START_TO_CLOSE: Final = timedelta(minutes=30)
 _HEARTBEAT: Final = timedelta(seconds=10)
 _TRIES: Final = RetryPolicy(initial_interval=timedelta(seconds=2), maximum_attempts=3)
 """An account that cannot be read within seconds is the next reconciliation's: it looks at the same."""
-_LAST: Final = 5
-"""The lowest priority: nobody waits for it."""
 
 
 @workflow.defn(name=RECONCILIATION)
@@ -62,7 +60,7 @@ class ReconciliationWorkflow:
             start_to_close_timeout=_START_TO_CLOSE,
             heartbeat_timeout=_HEARTBEAT,
             retry_policy=_TRIES,
-            priority=Priority(priority_key=_LAST),
+            priority=Priority(priority_key=LAST),
         )
         return listed.found
 
@@ -81,7 +79,7 @@ class ReconciliationWorkflow:
                 start_to_close_timeout=_START_TO_CLOSE,
                 heartbeat_timeout=_HEARTBEAT,
                 retry_policy=_TRIES,
-                priority=Priority(priority_key=_LAST, fairness_key=account),
+                priority=Priority(priority_key=LAST, fairness_key=account),
                 summary=account,
             )
         except ActivityError as error:
@@ -97,5 +95,5 @@ class ReconciliationWorkflow:
             start_to_close_timeout=_START_TO_CLOSE,
             heartbeat_timeout=_HEARTBEAT,
             retry_policy=_TRIES,
-            priority=Priority(priority_key=_LAST),
+            priority=Priority(priority_key=LAST),
         )

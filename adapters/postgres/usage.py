@@ -120,13 +120,15 @@ async def _windows(
     """The clients' windows since then, which reach to now also when the worker that would open them is away."""
     known = await windows_of(connection, sorted(clients), since)
     behind = [client for client, windows in known.items() if not any(now + _AHEAD < window.end for window in windows)]
-    if behind and await _extend_periods(connection, behind, now):
-        return await windows_of(connection, sorted(clients), since)
-    return known
+    if not behind:
+        return known
+    # Read again also when another report was faster, and nothing was left to add: what we know is older.
+    await _extend_periods(connection, behind, now)
+    return await windows_of(connection, sorted(clients), since)
 
 
-async def _extend_periods(connection: Connection, clients: Sequence[str], now: datetime) -> bool:
-    """Whether a period was added to reach `now`."""
+async def _extend_periods(connection: Connection, clients: Sequence[str], now: datetime) -> None:
+    """Let the periods reach `now`."""
     rows = await connection.fetch(
         """
         SELECT s.state FROM subscriptions s WHERE s.client_id = ANY ($1::text[]) AND s.period_end IS NOT NULL
@@ -139,7 +141,6 @@ async def _extend_periods(connection: Connection, clients: Sequence[str], now: d
     for row in rows:
         state = decode_state(row["state"])
         await insert_periods(connection, state, coming(state, now + _AHEAD))
-    return bool(rows)
 
 
 async def _over(connection: Connection, windows: Mapping[str, Sequence[Window]]) -> frozenset[str]:

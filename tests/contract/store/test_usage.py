@@ -253,3 +253,10 @@ async def test_a_card_on_file_is_mirrored(house: House) -> None:
     async with house.store.transaction() as books:
         await books.set_card("cli_anna", None, NOW)
     assert await house.value("SELECT card FROM clients") is None
+
+
+async def test_reports_at_once_make_the_partition_of_a_new_month_once(house: House) -> None:
+    await house.subscribed("anna")
+    far = datetime(2031, 7, 9, tzinfo=UTC)
+    receipts = await asyncio.gather(*(house.report(call(f"c{n}", "anna", far), at=far) for n in range(8)))
+    assert [_results(receipt) for receipt in receipts] == [["accepted"]] * 8

@@ -44,7 +44,8 @@ def _details() -> None:
             name text = to_char(month, '"call_details_"YYYY_MM');
         BEGIN
             PERFORM pg_advisory_xact_lock(hashtext('make_call_month'));
-            IF to_regclass(name) IS NULL THEN
+            -- Looked up by a query: the name's own cache may not know yet what was committed while the lock was waited for.
+            IF NOT EXISTS (SELECT FROM pg_class WHERE relname = name AND relispartition) THEN
                 EXECUTE format('CREATE TABLE %I (LIKE call_details INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name);
                 EXECUTE format('ALTER TABLE call_details ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name, month,
                                (month + interval '1 month')::date);
@@ -195,38 +196,49 @@ def _retire_calls() -> None:
     """As the owner of the tables: nobody else may delete a call, and this only what is summed up in the same step."""
     op.execute("""
         CREATE FUNCTION retire_calls(retiring date, most integer, at timestamptz) RETURNS bigint LANGUAGE plpgsql
-        SECURITY DEFINER SET search_path = public, pg_temp SET timezone = 'UTC' AS $$
+        SECURITY DEFINER SET search_path = public, pg_temp SET timezone = 'UTC' SET lock_timeout = '2s' AS $$
         DECLARE
-            following date = retiring + interval '1 month';
+            partition text = to_char(retiring, '"call_details_"YYYY_MM');
             gone bigint;
         BEGIN
-            IF EXISTS (SELECT FROM periods WHERE status = 'open' AND starts_at < following AND ends_at > retiring) THEN
+            IF EXISTS (
+                SELECT FROM periods
+                WHERE status = 'open' AND starts_at < retiring + interval '1 month' AND ends_at > retiring
+            ) THEN
                 RAISE EXCEPTION 'calls of % are of periods that are not closed', retiring
                     USING ERRCODE = 'restrict_violation';
             END IF;
+            PERFORM pg_advisory_xact_lock(hashtext('retire_calls'));
+            IF NOT EXISTS (SELECT FROM pg_class WHERE relname = partition AND relispartition) THEN
+                RETURN 0;
+            END IF;
             INSERT INTO call_months (month, retiring_since) VALUES (retiring, at) ON CONFLICT DO NOTHING;
-            WITH pieces AS (
-                DELETE FROM call_details WHERE (tableoid, ctid) IN (
-                    SELECT tableoid, ctid FROM call_details WHERE day >= retiring AND day < following LIMIT most
-                ) RETURNING agency_id, calls
-            ), gone AS (
-                DELETE FROM calls c USING pieces CROSS JOIN string_to_table(pieces.calls, E'\\n') AS line
-                WHERE (c.agency_id, c.call_id) = (pieces.agency_id, split_part(line, E'\\t', 1)) RETURNING c.*
-            ), sealed AS (
-                INSERT INTO sealed_usage AS known (month, agency_id, client_id, subscription_id, period, unbilled, late,
-                                                   seconds, calls)
-                SELECT retiring, agency_id, client_id, subscription_id, period, unbilled, late,
-                       sum(billed_seconds + coalesce((
-                           SELECT sum(k.seconds) FROM corrections k
-                           WHERE (k.agency_id, k.call_id) = (gone.agency_id, gone.call_id) AND NOT k.late
-                       ), 0)), count(*)
-                FROM gone GROUP BY agency_id, client_id, subscription_id, period, unbilled, late
-                ON CONFLICT ON CONSTRAINT sealed_usage_once
-                DO UPDATE SET seconds = known.seconds + excluded.seconds, calls = known.calls + excluded.calls
-            ) SELECT count(*) INTO gone FROM gone;
+            EXECUTE format($piece$
+                WITH pieces AS (
+                    DELETE FROM %1$I WHERE ctid = ANY (ARRAY(SELECT ctid FROM %1$I LIMIT $1))
+                    RETURNING agency_id, calls
+                ), gone AS (
+                    DELETE FROM calls c USING pieces CROSS JOIN string_to_table(pieces.calls, E'\\n') AS line
+                    WHERE (c.agency_id, c.call_id) = (pieces.agency_id, split_part(line, E'\\t', 1)) RETURNING c.*
+                ), sealed AS (
+                    INSERT INTO sealed_usage AS known (month, agency_id, client_id, subscription_id, period, unbilled,
+                                                       late, seconds, calls)
+                    SELECT $2, agency_id, client_id, subscription_id, period, unbilled, late,
+                           sum(billed_seconds + coalesce((
+                               SELECT sum(k.seconds) FROM corrections k
+                               WHERE (k.agency_id, k.call_id) = (gone.agency_id, gone.call_id) AND NOT k.late
+                           ), 0)), count(*)
+                    FROM gone GROUP BY agency_id, client_id, subscription_id, period, unbilled, late
+                    ORDER BY agency_id, client_id, subscription_id, period, unbilled, late
+                    ON CONFLICT ON CONSTRAINT sealed_usage_once
+                    DO UPDATE SET seconds = known.seconds + excluded.seconds, calls = known.calls + excluded.calls
+                ) SELECT count(*) FROM gone
+            $piece$, partition) INTO gone USING most, retiring;
             IF gone = 0 THEN
-                EXECUTE format('DROP TABLE IF EXISTS %I', to_char(retiring, '"call_details_"YYYY_MM'));
-                UPDATE call_months SET retired_at = at WHERE month = retiring AND retired_at IS NULL;
+                -- In the order in which everybody locks them. Who reports meanwhile waits for two seconds at most.
+                LOCK TABLE ONLY call_details IN ACCESS EXCLUSIVE MODE;
+                EXECUTE format('DROP TABLE %I', partition);
+                UPDATE call_months SET retired_at = at WHERE month = retiring;
             END IF;
             RETURN gone;
         END $$
