@@ -44,7 +44,7 @@ def _details() -> None:
             name text = to_char(month, '"call_details_"YYYY_MM');
         BEGIN
             PERFORM pg_advisory_xact_lock(hashtext('make_call_month'));
-            -- Looked up by a query: the name's own cache may not know yet what was committed while the lock was waited for.
+            -- Asked by a query: the cache of names may not know yet what was committed while the lock was waited for.
             IF NOT EXISTS (SELECT FROM pg_class WHERE relname = name AND relispartition) THEN
                 EXECUTE format('CREATE TABLE %I (LIKE call_details INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name);
                 EXECUTE format('ALTER TABLE call_details ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name, month,
