@@ -1,5 +1,7 @@
 """Fresh servers for a benchmark: PostgreSQL as durable as in production, Temporal, and processes of ours on them."""
 
+import asyncio
+import contextlib
 import itertools
 import sys
 import tempfile
@@ -7,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psutil  # type: ignore[import-untyped]
 from temporalio.client import Client
@@ -31,6 +33,7 @@ DEADLOCK: Final = "TMPRL1101"
 """How Temporal's own warning of a blocked workflow task begins: "Potential deadlock"."""
 _OF_THE_SANDBOX: Final = ("SANDBOX_CLOCK_FILE", "WORKER_STICKY_TIMEOUT_SECONDS", "WORKER_GRACEFUL_SHUTDOWN_SECONDS")
 """Left as they are in production: the wall's clock, and Temporal's 10 s."""
+_LOOK_SECONDS: Final = 0.05
 _NUMBERS: Final = itertools.count(1)
 
 
@@ -95,13 +98,18 @@ async def house(*, stripe: bool = False) -> AsyncIterator[House]:
                 running(temporal_program(home.temporal, kept.ports["temporal"], home.logs / "temporal.log"))
             )
             emulator = await _emulator(stack, home, kept) if stripe else None
-            env = {name: value for name, value in environment(home, kept).items() if name not in _OF_THE_SANDBOX}
-            # Compiled as where it is deployed: each workflow run loads the workflow's module anew.
-            env |= {"DATABASE_URL": dsn, "PYTHONDONTWRITEBYTECODE": ""}
+            env = as_deployed(home, kept, dsn)
             settings = Settings.model_validate({name.lower(): value for name, value in env.items()})
             pool = await stack.enter_async_context(open_pool(dsn, POOL_SIZE))
             client = await connect(address(kept.ports["temporal"]))
             yield House(home, kept, env, settings, pool, client, server, emulator)
+
+
+def as_deployed(home: Home, kept: Kept, dsn: str) -> dict[str, str]:
+    """The settings of our processes on this database, as in production but for where the servers are."""
+    env = {name: value for name, value in environment(home, kept).items() if name not in _OF_THE_SANDBOX}
+    # Compiled as where it is deployed: each workflow run loads the workflow's module anew.
+    return {**env, "DATABASE_URL": dsn, "PYTHONDONTWRITEBYTECODE": ""}
 
 
 async def _emulator(stack: AsyncExitStack, home: Home, kept: Kept) -> Emulator:
@@ -122,6 +130,17 @@ def cpu_seconds(pid: int) -> float:
 def resident_bytes(pid: int) -> int:
     """The memory that a process and its children hold now."""
     return int(sum(process.memory_info().rss for process in _tree(pid)))
+
+
+async def most_resident_bytes(pid: int, work: asyncio.Task[Any]) -> int:
+    """The most memory that a process and its children were seen to hold before the work was done. Looks only: whether
+    the work went well is for the caller to ask."""
+    most = resident_bytes(pid)
+    while not work.done():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may be the end of the process that ends the work
+            most = max(most, resident_bytes(pid))
+        await asyncio.wait([work], timeout=_LOOK_SECONDS)
+    return most
 
 
 def _tree(pid: int) -> list[psutil.Process]:

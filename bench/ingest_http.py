@@ -18,9 +18,10 @@ from adapters.postgres.calls import Call
 from adapters.postgres.pool import Pool, open_pool
 from adapters.postgres.usage import record_calls
 from api.tokens import Caller, Role, issue
+from bench.books import books
 from bench.estate import furnish_agencies, subscribe
 from bench.figures import Figure
-from bench.house import House, house, resident_bytes
+from bench.house import most_resident_bytes, resident_bytes
 from billing.usage import Outcome
 
 BATCH: Final = 500
@@ -33,7 +34,6 @@ AGENCY: Final = "agc_0"
 CSV_BYTES: Final = 199 * 1024 * 1024
 """Just below what is taken."""
 PIECE_ROWS: Final = 2_000
-LOOK_SECONDS: Final = 0.25
 PATH: Final = "/v1/usage/calls"
 COLUMNS: Final = ("call_id", "client_id", "started_at", "duration_seconds", "outcome")
 
@@ -41,20 +41,22 @@ COLUMNS: Final = ("call_id", "client_id", "started_at", "duration_seconds", "out
 async def measured() -> list[Figure]:
     """Measure on fresh servers, by a loop such as the API has."""
     now = datetime.now(UTC)
-    async with house() as servers:
-        [agency] = await furnish_agencies(servers.pool, ["acct_bench"], now - timedelta(days=60))
-        await subscribe(servers.pool, agency, [str(number) for number in range(CLIENTS)], now + timedelta(days=20))
-        async with servers.api() as (base, process):
-            token = issue(servers.settings, Caller(Role.SERVICE, "bench", AGENCY), timedelta(hours=2))
-            sender = Sender(base, token)
-            rates = await asyncio.to_thread(uvloop.run, _rates(servers, sender, now))
-            return [*rates, await _memory(sender, process.pid, now)]
+    async with books() as server:
+        database = await server.database("taken_in")
+        async with open_pool(database, 1) as pool:
+            [agency] = await furnish_agencies(pool, ["acct_bench"], now - timedelta(days=60))
+            await subscribe(pool, agency, [str(number) for number in range(CLIENTS)], now + timedelta(days=20))
+        async with server.api(database) as api:
+            token = issue(api.settings, Caller(Role.SERVICE, "bench", AGENCY), timedelta(hours=2))
+            sender = Sender(api.base, token)
+            rates = await asyncio.to_thread(uvloop.run, _rates(database, sender, now))
+            return [*rates, await _memory(sender, api.pid, now)]
 
 
-async def _rates(servers: House, sender: "Sender", now: datetime) -> list[Figure]:
+async def _rates(database: str, sender: "Sender", now: datetime) -> list[Figure]:
     direct, http = [], []
     numbers = itertools.count()
-    async with open_pool(servers.settings.database_url.get_secret_value(), 1) as pool:
+    async with open_pool(database, 1) as pool:
         for warm_up in (True, *(False for _ in range(ROUNDS))):
             batches = [batch(next(numbers), now) for _ in range(BATCHES)]
             bodies = [body(batch(next(numbers), now)) for _ in range(BATCHES)]
@@ -168,18 +170,16 @@ async def _answer(reader: asyncio.StreamReader) -> dict[str, object]:
 
 async def _memory(sender: Sender, pid: int, now: datetime) -> Figure:
     """What the API's process holds at most, beyond what it held before, while it takes in the file."""
-    before = most = resident_bytes(pid)
-    sending = asyncio.create_task(sender.stream(_csv(now)))
-    begun = time.perf_counter()
-    while not sending.done():
-        await asyncio.wait([sending], timeout=LOOK_SECONDS)
-        most = max(most, resident_bytes(pid))
+    before, begun = resident_bytes(pid), time.perf_counter()
+    sending = asyncio.create_task(sender.stream(csv_pieces(now)))
+    most = await most_resident_bytes(pid, sending)
     answer, took = await sending, time.perf_counter() - begun
     detail = f"{answer['accepted']:,} calls accepted in {took:,.0f} s; {before / 2**20:,.0f} MiB before"
     return Figure("memory for a CSV of 200 MiB", (most - before) / 2**20, "MiB", at_most=150, detail=detail)
 
 
-def _csv(now: datetime) -> Iterator[bytes]:
+def csv_pieces(now: datetime) -> Iterator[bytes]:
+    """A file of calls that nobody has sent before, of almost as many bytes as are taken."""
     yield (",".join(COLUMNS) + "\r\n").encode()
     sent = 0
     for first in itertools.count(0, PIECE_ROWS):
