@@ -71,6 +71,8 @@ async def test_what_can_not_be_read_is_rejected_alone_and_by_its_field(tenant: T
         ({**call(client), "duration_seconds": 1.5}, "duration_seconds"),
         ({**call(client), "duration_seconds": "61"}, "duration_seconds"),
         ({**call(client), "started_at": "2026-11-23T14:02:11"}, "started_at"),
+        ({**call(client), "started_at": "0001-01-01T00:00:00+14:00"}, "started_at"),
+        ({**call(client), "started_at": "9999-12-31T23:59:59-14:00"}, "started_at"),
         ({**call(client), "outcome": "busy"}, "outcome"),
         ({**call(client), "call_id": ""}, "call_id"),
         ({**call(client), "call_id": "two words"}, "call_id"),
