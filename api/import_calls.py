@@ -11,7 +11,9 @@ import hashlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -24,13 +26,13 @@ from adapters.postgres import agencies
 from adapters.postgres.pool import CONNECTION_LOST, Pool, open_pool
 from adapters.settings import Settings, load_settings
 from api.reading_calls import COLUMNS
-from api.reading_csv import CallRows, NotCsv
-from api.tally import Rejected, recorded
+from api.reading_csv import PIECE, CallRows, NotCsv, Row, reports
+from api.tally import recorded
 
 ALL_TAKEN, SOME_REJECTED, NOT_ENDED = 0, 1, 2
 """The exit status."""
-PIECE: Final = 192 * 1024
-"""Read at a time, in bytes: some 2,500 calls, each piece one report."""
+_TOLD_PERCENT: Final = 10
+"""How often a line tells how far it is, where there is no terminal for a bar."""
 
 
 class Stopped(Exception):
@@ -38,7 +40,7 @@ class Stopped(Exception):
 
 
 class Progressed(msgspec.Struct):
-    """How far an import has come, as it is kept beside the file: bytes and rows that are done, and their verdicts.
+    """How far an import has come, as it is kept beside the file: bytes, rows and lines that are done, and the verdicts.
 
     `rejected_bytes` is the length of the file of rejected rows up to there.
     """
@@ -47,7 +49,8 @@ class Progressed(msgspec.Struct):
     agency: str
     bytes: int = 0
     rows: int = 0
-    header: Sequence[str] | None = None
+    lines: int = 0
+    header: Sequence[str] = ()
     accepted: int = 0
     duplicate: int = 0
     unbilled: int = 0
@@ -82,16 +85,20 @@ async def _import(settings: Settings, file: Path, agency: str) -> Progressed:
             except CONNECTION_LOST as error:
                 raise Stopped(f"The database went away ({error}). Run it again to go on from there.") from error
             except NotCsv as error:
-                raise Stopped(f"{file}: {error}. What came before was taken.") from error
+                where = "the header: " if error.row is None else ""
+                raise Stopped(f"{file}, line {error.line}: {where}{error.why}") from error
 
 
 def _known(file: Path, content: str, agency: str) -> Progressed:
-    """How far this very content came for this agency; another one begins anew."""
+    """How far this very content came for this agency. Another one begins anew, as does one whose rejected rows are no
+    longer there."""
     try:
         known = msgspec.json.decode(_note(file).read_bytes(), type=Progressed)
+        kept = _beside(file, ".rejected.csv").stat().st_size
     except (FileNotFoundError, msgspec.DecodeError):
         return Progressed(content, agency)
-    return known if (known.content, known.agency) == (content, agency) else Progressed(content, agency)
+    goes_on = (known.content, known.agency) == (content, agency) and kept >= known.rejected_bytes
+    return known if goes_on else Progressed(content, agency)
 
 
 class _Import:
@@ -101,32 +108,38 @@ class _Import:
     async def run(self, source: BinaryIO) -> Progressed:
         """Read on from where it stood, to the end."""
         done = self._done
-        rows = CallRows(done.header, done.rows)
+        rows = CallRows(done.header, done.rows, done.lines)
         size = source.seek(0, os.SEEK_END)
-        source.seek(done.bytes)
-        begun_at = done.bytes
-        with _rejected_file(self._file, done) as rejected, _bar() as bar:
-            task = bar.add_task(self._file.name, total=size, completed=done.bytes)
+        begun_at = source.seek(done.bytes)
+        with _rejected_file(self._file, done) as rejected, _progress(self._file.name, size, begun_at) as tell:
             for piece in iter(lambda: source.read(PIECE), None):
-                first = rows.row
-                read = rows.feed(piece) if piece else rows.end()
-                receipt, refused = await recorded(self._pool, done.agency, read, first, self._clock.now())
-                _append(rejected, refused, rows.texts, first)
-                done.bytes, done.rows, done.header = begun_at + rows.taken, rows.row, rows.header
-                for verdict in receipt.verdicts:
-                    if verdict.result != "rejected":
-                        setattr(done, verdict.result, getattr(done, verdict.result) + 1)
-                done.rejected += len(refused)
-                done.rejected_bytes = rejected.tell()
-                done.blocked = sorted({*done.blocked, *receipt.blocked})
+                await self._take(rows.feed(piece) if piece else rows.end(), rows.header, rejected)
+                done.bytes, done.header = begun_at + rows.taken, rows.header
+                done.rows, done.lines = rows.row, rows.lines
+                _keep(self._file, done)
+                tell(done.bytes)
                 if not piece:
                     break
-                _keep(self._file, done)
-                bar.update(task, completed=done.bytes)
-        _note(self._file).unlink(missing_ok=True)
+        _note(self._file).unlink()
         if not done.rejected:
             _beside(self._file, ".rejected.csv").unlink()
         return done
+
+    async def _take(self, texts: Sequence[Row], header: Row, rejected: BinaryIO) -> None:
+        done = self._done
+        for first, read in reports(texts, header, done.rows):
+            receipt, refused = await recorded(self._pool, done.agency, read, first, self._clock.now())
+            for one in refused:
+                cells = (str(one.index + 1), one.code, one.detail, *texts[one.index - done.rows])
+                rejected.write(_line(cells))
+            counted = Counter(verdict.result for verdict in receipt.verdicts)
+            done.accepted += counted["accepted"]
+            done.duplicate += counted["duplicate"]
+            done.unbilled += counted["unbilled"]
+            done.rejected += len(refused)
+            done.blocked = sorted({*done.blocked, *receipt.blocked})
+        rejected.flush()
+        done.rejected_bytes = rejected.tell()
 
 
 def _beside(file: Path, suffix: str) -> Path:
@@ -155,22 +168,39 @@ def _rejected_file(file: Path, done: Progressed) -> BinaryIO:
     return opened
 
 
-def _append(rejected: BinaryIO, refused: Sequence[Rejected], texts: Sequence[Sequence[str]], first: int) -> None:
-    for one in refused:
-        rejected.write(_line((str(one.index + 1), one.code, one.detail, *texts[one.index - first])))
-    rejected.flush()
-
-
 def _line(cells: Sequence[str]) -> bytes:
     text = io.StringIO()
     csv.writer(text).writerow(cells)
     return text.getvalue().encode()
 
 
-def _bar() -> Progress:
+@contextmanager
+def _progress(name: str, size: int, begun_at: int) -> Iterator[Callable[[int], None]]:
+    """Tells on stderr how many bytes are done: a bar on a terminal, else now and then a line."""
     console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines(name, size, begun_at)
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, disable=not console.is_terminal)
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(name, total=size, completed=begun_at)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def _lines(name: str, size: int, begun_at: int) -> Callable[[int], None]:
+    told = _percent(begun_at, size)
+
+    def tell(done: int) -> None:
+        nonlocal told
+        if (reached := _percent(done, size)) > told:
+            told = reached
+            print(f"{name}: {reached} %", file=sys.stderr, flush=True)
+
+    return tell
+
+
+def _percent(done: int, size: int) -> int:
+    return 100 * done // max(size, 1) // _TOLD_PERCENT * _TOLD_PERCENT
 
 
 def _summary(done: Progressed, file: Path) -> str:

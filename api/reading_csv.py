@@ -2,21 +2,28 @@
 
 import csv
 import io
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeAlias
 
 from api.reading_calls import COLUMNS, Read, rows
 
 BOM: Final = b"\xef\xbb\xbf"
 LONGEST_ROW: Final = 64 * 1024
 """In bytes: what is longer is a quote that was never closed."""
+PIECE: Final = 192 * 1024
+"""Of a stream, in bytes: some 2,500 calls."""
+_REPORT: Final = 2_500
+"""Of calls: a piece of very short rows is several, so that none takes long."""
+
+Row: TypeAlias = Sequence[str]
 
 
 class NotCsv(Exception):
-    """The file can't be read on. `row` is the data row from which on, counted from 0; none when it is the header."""
+    """The file can't be read on. `row` is the data row from which on, counted from 0; none when it is the header.
+    `line` is where that begins, counted from 1."""
 
-    def __init__(self, row: int | None, why: str) -> None:
-        self.row, self.why = row, why
+    def __init__(self, row: int | None, line: int, why: str) -> None:
+        self.row, self.line, self.why = row, line, why
         super().__init__(f"{'the header' if row is None else f'row {row}'}: {why}")
 
 
@@ -24,64 +31,82 @@ class WrongHeader(NotCsv):
     """The first line does not name the columns of a call, each once."""
 
     def __init__(self, why: str) -> None:
-        super().__init__(None, why)
+        super().__init__(None, 1, why)
 
 
 class CallRows:
-    """Reads the rows of calls out of bytes that are fed to it. RFC 4180, UTF-8; the header names the columns, in any
-    order; empty lines are no rows.
+    """Reads rows out of bytes that are fed to it: RFC 4180, UTF-8. The header names the columns of a call, in any
+    order. Empty lines are no rows.
 
-    `header`: that of a file that is read on from its middle, `row` the number of the row there.
+    `header`: that of a file that is read on from its middle; `row` and `lines` are how many were before.
     """
 
-    def __init__(self, header: Sequence[str] | None = None, row: int = 0) -> None:
-        self.header: Sequence[str] | None = header
+    def __init__(self, header: Row | None = None, row: int = 0, lines: int = 0) -> None:
+        self.header: Row = header or ()
         self.row = row
         """How many rows have been read."""
-        self.texts: Sequence[Sequence[str]] = ()
-        """The rows of the last piece, as they stood there."""
+        self.lines = lines
+        """In which so many lines ended."""
         self.taken = 0
         """How many of the bytes that were fed have been read."""
         self._held = b""
 
-    def feed(self, piece: bytes) -> Sequence[Read]:
-        """The calls of the rows that the piece completes. Raises NotCsv."""
+    def feed(self, piece: bytes) -> Sequence[Row]:
+        """The rows that the piece completes. Raises NotCsv."""
         self._held += piece
         cut = _last_row_end(self._held)
         if cut == 0 and len(self._held) > LONGEST_ROW:
-            raise NotCsv(self._place(), f"is longer than {LONGEST_ROW} bytes: is a quote not closed?")
-        whole, self._held = self._held[:cut], self._held[cut:]
-        return self._read(whole)
+            raise self._broken(0, 0, f"is longer than {LONGEST_ROW} bytes: is a quote not closed?")
+        return self._read(cut)
 
-    def end(self) -> Sequence[Read]:
-        """The calls of what is left. Raises NotCsv when it breaks off inside quotes, or there was no header."""
-        whole, self._held = self._held, b""
-        if whole.count(b'"') % 2:
-            raise NotCsv(self._place(), "breaks off inside quotes")
-        read = self._read(whole)
-        if self.header is None:
+    def end(self) -> Sequence[Row]:
+        """The rows that are left. Raises NotCsv when they break off inside quotes, or there was no header."""
+        if self._held.count(b'"') % 2:
+            raise self._broken(0, 0, "breaks off inside quotes")
+        read = self._read(len(self._held))
+        if not self.header:
             raise WrongHeader("is missing")
         return read
 
-    def _read(self, whole: bytes) -> Sequence[Read]:
-        self.taken += len(whole)
-        if self.header is None and self.taken == len(whole):
+    def _read(self, size: int) -> Sequence[Row]:
+        whole, self._held = self._held[:size], self._held[size:]
+        if not self.header and not self.taken:
             whole = whole.removeprefix(BOM)
+        self.taken += size
         try:
-            given = [row for row in csv.reader(io.StringIO(whole.decode(), newline=""), strict=True) if row]
+            given = self._split(whole.decode())
         except UnicodeDecodeError as error:
-            before = whole.count(b"\n", 0, error.start) - (self.header is None)
-            raise NotCsv(None if before < 0 else self.row + before, "is not UTF-8") from error
-        except csv.Error as error:
-            raise NotCsv(self._place(), f"is not CSV ({error})") from error
-        if given and self.header is None:
+            before = f"{whole[: error.start].decode()}x"
+            begun = len(self._split(before, strict=False))
+            raise self._broken(begun - 1, before.count("\n"), "is not UTF-8") from error
+        if given and not self.header:
             self.header = _checked(given.pop(0))
-        self.texts = given
         self.row += len(given)
-        return rows(given, self.header) if given and self.header else []
+        self.lines += whole.count(b"\n")
+        return given
 
-    def _place(self) -> int | None:
-        return None if self.header is None else self.row
+    def _split(self, text: str, *, strict: bool = True) -> list[Row]:
+        given: list[Row] = []
+        reader = csv.reader(io.StringIO(text, newline=""), strict=strict)
+        try:
+            for row in reader:
+                if row:
+                    given.append(row)
+        except csv.Error as error:
+            raise self._broken(len(given), reader.line_num - 1, f"is not CSV ({error})") from error
+        return given
+
+    def _broken(self, rows: int, lines: int, why: str) -> NotCsv:
+        """What is wrong in the piece behind so many of its rows and lines."""
+        row = self.row + rows - (0 if self.header else 1)
+        return NotCsv(row if row >= 0 else None, self.lines + lines + 1, why)
+
+
+def reports(given: Sequence[Row], header: Row, first: int) -> Iterator[tuple[int, Sequence[Read]]]:
+    """The calls of rows, so many at a time as one report should have, with the number of the first of them; `first` is
+    that of the first row."""
+    for start in range(0, len(given), _REPORT):
+        yield first + start, rows(given[start : start + _REPORT], header)
 
 
 def _last_row_end(held: bytes) -> int:
@@ -97,7 +122,7 @@ def _last_row_end(held: bytes) -> int:
     return 0
 
 
-def _checked(header: Sequence[str]) -> Sequence[str]:
+def _checked(header: Row) -> Row:
     if unknown := [name for name in header if name not in COLUMNS]:
         raise WrongHeader(f"{unknown[0]!r} is no column of a call: they are {', '.join(COLUMNS)}")
     if missing := [name for name in COLUMNS if name not in header]:

@@ -16,9 +16,9 @@ from api.conflicts import conflict
 from api.fields import Answer, LongText, Whole
 from api.guard import BEARER, Calling, guarded, media_type_of, too_large
 from api.openapi import conflicts, example
-from api.problems import InvalidFields, NotFound, Unreadable
+from api.problems import BodyTooLarge, InvalidFields, NotFound, Unreadable
 from api.reading_calls import LONGEST_SECONDS, CallsIn, Read, batch
-from api.reading_csv import CallRows, NotCsv, WrongHeader
+from api.reading_csv import PIECE, CallRows, NotCsv, WrongHeader, reports
 from api.services import Used
 from api.tally import Tally
 from api.tokens import Role
@@ -27,9 +27,6 @@ from billing.usage import minutes_text
 BODY_LIMIT: Final = 2 * 1024 * 1024
 CSV: Final = "text/csv"
 CSV_LIMIT: Final = 200 * 1024 * 1024
-_PIECE: Final = 192 * 1024
-"""Of a stream, in bytes: some 2,500 calls, each piece one report."""
-_TAKEN: Final = "What came before was taken: sent again it is told as duplicates."
 
 CallId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")]
 """Up to 128 printable ASCII characters without spaces."""
@@ -149,28 +146,44 @@ async def take_calls(request: Request, services: Used, caller: Calling) -> Respo
 
 async def _pieces(request: Request) -> AsyncIterator[tuple[int, Sequence[Read]]]:
     """Rows of calls as they arrive, with the number of the first of them; the next ones are asked for when these are
-    done."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > CSV_LIMIT:
-        raise too_large(CSV_LIMIT)
-    rows, held, size = CallRows(), bytearray(), 0
+    done. What ends a stream early is told with how many rows were taken until then."""
+    taken, rows = 0, CallRows()
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > CSV_LIMIT:
-                raise too_large(CSV_LIMIT)
-            held += chunk
-            if len(held) >= _PIECE:
-                yield rows.row, rows.feed(bytes(held))
-                held.clear()
-        yield rows.row, rows.feed(bytes(held))
-        yield rows.row, rows.end()
+        async for piece in _bytes(request):
+            for first, read in reports(rows.feed(piece) if piece else rows.end(), rows.header, taken):
+                yield first, read
+            taken = rows.row
     except WrongHeader as error:
         raise InvalidFields(("header", error.why)) from error
     except NotCsv as error:
-        raise Unreadable(f"The CSV can't be read: {error}. {_TAKEN}") from error
+        raise Unreadable(f"The CSV can't be read: {error}. {_taken(taken)}") from error
     except ClientDisconnect as error:
-        raise Unreadable(f"The body broke off. {_TAKEN}") from error
+        raise Unreadable(f"The body broke off. {_taken(taken)}") from error
+    except BodyTooLarge as error:
+        raise BodyTooLarge(f"{error.detail} {_taken(taken)}") from error
+
+
+async def _bytes(request: Request) -> AsyncIterator[bytes]:
+    """The body in pieces; an empty one is its end. Raises BodyTooLarge as soon as there is more than may be."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > CSV_LIMIT:
+        raise too_large(CSV_LIMIT)
+    held, size = bytearray(), 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > CSV_LIMIT:
+            raise too_large(CSV_LIMIT)
+        held += chunk
+        if len(held) >= PIECE:
+            yield bytes(held)
+            held.clear()
+    if held:
+        yield bytes(held)
+    yield b""
+
+
+def _taken(rows: int) -> str:
+    return f"The first {rows} rows were taken: sent again they are told as duplicates."
 
 
 @router.post("/corrections", summary="Correct a call", responses=conflicts("correction_conflict"))

@@ -3,10 +3,13 @@
 import asyncio
 import csv
 import io
+import tracemalloc
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from support.calls import CALLS, call, served, used
 from support.http import Json, fresh
 from support.tenant import Tenant
@@ -99,27 +102,40 @@ async def test_a_wrong_header_is_refused_by_its_column(tenant: Tenant, header: b
 
 
 @pytest.mark.parametrize(
-    ("tail", "why"),
+    ("tail", "why", "taken"),
     [
-        (b'"never closed,x,y,z,w\r\n', "row 1: breaks off inside quotes"),
-        (b"caf\xe9,x,y,1,completed\r\n", "row 1: is not UTF-8"),
-        (b'"a"b,x,y,1,completed\r\n', "is not CSV"),
+        (b'"never closed,x,y,z,w\r\n', "row 1: breaks off inside quotes", 1),
+        (b"caf\xe9,x,y,1,completed\r\n", "row 1: is not UTF-8", 0),
+        (b'"a"b,x,y,1,completed\r\n', "row 1: is not CSV", 0),
     ],
-    ids=["truncated", "not UTF-8", "not CSV"],
+    ids=["truncated", "not UTF-8", "text behind a quote"],
 )
-async def test_what_breaks_off_is_told_by_its_row_and_nothing_of_that_piece_is_taken(
-    tenant: Tenant, tail: bytes, why: str
+@pytest.mark.parametrize("piece", [1, 100_000], ids=["in many pieces", "in one"])
+async def test_what_breaks_off_is_told_with_its_row_and_how_many_were_taken(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, tail: bytes, why: str, taken: int, piece: int
 ) -> None:
+    monkeypatch.setattr(usage, "PIECE", piece)
     client = await served(tenant)
-    answer = await sent(tenant, table([call(client)]) + tail)
+    whole = table([call(client)])
+
+    async def streamed() -> AsyncIterator[bytes]:
+        yield whole
+        await asyncio.sleep(0)
+        yield tail
+
+    answer = await sent(tenant, streamed() if piece == 1 else whole + tail)
     assert (answer.status_code, answer.json()["code"]) == (400, "unreadable")
     assert why in answer.json()["detail"]
+    told = int(answer.json()["detail"].partition("The first ")[2].partition(" rows were taken")[0])
+    assert await used(tenant, client) == 120 * told
+    if piece > 1:
+        assert told == taken
 
 
 async def test_pieces_are_taken_as_they_come_and_stay_when_the_sender_goes_away(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(usage, "_PIECE", 1)
+    monkeypatch.setattr(usage, "PIECE", 1)
     client = await served(tenant)
     calls = [call(client) for _ in range(3)]
     whole = table(calls)
@@ -149,6 +165,40 @@ async def test_a_file_that_is_too_large_is_refused(tenant: Tenant, monkeypatch: 
     for larger in (body + b"\r\n", streamed()):
         answer = await sent(tenant, larger)
         assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+        assert answer.json()["detail"].endswith("rows were taken: sent again they are told as duplicates.")
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_whatever_is_sent_has_verdicts_or_a_reason(tenant: Tenant, tail: bytes) -> None:
+    for body in (tail, table([]) + tail):
+        answer = await sent(tenant, body)
+        assert answer.status_code in (200, 400, 422), answer.text
+        if answer.status_code == 200:
+            text = body.decode("utf-8-sig")
+            rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row][1:]
+            assert [one["index"] for one in answer.json()["rejected"]] == list(range(len(rows)))
+
+
+async def test_memory_does_not_grow_with_the_file(tenant: Tenant) -> None:
+    piece = table([call(await served(tenant))]).splitlines(keepends=True)[1] * 2_000
+
+    async def streamed(pieces: int) -> AsyncIterator[bytes]:
+        yield table([])
+        for _ in range(pieces):
+            yield piece
+
+    async def most(pieces: int) -> int:
+        tracemalloc.start()
+        try:
+            said = (await sent(tenant, streamed(pieces))).json()
+            assert said["accepted"] + said["duplicates"] == 2_000 * pieces
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    few = await most(3)
+    assert await most(15) < 1.5 * few
 
 
 async def test_no_key_goes_with_a_stream(tenant: Tenant) -> None:

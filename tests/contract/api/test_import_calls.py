@@ -6,8 +6,10 @@ import io
 import os
 import signal
 import sys
+from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 import pytest
 from support.calls import call, served, used
 from support.http import Json, environment_of
@@ -53,7 +55,7 @@ async def test_a_file_is_taken_in_and_what_is_wrong_is_told_beside_it(tenant: Te
     wrong = {**call(client), "duration_seconds": "a minute"}
     file.write_bytes(table([call(client), wrong, call("cli_none")]) + b"one,two\r\n")
     status, out, err = await imported(tenant, file)
-    assert (status, err) == (import_calls.SOME_REJECTED, "")
+    assert (status, err) == (import_calls.SOME_REJECTED, "calls.csv: 100 %\n")
     assert out.splitlines()[0] == "4 rows of calls.csv: 1 accepted, 0 duplicates, 0 unbilled, 3 rejected"
     header, *rows = rejected(file)
     assert header == ["row", "code", "detail", *COLUMNS]
@@ -82,21 +84,43 @@ async def test_killed_in_the_middle_it_goes_on_where_it_stood(tenant: Tenant, tm
     process.send_signal(signal.SIGKILL)
     await process.wait()
     assert await used(tenant, client) < 120 * len(good), "it was killed too late to show anything"
-    status, out, _ = await imported(tenant, file)
+    status, out, told = await imported(tenant, file)
     assert status == import_calls.SOME_REJECTED
-    assert f"{len(every):,} rows" in out
+    assert out.startswith(f"{len(every):,} rows of calls.csv: ")
+    assert told.splitlines()[-1] == "calls.csv: 100 %"
+    assert 1 < len(told.splitlines()) < 10, "it went on from the middle"
     assert await used(tenant, client) == 120 * len(good)
     _, *rows = rejected(file)
     assert [int(row[0]) for row in rows] == [1 + 101 * number for number in range(120)]
     assert not note.exists()
 
 
+@pytest.mark.parametrize("lost", ["another file under its name", "the rejected rows"])
+async def test_what_does_not_belong_to_the_note_is_begun_anew(tenant: Tenant, tmp_path: Path, lost: str) -> None:
+    client = await served(tenant)
+    file, note, refused = (tmp_path / name for name in ("calls.csv", "calls.import.json", "calls.rejected.csv"))
+    body = table([call("cli_none"), call(client)])
+    file.write_bytes(body)
+    content = "another" if lost == "another file under its name" else sha256(body).hexdigest()
+    known = import_calls.Progressed(content, tenant.id, len(body), 2, 3, COLUMNS, rejected=1, rejected_bytes=1_000)
+    note.write_bytes(msgspec.json.encode(known))
+    if content == "another":
+        refused.write_bytes(b"x" * 1_000)
+    status, out, _ = await imported(tenant, file)
+    assert (status, out.splitlines()[0]) == (
+        import_calls.SOME_REJECTED,
+        "2 rows of calls.csv: 1 accepted, 0 duplicates, 0 unbilled, 1 rejected",
+    )
+    assert [row[0] for row in rejected(file)] == ["row", "1"]
+
+
 @pytest.mark.parametrize(
     ("body", "agency", "told"),
     [
         (None, "", "No such file"),
-        (b"call_id\n", "", "the header: client_id is missing"),
-        (table([]) + b'"', "", "row 0: breaks off inside quotes"),
+        (b"call_id\n", "", "calls.csv, line 1: the header: client_id is missing"),
+        (table([]) + b"a\r\n\xff\r\n", "", "calls.csv, line 3: is not UTF-8"),
+        (table([]) + b'a\r\n"', "", "calls.csv, line 3: breaks off inside quotes"),
         (table([]), "agc_none", "--agency: there is no agency agc_none"),
     ],
 )
