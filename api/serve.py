@@ -1,6 +1,5 @@
 """The API process: one way to run it, in production and in the sandbox."""
 
-import gc
 from collections.abc import Sequence
 from typing import Final
 
@@ -8,12 +7,12 @@ import uvicorn
 from temporalio.client import Interceptor
 
 from adapters.logging import configure_logging
+from adapters.process import collect_garbage_rarely
 from adapters.settings import load_settings
 from adapters.telemetry import tracing
 from adapters.telemetry.start import begin_telemetry
 from api.app import create_app
 
-_YOUNG_OBJECTS: Final = 50_000
 GRACE_SECONDS: Final = 30
 """Longer than a command's 23 s, so that none is cut by a deploy."""
 
@@ -23,10 +22,7 @@ def serve(interceptors: Sequence[Interceptor] = (), *, grace_seconds: int = GRAC
     settings = load_settings()
     configure_logging(settings.log_level)
     begin_telemetry(settings, "retainer-api")
-    # What is loaded by now stays. And a report of calls makes thousands of objects that live for a moment: looking
-    # through them for cycles as often as Python does by itself is an eighth of the work.
-    gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS)
+    collect_garbage_rarely()
     try:
         uvicorn.run(
             create_app(settings, interceptors),

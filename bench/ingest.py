@@ -21,6 +21,7 @@ from adapters.postgres.calls import Call
 from adapters.postgres.migrate import migrate
 from adapters.postgres.pool import Pool, open_pool
 from adapters.postgres.usage import record_calls
+from adapters.process import collect_garbage_rarely
 from bench.estate import BEGUN_BEFORE, furnish_agencies, subscribe
 from bench.figures import Figure
 from billing.usage import Outcome
@@ -44,6 +45,7 @@ async def measured() -> list[Figure]:
 
 
 async def _measure(dsn: str) -> list[Figure]:
+    collect_garbage_rarely()
     ingest, copy, replay = [], [], []
     async with open_pool(dsn, 2) as pool:
         [agency] = await furnish_agencies(pool, ["acct_bench"], START)

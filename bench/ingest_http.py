@@ -17,6 +17,7 @@ import uvloop
 from adapters.postgres.calls import Call
 from adapters.postgres.pool import Pool, open_pool
 from adapters.postgres.usage import record_calls
+from adapters.process import collect_garbage_rarely
 from api.tokens import Caller, Role, issue
 from bench.books import books
 from bench.estate import furnish_agencies, subscribe
@@ -54,6 +55,7 @@ async def measured() -> list[Figure]:
 
 
 async def _rates(database: str, sender: "Sender", now: datetime) -> list[Figure]:
+    collect_garbage_rarely()
     direct, http = [], []
     numbers = itertools.count()
     async with open_pool(database, 1) as pool:
