@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from adapters.process import end
-from bench import closing, histories, import_calls, ingest, ingest_http, population, portal, restart, webhooks
+from bench import closing, histories, import_calls, ingest, ingest_http, population, portal, reads, restart, webhooks
 from bench.figures import Figure, as_json, status, table, verdict
 
 BENCHMARKS: Final[dict[str, Callable[[], Awaitable[list[Figure]]]]] = {
@@ -26,6 +26,7 @@ BENCHMARKS: Final[dict[str, Callable[[], Awaitable[list[Figure]]]]] = {
     "ingest": ingest.measured,
     "ingest-http": ingest_http.measured,
     "import-calls": import_calls.measured,
+    "reads": reads.measured,
 }
 
 

@@ -128,7 +128,7 @@ class Sender:
         async with self._connected() as (reader, writer):
             for sent in waiting:
                 writer.write(self._head("application/json", f"Content-Length: {len(sent)}") + sent)
-                answer = await _answer(reader)
+                answer = await read_answer(reader)
                 if answer["accepted"] != BATCH:
                     raise RuntimeError(f"not all was accepted, but {answer}")
 
@@ -140,7 +140,7 @@ class Sender:
                 writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
                 await writer.drain()
             writer.write(b"0\r\n\r\n")
-            return await _answer(reader)
+            return await read_answer(reader)
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
@@ -161,12 +161,13 @@ class Sender:
         return "\r\n".join((*lines, "", "")).encode()
 
 
-async def _answer(reader: asyncio.StreamReader) -> dict[str, object]:
+async def read_answer(reader: asyncio.StreamReader) -> dict[str, object]:
+    """The next answer's JSON. Raises RuntimeError for one that is no success."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
     size = int(head.partition("content-length: ")[2].partition("\r\n")[0])
     said: dict[str, object] = json.loads(await reader.readexactly(size))
     if " 200 " not in head.partition("\r\n")[0]:
-        raise RuntimeError(f"not taken: {said}")
+        raise RuntimeError(f"refused: {said}")
     return said
 
 
