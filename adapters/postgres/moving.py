@@ -16,8 +16,8 @@ from billing.usage import Outcome, billed_seconds, local_day
 _CONTENT: Final = "r.duration_seconds, r.outcome, c.corrected_seconds"
 _PLACE: Final = ("subscription_id", "period", "unbilled", "billed_seconds")
 _IN_PERIOD: Final = """
-    FROM periods p JOIN reported_calls r
-        ON r.client_id = p.client_id AND r.day BETWEEN p.starts_at::date AND p.ends_at::date
+    FROM periods p JOIN reported_calls r ON r.client_id = p.client_id
+        AND r.day >= (p.starts_at AT TIME ZONE 'UTC')::date AND r.day <= (p.ends_at AT TIME ZONE 'UTC')::date
     JOIN calls c ON (c.agency_id, c.call_id) = (r.agency_id, r.call_id)
     WHERE (p.subscription_id, p.number) = ($1, $2) AND (c.subscription_id, c.period) = ($1, $2) AND NOT c.late
 """

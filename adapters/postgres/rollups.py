@@ -36,39 +36,40 @@ _METER: Final = """
     CASE WHEN p.ends_at > s.cap_since THEN s.cap_amount END, s.cap_action
 """
 """A cap holds for the period in which it was set, and not for one that was over."""
-_ROLLED: Final = f"""
-    WITH given (subscription_id, period, day, seconds, calls) AS (
-        SELECT * FROM unnest($2::text[], $3::integer[], $4::date[], $5::bigint[], $6::bigint[])
-    ), moved AS (
-        SELECT subscription_id, period, sum(seconds)::bigint AS seconds, sum(calls)::bigint AS calls
-        FROM given GROUP BY subscription_id, period ORDER BY subscription_id, period
-    ), rolled AS (%s RETURNING known.subscription_id, known.period, known.seconds), days AS (%s)
-    SELECT {_METER}, rolled.seconds, moved.seconds AS added
-    FROM rolled JOIN moved USING (subscription_id, period)
-    JOIN periods p ON (p.subscription_id, p.number) = (rolled.subscription_id, rolled.period)
-    JOIN subscriptions s ON s.id = p.subscription_id
-    JOIN agencies a ON a.id = p.agency_id
-"""
-_RAISED: Final = """
-    INSERT INTO usage_rollups AS known (agency_id, subscription_id, period, seconds, calls)
-    SELECT $1, * FROM moved
-    ON CONFLICT (subscription_id, period)
-    DO UPDATE SET seconds = known.seconds + excluded.seconds, calls = known.calls + excluded.calls
-"""
-_DAYS_RAISED: Final = """
-    INSERT INTO usage_days AS known (agency_id, subscription_id, period, day, seconds, calls)
-    SELECT $1, * FROM given
-    ON CONFLICT (subscription_id, period, day)
-    DO UPDATE SET seconds = known.seconds + excluded.seconds, calls = known.calls + excluded.calls
-"""
-_DETAILS: Final = """
-), details AS (
-    INSERT INTO call_details (agency_id, received_at, client_id, day, calls)
-    SELECT $1, $7, * FROM unnest($8::text[], $9::date[], $10::text[])
-"""
-_ADD: Final = _ROLLED % (_RAISED, _DAYS_RAISED)
-_TAKE_IN: Final = _ROLLED % (_RAISED, _DAYS_RAISED + _DETAILS)
-_TAKE: Final = _ROLLED % (
+
+
+def _moving(periods: str, days: str, more: str = "") -> str:
+    """The statement that moves the rollups of periods, then those of their days; what the periods come to by it."""
+    return f"""
+        WITH given (subscription_id, period, day, seconds, calls) AS (
+            SELECT * FROM unnest($2::text[], $3::integer[], $4::date[], $5::bigint[], $6::bigint[])
+        ), moved AS (
+            SELECT subscription_id, period, sum(seconds)::bigint AS seconds, sum(calls)::bigint AS calls
+            FROM given GROUP BY subscription_id, period ORDER BY subscription_id, period
+        ), rolled AS ({periods} RETURNING known.subscription_id, known.period, known.seconds), days AS ({days}){more}
+        SELECT {_METER}, rolled.seconds, moved.seconds AS added
+        FROM rolled JOIN moved USING (subscription_id, period)
+        JOIN periods p ON (p.subscription_id, p.number) = (rolled.subscription_id, rolled.period)
+        JOIN subscriptions s ON s.id = p.subscription_id
+        JOIN agencies a ON a.id = p.agency_id
+    """
+
+
+_RAISED: Final = (
+    """
+        INSERT INTO usage_rollups AS known (agency_id, subscription_id, period, seconds, calls)
+        SELECT $1, * FROM moved
+        ON CONFLICT (subscription_id, period)
+        DO UPDATE SET seconds = known.seconds + excluded.seconds, calls = known.calls + excluded.calls
+    """,
+    """
+        INSERT INTO usage_days AS known (agency_id, subscription_id, period, day, seconds, calls)
+        SELECT $1, * FROM given
+        ON CONFLICT (subscription_id, period, day)
+        DO UPDATE SET seconds = known.seconds + excluded.seconds, calls = known.calls + excluded.calls
+    """,
+)
+_LOWERED: Final = (
     """
         UPDATE usage_rollups known SET seconds = known.seconds + moved.seconds, calls = known.calls + moved.calls
         FROM moved WHERE known.agency_id = $1
@@ -80,7 +81,14 @@ _TAKE: Final = _ROLLED % (
         AND (known.subscription_id, known.period, known.day) = (given.subscription_id, given.period, given.day)
     """,
 )
-
+_DETAILS: Final = """, details AS (
+        INSERT INTO call_details (agency_id, received_at, client_id, day, calls)
+        SELECT $1, $7, * FROM unnest($8::text[], $9::date[], $10::text[])
+    )
+"""
+_RAISE: Final = _moving(*_RAISED)
+_RAISE_BY_NEW_CALLS: Final = _moving(*_RAISED, _DETAILS)
+_LOWER: Final = _moving(*_LOWERED)
 
 Shift: TypeAlias = tuple[str, int, date, int, int]
 """Subscription, period, day, billed seconds, calls."""
@@ -110,7 +118,7 @@ async def take_in(
     """
     columns = [list(column) for column in zip(*details, strict=True)]
     try:
-        moved = await _moved(connection, _TAKE_IN, agency, shifts.in_order(), at, *columns)
+        moved = await _moved(connection, _RAISE_BY_NEW_CALLS, agency, shifts.in_order(), at, *columns)
     except CheckViolationError as error:
         if error.constraint_name:
             raise
@@ -136,7 +144,7 @@ async def add(connection: Connection, agency: str, shifts: Shifts) -> list[tuple
     fewer, more = [s for s in ordered if s[-1] < 0], [s for s in ordered if s[-1] >= 0]
     return [
         one
-        for statement, given in ((_TAKE, fewer), (_ADD, more))
+        for statement, given in ((_LOWER, fewer), (_RAISE, more))
         if given
         for one in await _moved(connection, statement, agency, given)
     ]

@@ -167,13 +167,9 @@ async def _take(
         (agency, call.call_id, call.client, call.started_at, hash, *span.place, seconds)
         for (call, _, hash), span, seconds in zip(told, found, billed, strict=True)
     ]
-    entering = asyncio.create_task(insert_keys(connection, keys))
-    await asyncio.sleep(0)
-    for (call, content, _), span, seconds in zip(
-        told, found, billed, strict=True
-    ):  # while the server takes in the keys
+    await insert_keys(connection, keys)
+    for (call, content, _), span, seconds in zip(told, found, billed, strict=True):
         span.count(f"{call.call_id}\t{content}", seconds)
-    await entering
     meters = await take_in(connection, agency, *spans.totals(), now)
     late = [
         (agency, span.window.subscription, span.window.number, call.call_id, seconds)

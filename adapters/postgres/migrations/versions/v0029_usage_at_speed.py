@@ -212,7 +212,8 @@ def _retire_calls() -> None:
             IF NOT EXISTS (SELECT FROM pg_class WHERE relname = partition AND relispartition) THEN
                 RETURN 0;
             END IF;
-            INSERT INTO call_months (month, retiring_since) VALUES (retiring, at) ON CONFLICT DO NOTHING;
+            INSERT INTO call_months AS known (month, retiring_since) VALUES (retiring, at)
+            ON CONFLICT (month) DO UPDATE SET retired_at = NULL WHERE known.retired_at IS NOT NULL;
             EXECUTE format($piece$
                 WITH pieces AS (
                     DELETE FROM %1$I WHERE ctid = ANY (ARRAY(SELECT ctid FROM %1$I LIMIT $1))
