@@ -188,6 +188,14 @@ async def test_whatever_stands_in_a_batch_has_its_verdict(tenant: Tenant, calls:
         assert [one["index"] for one in answer.json()["rejected"]] == list(range(len(calls)))
 
 
+@given(st.binary(max_size=200))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_any_bytes_have_verdicts_or_a_reason(tenant: Tenant, sent: bytes) -> None:
+    for body in (sent, b'{"calls":[' + sent + b"]}", b'{"calls":["' + sent + b'"]}'):
+        answer = await tenant.engine.send("POST", CALLS, content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code in (200, 400, 422), answer.text
+
+
 async def test_a_correction_moves_the_open_period_once(tenant: Tenant) -> None:
     client = await served(tenant)
     known = call(client, duration_seconds=600)
