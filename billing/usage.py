@@ -16,7 +16,8 @@ INCREMENTS: Final = (1, 6, 60)
 """The call increments that a plan may have, in seconds (billing-rules 2)."""
 
 _LATEST_AHEAD: Final = timedelta(minutes=5)
-_OLDEST: Final = timedelta(days=34)
+OLDEST: Final = timedelta(days=34)
+"""How long ago a call may have begun that is reported."""
 # A projection from the first minutes would turn one call into a year of calls: it is made as if a day had passed.
 _FIRST_VIEW: Final = timedelta(days=1)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -96,7 +97,7 @@ def check_start(started_at: datetime, now: datetime) -> StartRefused | None:
     """Refuse a call that starts more than 5 minutes ahead or more than 34 days ago (billing-rules 4)."""
     if started_at - now > _LATEST_AHEAD:
         return StartRefused.TOO_FAR_AHEAD
-    if now - started_at > _OLDEST:
+    if now - started_at > OLDEST:
         return StartRefused.TOO_OLD
     return None
 

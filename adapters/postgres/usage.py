@@ -31,7 +31,7 @@ from adapters.postgres.rollups import take_in
 from adapters.postgres.spans import DUPLICATE, Spans, Verdict
 from adapters.postgres.windows import Window, unbilled_at, window_of, windows_of
 from billing.metering import Blocked, Meter
-from billing.usage import Unbilled, billed_seconds, check_start
+from billing.usage import OLDEST, Unbilled, billed_seconds, check_start
 
 _AHEAD: Final = timedelta(minutes=5)
 """How far ahead a call may start: so far there must be periods to put it in."""
@@ -69,7 +69,7 @@ async def _record(connection: Connection, agency: str, calls: Sequence[Call], no
     asked, ids = {call.client for call in calls}, [call.call_id for call in calls]
     preparing = asyncio.create_task(reported(calls))  # while the server looks
     clients, known = await share_clients(connection, agency, asked, ids)
-    since = min((call.started_at for call in calls), default=now)
+    since = max(now - OLDEST, min((call.started_at for call in calls), default=now))
     windows = await _windows(connection, clients, min(since, now), now)
     over = await _over(connection, windows)
     verdicts, first = _first_of_each(await preparing, clients, now)
