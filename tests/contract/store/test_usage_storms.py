@@ -1,0 +1,92 @@
+"""Many who report at once, while periods close, calls are corrected and service ends: everything still adds up."""
+
+import asyncio
+import random
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from support.house import AGENCY, DAY, HOUR, START, House, call
+
+from adapters.postgres.calls import Call
+from adapters.postgres.invariants import examine
+from adapters.postgres.late import Correction, record_correction
+from billing.facts import CancelRequested
+from billing.state import Forgive, State
+
+NAMES = ("anna", "bert", "carl", "dora", "emil", "fritz")
+SENDERS = 8
+
+
+async def _subscribed(house: House) -> dict[str, State]:
+    zones = ("UTC", "America/New_York", "Asia/Tokyo")
+    return {name: await house.subscribed(name, zone=zones[number % 3]) for number, name in enumerate(NAMES)}
+
+
+async def _in_order(house: House) -> None:
+    assert {one.id: one.wrong for one in await examine(house.pool) if one.wrong} == {}
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_batches_with_calls_in_common_in_any_order_count_each_once(house: House, seed: int) -> None:
+    """Every sender has most of the calls, cut into batches and shuffled anew: they meet in keys, rollups and locks."""
+    await _subscribed(house)
+    chosen = random.Random(seed)
+    calls = [
+        call(f"c{number}", chosen.choice(NAMES), START + timedelta(minutes=chosen.randrange(60 * 24 * 20)), 1)
+        for number in range(300)
+    ]
+    results: Counter[str] = Counter()
+    seen: set[str] = set()
+
+    async def sender(of: list[Call], size: int) -> None:
+        for first in range(0, len(of), size):
+            batch = of[first : first + size]
+            receipt = await house.report(*batch, at=START + 21 * DAY)
+            results.update(verdict.result for verdict in receipt.verdicts)
+            seen.update(one.call_id for one in batch)
+
+    shares = [chosen.sample(calls, chosen.randrange(200, 300)) for _ in range(SENDERS)]
+    await asyncio.gather(*(sender(share, chosen.choice((1, 7, 40, 300))) for share in shares))
+    assert results == {"accepted": len(seen), "duplicate": sum(map(len, shares)) - len(seen)}
+    assert await house.value("SELECT sum(calls) FROM usage_rollups") == len(seen)
+    assert await house.value("SELECT sum(calls) FROM usage_days") == len(seen)
+    await _in_order(house)
+
+
+async def test_closes_corrections_and_an_end_of_service_under_reports(house: House) -> None:
+    states = await _subscribed(house)
+    period = states["anna"].period
+    assert period is not None
+    end = period.end
+    left = end - timedelta(minutes=10)
+    known = [call(f"k{number}", name, START + 5 * DAY, 2) for number, name in enumerate(NAMES)]
+    await house.report(*known, at=START + 6 * DAY)
+    calls = [
+        call(f"c{number}-{name}", name, end - timedelta(minutes=number - 20)) for number in range(40) for name in NAMES
+    ]
+
+    async def report(first: int) -> None:
+        for at in range(first, len(calls), 10 * SENDERS):
+            await house.report(*calls[at : at + 10], at=end + HOUR)
+
+    async def correct(number: int) -> None:
+        correction = Correction(f"x{number}", f"k{number}", -30, "dropped")
+        assert (await record_correction(house.pool, AGENCY, correction, end + HOUR)).result == "accepted"
+
+    async def cancel(name: str) -> None:
+        await house.record(states[name], CancelRequested(left, True, Forgive.NONE, "agency"))
+
+    await asyncio.gather(
+        *(report(10 * number) for number in range(SENDERS)),
+        *(house.close(states[name], end + HOUR) for name in NAMES[:3]),
+        *(correct(number) for number in range(len(NAMES))),
+        cancel("emil"),
+    )
+    counted = await house.fetch(
+        "SELECT client_id, count(*) AS calls FROM calls WHERE call_id LIKE 'c%' GROUP BY client_id ORDER BY client_id"
+    )
+    assert [row["calls"] for row in counted] == [40] * len(NAMES)
+    ended = await house.value("SELECT count(*) FROM calls WHERE client_id = 'cli_emil' AND unbilled = 'ended'")
+    assert ended == sum(one.client == "cli_emil" and one.started_at >= left for one in calls)
+    await _in_order(house)
