@@ -39,7 +39,7 @@ async def measured() -> list[Figure]:
             await child.stop()
         if child.process.returncode != import_calls.ALL_TAKEN:
             raise RuntimeError(f"not all was taken: {log.read_text()}")
-        detail = f"{size / MIB:,.0f} MiB in {time.perf_counter() - begun:,.0f} s: {log.read_text().strip()}"
+        detail = f"{size / MIB:,.0f} MiB in {time.perf_counter() - begun:,.0f} s: {log.read_text().splitlines()[-1]}"
         return [Figure("memory of import-calls, 200 MiB", most / MIB, "MiB", at_most=150, detail=detail)]
 
 
