@@ -70,7 +70,7 @@ async def _rates(database: str, sender: "Sender", now: datetime) -> list[Figure]
     load = f"batches of {BATCH}, {CONNECTIONS} connections to two processes"
     made_of = f"{load}: {rate:,.0f} calls/s ÷ {beside:,.0f} over one, directly"
     return [
-        Figure("HTTP ingest ÷ direct", rate / beside, at_least=0.75, detail=made_of),
+        Figure("HTTP ingest, two processes ÷ direct", rate / beside, at_least=0.75, detail=made_of),
         Figure("HTTP ingest, calls a second", rate, at_least=40_000),
     ]
 
