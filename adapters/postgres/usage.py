@@ -72,29 +72,39 @@ async def _record(connection: Connection, agency: str, calls: Sequence[Call], no
     since = max(now - OLDEST, min((call.started_at for call in calls), default=now))
     windows = await _windows(connection, clients, min(since, now), now)
     over = await _over(connection, windows)
-    verdicts, first = _first_of_each(await preparing, clients, now)
-    fresh = [one for id, one in first.items() if id not in known]
-    taken, meters = await _take(connection, agency, fresh, Spans(windows, over), now)
-    taken |= await _repeats(connection, agency, {id: first[id] for id in known if id in first}, known)
+    verdicts, first, others = _first_of_each(await preparing, clients, known, now)
+    taken, meters = await _take(connection, agency, list(first.values()), Spans(windows, over), now)
+    stored = await known_contents(connection, agency, others) if others else {}
     return Receipt(
-        tuple(verdict or taken[id] for verdict, id in zip(verdicts, ids, strict=True)),
+        tuple(
+            verdict or taken.get(call.call_id) or _conflict(call, stored[call.call_id])
+            for verdict, call in zip(verdicts, calls, strict=True)
+        ),
         tuple(client for client in sorted(clients) if blocked_at(windows[client], meters, now)),
     )
 
 
 def _first_of_each(
-    told: Sequence[Reported], clients: frozenset[str], now: datetime
-) -> tuple[list[Verdict | None], dict[str, Reported]]:
-    """The verdicts that need no look at what is stored, and by their ids the calls that do."""
+    told: Sequence[Reported], clients: frozenset[str], known: Mapping[str, int], now: datetime
+) -> tuple[list[Verdict | None], dict[str, Reported], list[str]]:
+    """The verdicts that are clear; by their ids the calls to be taken in; and the ids that are taken by another
+    content, which is to be named. A repeat is held against what is stored, or will be: never against a call that is
+    itself rejected."""
     first: dict[str, Reported] = {}
+    others: list[str] = []
     verdicts: list[Verdict | None] = []
     for one in told:
         call = one[0]
         verdict = _refusal(call, clients, now)
-        if verdict is None and (known := first.setdefault(call.call_id, one)) is not one:
-            verdict = DUPLICATE if call == known[0] else _conflict(call, known[0])
+        if verdict is None and call.call_id in known:
+            if one[2] == known[call.call_id]:
+                verdict = DUPLICATE
+            else:
+                others.append(call.call_id)
+        elif verdict is None and (earlier := first.setdefault(call.call_id, one)) is not one:
+            verdict = DUPLICATE if call == earlier[0] else _conflict(call, earlier[0])
         verdicts.append(verdict)
-    return verdicts, first
+    return verdicts, first, others
 
 
 def _refusal(call: Call, clients: frozenset[str], now: datetime) -> Verdict | None:
@@ -179,16 +189,6 @@ async def _take(
     if late:
         await enter_late(connection, late, now)
     return {call.call_id: span.verdict for (call, _, _), span in zip(told, found, strict=True)}, meters
-
-
-async def _repeats(
-    connection: Connection, agency: str, told: Mapping[str, Reported], known: Mapping[str, int]
-) -> dict[str, Verdict]:
-    """The verdicts on calls whose ids are taken: by the same content, or by another, which is named."""
-    verdicts = {id: DUPLICATE for id, (_, _, hash) in told.items() if hash == known[id]}
-    others = [id for id in told if id not in verdicts]
-    first = await known_contents(connection, agency, others) if others else {}
-    return verdicts | {id: _conflict(told[id][0], first[id]) for id in others}
 
 
 def blocked_at(windows: Sequence[Window], meters: Mapping[tuple[str, int], Meter], now: datetime) -> Blocked | None:

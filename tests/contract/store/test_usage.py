@@ -57,6 +57,21 @@ async def test_the_same_id_with_other_content_is_a_conflict_that_names_both(hous
     assert await _rollups(house) == {("sub_anna", 1): (360, 2)}
 
 
+async def test_what_is_repeated_in_a_report_is_held_against_what_is_stored(house: House) -> None:
+    """Not against a call of the same report that is itself rejected."""
+    await house.subscribed("anna")
+    first, other = call("c1", "anna", NOW, 3), call("c1", "anna", NOW, 4)
+    assert _results(await house.report(other, call("c1", "nobody", NOW), other, at=NOW)) == [
+        *("accepted", "unknown_client", "duplicate")
+    ]
+    receipt = await house.report(first, first, other, at=NOW)
+    assert _results(receipt) == ["conflict", "conflict", "duplicate"]
+    assert {verdict.detail for verdict in receipt.verdicts[:2]} == {
+        f"known as cli_anna {NOW.isoformat()} 240 s completed, sent as cli_anna {NOW.isoformat()} 180 s completed"
+    }
+    assert await _rollups(house) == {("sub_anna", 1): (240, 1)}
+
+
 async def test_what_can_not_be_a_call_of_this_client_is_rejected_alone(house: House) -> None:
     await house.subscribed("anna")
     await house.agency("agc_two", "acct_two", "pln_two")
