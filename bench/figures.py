@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+MIB: Final = 1024 * 1024
 _TITLES: Final = ("figure", "measured", "bound", "")
 
 

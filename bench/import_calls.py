@@ -6,18 +6,14 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
 
 from adapters.postgres.pool import open_pool
 from api import import_calls
 from bench.books import books
-from bench.estate import furnish_agencies, subscribe
-from bench.figures import Figure
+from bench.calls import csv_pieces, furnish_callers
+from bench.figures import MIB, Figure
 from bench.house import most_resident_bytes
-from bench.ingest_http import CLIENTS, csv_pieces
 from sandbox.child import Child, Program
-
-MIB: Final = 2**20
 
 
 async def measured() -> list[Figure]:
@@ -26,8 +22,7 @@ async def measured() -> list[Figure]:
     async with books() as server:
         database = await server.database("imported")
         async with open_pool(database, 1) as pool:
-            [agency] = await furnish_agencies(pool, ["acct_bench"], now - timedelta(days=60))
-            await subscribe(pool, agency, [str(number) for number in range(CLIENTS)], now + timedelta(days=20))
+            agency = await furnish_callers(pool, now - timedelta(days=60), now + timedelta(days=20))
         file, log = server.home.folder / "calls.csv", server.home.logs / "import.log"
         size = _written(file, csv_pieces(now))
         told = ("-m", "api", "import-calls", str(file), "--agency", agency.id)

@@ -7,10 +7,8 @@ all. What COPY leaves out is what a call needs: duplicates told apart, a period 
 
 import asyncio
 import tempfile
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -20,17 +18,14 @@ import uvloop
 from adapters.postgres.calls import Call
 from adapters.postgres.migrate import migrate
 from adapters.postgres.pool import Pool, open_pool
-from adapters.postgres.usage import record_calls
 from adapters.process import collect_garbage_rarely
-from bench.estate import BEGUN_BEFORE, furnish_agencies, subscribe
+from bench.calls import BATCH, batch, furnish_callers, seconds, take_in
+from bench.estate import BEGUN_BEFORE
 from bench.figures import Figure
-from billing.usage import Outcome
 from sandbox.postgres import running_postgres
 
-BATCH: Final = 500
 ROUNDS: Final = 40
 WARM_UP: Final = 4
-CLIENTS: Final = 10
 START: Final = datetime(2026, 11, 1, tzinfo=UTC)
 NOW: Final = START + timedelta(days=10)
 _COPIED: Final = "CREATE TABLE copied (LIKE calls INCLUDING ALL)"
@@ -48,15 +43,14 @@ async def _measure(dsn: str) -> list[Figure]:
     collect_garbage_rarely()
     ingest, copy, replay = [], [], []
     async with open_pool(dsn, 2) as pool:
-        [agency] = await furnish_agencies(pool, ["acct_bench"], START)
-        await subscribe(pool, agency, [str(number) for number in range(CLIENTS)], START + BEGUN_BEFORE)
+        agency = await furnish_callers(pool, START, START + BEGUN_BEFORE)
         await pool.execute(_COPIED)
         for number in range(WARM_UP + ROUNDS):
-            calls = _batch(number)
-            ingest.append(await _seconds(partial(_ingest, pool, agency.id, calls, "accepted")))
-            copy.append(await _seconds(partial(_copy, pool, agency.id, calls)))
-            replay.append(await _seconds(partial(_ingest, pool, agency.id, calls, "duplicate")))
-    first, least, again = (median(seconds[WARM_UP:]) for seconds in (ingest, copy, replay))
+            calls = batch(number, START + timedelta(seconds=number * BATCH))
+            ingest.append(await seconds(take_in(pool, agency.id, calls, NOW)))
+            copy.append(await seconds(_copy(pool, agency.id, calls)))
+            replay.append(await seconds(take_in(pool, agency.id, calls, NOW, expected="duplicate")))
+    first, least, again = (median(took[WARM_UP:]) for took in (ingest, copy, replay))
     rate = f"{BATCH / first:,.0f} calls/s"
     beside_copy = f"one connection, batches of {BATCH}: {rate} ÷ {BATCH / least:,.0f} rows/s"
     return [
@@ -65,31 +59,6 @@ async def _measure(dsn: str) -> list[Figure]:
             "replay of duplicates ÷ first time", first / again, at_least=1.5, detail=f"{BATCH / again:,.0f} ÷ {rate}"
         ),
     ]
-
-
-def _batch(number: int) -> list[Call]:
-    return [
-        Call(
-            f"call-{number:06d}-{index:04d}",
-            f"cli_{index % CLIENTS}",
-            START + timedelta(seconds=number * BATCH + index),
-            30 + index % 300,
-            Outcome.COMPLETED,
-        )
-        for index in range(BATCH)
-    ]
-
-
-async def _seconds(work: Callable[[], Awaitable[None]]) -> float:
-    begun = time.perf_counter()
-    await work()
-    return time.perf_counter() - begun
-
-
-async def _ingest(pool: Pool, agency: str, calls: Sequence[Call], expected: str) -> None:
-    receipt = await record_calls(pool, agency, calls, NOW)
-    if any(verdict.result != expected for verdict in receipt.verdicts):
-        raise RuntimeError(f"a call was not {expected}: what is measured is something else")
 
 
 async def _copy(pool: Pool, agency: str, calls: Sequence[Call]) -> None:

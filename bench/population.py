@@ -6,7 +6,7 @@ from statistics import mean
 from typing import Final
 
 from bench.estate import furnish_agencies
-from bench.figures import Figure
+from bench.figures import MIB, Figure
 from bench.house import house, resident_bytes
 from bench.periods import check_books, close, close_idle, idle, subscriptions
 from bench.worker import PRODUCT
@@ -14,7 +14,6 @@ from bench.worker import PRODUCT
 FEW: Final = 200
 MANY: Final = 2_000
 AGENCIES: Final = 25
-_MIB: Final = 1024 * 1024
 
 
 async def measured(few: int = FEW, many: int = MANY) -> list[Figure]:
@@ -33,6 +32,6 @@ async def measured(few: int = FEW, many: int = MANY) -> list[Figure]:
     rate = mean((before.rate, after.rate))
     made_of = f"{closed.rate:.1f} closes/s ÷ {rate:.1f} ({before.rate:.1f} before, {after.rate:.1f} after)"
     return [
-        Figure(f"worker memory, {many:,} subscriptions idle", memory / _MIB, "MiB"),
+        Figure(f"worker memory, {many:,} subscriptions idle", memory / MIB, "MiB"),
         Figure(f"close rate at {many:,} ÷ at {few:,}", closed.rate / rate, at_least=0.8, detail=made_of),
     ]

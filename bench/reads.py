@@ -15,7 +15,7 @@ from api.tokens import MANAGE_BILLING, Caller, Role, issue
 from bench.books import Api, books
 from bench.figures import Figure
 from bench.filling import fill
-from bench.ingest_http import read_answer
+from bench.sending import read_answer
 
 FEW: Final = 10_000
 MANY: Final = 10_000_000
