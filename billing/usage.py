@@ -3,28 +3,24 @@
 Durations are whole seconds, rates `Decimal` minor units per minute, amounts minor units. Everything between is exact.
 """
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from billing.money import round_to_unit
 
 INCREMENTS: Final = (1, 6, 60)
 """The call increments that a plan may have, in seconds (billing-rules 2)."""
 
-_LATEST_AHEAD: Final = timedelta(minutes=5)
+LATEST_AHEAD: Final = timedelta(minutes=5)
+"""How far ahead of the clock a call may start: the clocks of senders differ."""
 OLDEST: Final = timedelta(days=34)
-"""How long ago a call may have begun that is reported."""
+"""How long ago a reported call may have started."""
 # A projection from the first minutes would turn one call into a year of calls: it is made as if a day had passed.
 _FIRST_VIEW: Final = timedelta(days=1)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_DAY: Final = timedelta(days=1)
-_QUARTER: Final = timedelta(minutes=15)
-"""Of this every offset from UTC is a multiple, so that no midnight lies within one."""
 
 
 class Outcome(StrEnum):
@@ -95,37 +91,11 @@ def late_amount(
 
 def check_start(started_at: datetime, now: datetime) -> StartRefused | None:
     """Refuse a call that starts more than 5 minutes ahead or more than 34 days ago (billing-rules 4)."""
-    if started_at - now > _LATEST_AHEAD:
+    if started_at - now > LATEST_AHEAD:
         return StartRefused.TOO_FAR_AHEAD
     if now - started_at > OLDEST:
         return StartRefused.TOO_OLD
     return None
-
-
-def local_day(zone: str, at: datetime) -> date:
-    """The day in the time zone that holds the instant: the one on which a call that starts then counts."""
-    return at.astimezone(ZoneInfo(zone)).date()
-
-
-def day_span(zone: str, at: datetime) -> tuple[datetime, datetime]:
-    """A stretch of time around the instant, from its first part up to its second, that is all of one local day.
-
-    It is the whole day, but where the clock is changed at midnight: there a midnight comes twice, or not at all, and
-    the stretch may be as short as the quarter of an hour that no change divides.
-    """
-    day = local_day(zone, at)
-    start = max(_midnights(zone, day))
-    end = min(_midnights(zone, day + _DAY))
-    if start <= at < end:
-        return start, end
-    start = _EPOCH + (at - _EPOCH) // _QUARTER * _QUARTER
-    return start, start + _QUARTER
-
-
-def _midnights(zone: str, day: date) -> tuple[datetime, datetime]:
-    """When the day begins in UTC, by the clock before a change and by the clock after it: the same on most days."""
-    midnight = datetime.combine(day, time.min, ZoneInfo(zone))
-    return midnight.astimezone(UTC), midnight.replace(fold=1).astimezone(UTC)
 
 
 def minutes_text(seconds: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from adapters.postgres.locks import lock_client
 from adapters.postgres.pool import Connection, Pool, transaction
 from adapters.postgres.rollups import Shifts, roll_up
-from billing.usage import local_day
+from billing.days import local_day
 
 
 @dataclass(frozen=True)

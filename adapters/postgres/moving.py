@@ -10,8 +10,9 @@ from typing import Any, Final
 from adapters.postgres.pool import Connection
 from adapters.postgres.rollups import Shifts, add, roll_up
 from adapters.postgres.windows import UNBILLED_INCREMENT, Window, trial_of, unbilled_at, window_of, windows_of
+from billing.days import local_day
 from billing.state import State
-from billing.usage import Outcome, billed_seconds, local_day
+from billing.usage import Outcome, billed_seconds
 
 _CONTENT: Final = "r.duration_seconds, r.outcome, c.corrected_seconds"
 _PLACE: Final = ("subscription_id", "period", "unbilled", "billed_seconds")

@@ -8,7 +8,8 @@ from typing import Final, Literal, NamedTuple
 from adapters.postgres.calls import Details
 from adapters.postgres.rollups import Shifts
 from adapters.postgres.windows import UNBILLED_INCREMENT, Window, trial_of, unbilled_at, window_of
-from billing.usage import Unbilled, day_span
+from billing.days import day_span
+from billing.usage import Unbilled
 
 _DAY: Final = timedelta(days=1)
 

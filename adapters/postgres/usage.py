@@ -7,7 +7,7 @@ never wait for each other in a circle, and a period is not closed under a report
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from asyncpg import UniqueViolationError
@@ -31,10 +31,8 @@ from adapters.postgres.rollups import take_in
 from adapters.postgres.spans import DUPLICATE, Spans, Verdict
 from adapters.postgres.windows import Window, unbilled_at, window_of, windows_of
 from billing.metering import Blocked, Meter
-from billing.usage import OLDEST, Unbilled, billed_seconds, check_start
+from billing.usage import LATEST_AHEAD, OLDEST, Unbilled, billed_seconds, check_start
 
-_AHEAD: Final = timedelta(minutes=5)
-"""How far ahead a call may start: so far there must be periods to put it in."""
 _LONGEST_SECONDS: Final = 2_000_000_000
 """What an integer column holds, with room for rounding up."""
 _KEY_TAKEN: Final = "calls_pkey"
@@ -129,16 +127,17 @@ async def _windows(
 ) -> dict[str, list[Window]]:
     """The clients' windows since then, which reach to now also when the worker that would open them is away."""
     known = await windows_of(connection, sorted(clients), since)
-    behind = [client for client, windows in known.items() if not any(now + _AHEAD < window.end for window in windows)]
+    until = now + LATEST_AHEAD
+    behind = [client for client, windows in known.items() if not any(until < window.end for window in windows)]
     if not behind:
         return known
     # Read again also when another report was faster, and nothing was left to add: what we know is older.
-    await _extend_periods(connection, behind, now)
+    await _extend_periods(connection, behind, until)
     return await windows_of(connection, sorted(clients), since)
 
 
-async def _extend_periods(connection: Connection, clients: Sequence[str], now: datetime) -> None:
-    """Let the periods reach `now`."""
+async def _extend_periods(connection: Connection, clients: Sequence[str], until: datetime) -> None:
+    """Let the periods reach `until`."""
     rows = await connection.fetch(
         """
         SELECT s.state FROM subscriptions s WHERE s.client_id = ANY ($1::text[]) AND s.period_end IS NOT NULL
@@ -146,11 +145,11 @@ async def _extend_periods(connection: Connection, clients: Sequence[str], now: d
         ORDER BY s.id
         """,
         sorted(clients),
-        now + _AHEAD,
+        until,
     )
     for row in rows:
         state = decode_state(row["state"])
-        await insert_periods(connection, state, coming(state, now + _AHEAD))
+        await insert_periods(connection, state, coming(state, until))
 
 
 async def _over(connection: Connection, windows: Mapping[str, Sequence[Window]]) -> frozenset[str]:

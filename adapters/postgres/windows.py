@@ -4,13 +4,15 @@ it, or why none does."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Final
 
 from adapters.postgres.pool import Connection
 from adapters.postgres.rollups import meter
+from billing.days import local_day
 from billing.metering import Meter
-from billing.usage import Unbilled, local_day
+from billing.usage import Unbilled
 
-UNBILLED_INCREMENT = 1
+UNBILLED_INCREMENT: Final = 1
 """A call that belongs to no period is counted as long as it was: nothing is rounded where nothing is billed."""
 
 

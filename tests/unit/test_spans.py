@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from adapters.postgres.spans import Spans
 from adapters.postgres.windows import Window, trial_of, unbilled_at, window_of
+from billing.days import day_span, local_day
 from billing.metering import Meter
-from billing.usage import Unbilled, day_span, local_day
+from billing.usage import Unbilled
 
 ZONES = (
     *("UTC", "Asia/Kathmandu", "America/New_York", "America/Havana", "Asia/Beirut", "Africa/Cairo"),
