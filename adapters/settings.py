@@ -137,6 +137,9 @@ class Settings(BaseSettings):
 
     public_base_url: WebAddress
     """Where clients and Stripe reach the API: the root of every link in a message."""
+    sign_in_url: WebAddress | None = None
+    """Where people sign in to the platform, which hands their browsers over to our pages: shown when a session has
+    ended. None: they are asked to come again from where they came."""
     link_secret: WebhookSecrets
     """Signs the links in messages: one, or the new and the old one while they are rotated."""
     secrets_key: SealingKeys = ()

@@ -15,7 +15,7 @@ from temporalio.client import Interceptor
 
 from adapters.process import version
 from adapters.settings import Settings, load_settings
-from api import agency, health, oauth, openapi, pay, platform, portal, problems, usage, webhooks
+from api import agency, health, oauth, openapi, pages, pay, platform, portal, problems, usage, webhooks
 from api.observing import ObserveRequests
 from api.services import open_services
 
@@ -48,6 +48,7 @@ def create_app(settings: Settings | None = None, interceptors: Sequence[Intercep
         webhooks.router,
         oauth.router,
         pay.router,
+        *pages.ROUTERS,
         health.router,
     ):
         app.include_router(router)

@@ -24,6 +24,9 @@ BODY_LIMIT: Final = 256 * 1024
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _WRITES: Final = frozenset({"POST", "PUT", "PATCH"})
 
+KNOWN_CALLER: Final = "retainer.caller"
+"""Where our own pages put their session's caller, in the scope of a call in this process: no network writes there."""
+
 Gate = Callable[[Services, Caller], Awaitable[None]]
 """Refuses a caller (Forbidden, NotFound) for more than the role."""
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -57,7 +60,7 @@ def guarded(
             async def answer(request: Request) -> Response:
                 try:
                     services = of_request(request)
-                    caller = await services.tokens.caller(request.headers.get("authorization"))
+                    caller = await _caller(services, request)
                     bind(role=caller.role, agency=caller.agency, client=caller.client)
                     await _authorize(services, caller, role, gate)
                     request.state.caller = caller
@@ -84,6 +87,12 @@ def _current(request: Request) -> Caller:
 
 Calling = Annotated[Caller, Depends(_current)]
 """A route's parameter: who calls it."""
+
+
+async def _caller(services: Services, request: Request) -> Caller:
+    """Who calls: as the token says, or as the session of one of our own pages does."""
+    known: Caller | None = request.scope.get(KNOWN_CALLER)
+    return known or await services.tokens.caller(request.headers.get("authorization"))
 
 
 async def _authorize(services: Services, caller: Caller, role: Role, gate: Gate | None) -> None:

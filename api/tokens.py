@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
+from uuid import uuid4
 
 import jwt
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
@@ -16,6 +18,10 @@ from api.problems import TemporarilyUnavailable, Unauthenticated
 MANAGE_BILLING: Final = "manage_billing"
 _JWKS_SECONDS: Final = 5
 _REQUIRED: Final = ("iss", "aud", "sub", "exp", "role")
+_HAND_OVER: Final = timedelta(seconds=60)
+"""How old a token may be that signs a browser in."""
+_JTI: Final = 200
+"""The longest id of a token, in characters."""
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +47,14 @@ class Caller:
     def name(self) -> str:
         """As it stands in the audit trail and in idempotency scopes."""
         return f"{self.role}:{self.subject}"
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """A token with which the platform hands somebody over: for one use. `id` is of the token itself."""
+
+    id: str
+    caller: Caller
 
 
 _Subject = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]
@@ -87,6 +101,19 @@ class Tokens:
             raise Unauthenticated("A bearer token is needed.")
         return _caller(await self._claims(token.strip()))
 
+    async def hand_over(self, token: str) -> HandOver:
+        """What a token in a link hands over. Whether it was used before is asked by whoever opens the session.
+
+        Raises as `caller` does, and Unauthenticated for a token that is older than a minute, or has no id.
+        """
+        claims = await self._claims(token)
+        issued, id = claims.get("iat"), claims.get("jti")
+        if not isinstance(id, str) or not 0 < len(id) <= _JTI:
+            raise Unauthenticated("The token has no id (jti).")
+        if not isinstance(issued, int | float) or time.time() - issued > _HAND_OVER.total_seconds():
+            raise Unauthenticated("The token is too old to sign in with.")
+        return HandOver(f"{claims['iss']} {id}", _caller(claims))
+
     async def _claims(self, token: str) -> dict[str, Any]:
         try:
             claims: dict[str, Any] = jwt.decode(
@@ -130,7 +157,10 @@ def _caller(claims: dict[str, Any]) -> Caller:
 
 
 def issue(settings: Settings, caller: Caller, lifetime: timedelta) -> str:
-    """A token for trying things, signed with the shared secret. Raises ValueError without one, and in production."""
+    """A token for trying things, signed with the shared secret; young enough, it signs a browser in.
+
+    Raises ValueError without a shared secret, and in production.
+    """
     if not settings.sandbox:
         raise ValueError("tokens are made by your own identity provider: this command works in the sandbox only")
     if settings.jwt_secret is None:
@@ -142,6 +172,7 @@ def issue(settings: Settings, caller: Caller, lifetime: timedelta) -> str:
         "sub": caller.subject,
         "iat": now,
         "exp": now + lifetime,
+        "jti": uuid4().hex,
         "role": caller.role.value,
     }
     if caller.agency:

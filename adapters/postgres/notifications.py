@@ -43,6 +43,14 @@ async def notifications(
     return [Notification(**row) for row in rows]
 
 
+async def unread(source: Connection | Pool, agency: str) -> int:
+    """How many messages nobody has read."""
+    count: int = await source.fetchval(
+        f"SELECT count(*) FROM notifications WHERE {_TO_THE_AGENCY} AND read_at IS NULL", agency
+    )
+    return count
+
+
 async def read_one(source: Connection | Pool, agency: str, notification: str, at: datetime) -> Notification | None:
     """Mark the message as read, since when it first was; none when it is not one of the agency's."""
     row = await source.fetchrow(

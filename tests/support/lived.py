@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from adapters.postgres import idempotency, inbox, outbox
+from adapters.postgres import idempotency, inbox, outbox, sessions
 from adapters.postgres.late import Correction, record_correction
 from adapters.postgres.reconciling import PostgresComparison
 from billing.agenda import next_step
@@ -245,6 +245,10 @@ async def _post(house: House) -> None:
         await outbox.add(connection, AGENCY, "start", "start:sub_anna", {"subscription": "sub_anna"}, START)
     scope = idempotency.Scope("agency:agc_one", "POST", "/v1/agency/clients", "key-1")
     await idempotency.begin(house.pool, scope, "hash", START)
+    await sessions.open_session(
+        house.pool,
+        sessions.Session("hash", "hash", "client", "ada", AGENCY, "cli_anna", ["manage_billing"], START, END),
+    )
 
 
 async def receive_event(house: House, event: str, customer: str | None, **changes: Any) -> bool:

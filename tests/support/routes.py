@@ -88,7 +88,7 @@ def secured() -> tuple[Operation, ...]:
 def _operations() -> Iterator[Operation]:
     for context in iter_route_contexts(app().routes):
         route = context.original_route
-        if not isinstance(route, APIRoute):
+        if not isinstance(route, APIRoute) or not route.include_in_schema:  # pages are no operations
             continue
         for method in sorted(route.methods):
             yield Operation(method, route.path, _role(route.path), route, _example(method, route.path))

@@ -20,7 +20,7 @@ from adapters.postgres.pool import Connection, Pool
 from worker.report import summed_up
 
 ALL = ["I1", "I2", "I3", "I3", "I4", "I5", "I6", "I7", "I8"]
-UNSEEN = ("agencies", "oauth_links", "outbox")
+UNSEEN = ("agencies", "browser_sessions", "oauth_links", "outbox")
 """Tables of which no row says whose it is, beyond the agency that it names."""
 ENDPOINT = """
     INSERT INTO webhook_endpoints (id, agency_id, url, secret, created_at)

@@ -87,6 +87,7 @@ UNIQUE = (
         copy("message_deliveries", "channel = 'mail'", id="dlv_again"),
     ),
     Guard("audit_dedupe_key_key", copy("audit", "dedupe_key IS NOT NULL", id=9999)),
+    Guard("browser_sessions_one_for_a_hand_over", copy("browser_sessions", "true", id="other")),
     Guard("idempotency_keys_pkey", copy("idempotency_keys", "true", request_hash="other")),
     Guard("customers_pkey", copy("customers", "client_id = 'cli_anna'", customer_id="cus_again")),
     Guard(

@@ -1,0 +1,23 @@
+"""Pages of the agency's section."""
+
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from adapters.postgres import notifications
+from api.pages.door import Visit, page_router
+from api.tokens import Role
+
+API: Final = "/v1/agency"
+
+
+def dashboard_router(prefix: str = "") -> APIRouter:
+    return page_router(Role.AGENCY, f"/agency{prefix}")
+
+
+async def show(visit: Visit, template: str, status: int = HTTPStatus.OK, **shown: object) -> Response:
+    """A page of the dashboard, whose menu says how many messages nobody has read."""
+    unread = await notifications.unread(visit.services.database, visit.agency.id)
+    return visit.page(f"agency/{template}", status, unread=unread, **shown)

@@ -1,0 +1,32 @@
+"""The dashboard's first page: what is left to set up, the figures, and what was told last."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Final
+
+from starlette.responses import Response
+
+from api.pages import rendering
+from api.pages.agency.door import API, dashboard_router, show
+from api.pages.door import Visiting
+from api.pages.sessions import end_session
+
+router = dashboard_router()
+_LATEST: Final = 6
+
+
+@router.get("")
+async def overview(visit: Visiting) -> Response:
+    setup, summary, latest = await asyncio.gather(
+        visit.inside.get(f"{API}/setup"),
+        visit.inside.get(f"{API}/summary"),
+        visit.inside.get(f"{API}/notifications", limit=_LATEST),
+    )
+    return await show(visit, "overview.html", setup=setup, summary=summary, latest=latest["data"])
+
+
+@router.post("/sign-out")
+async def sign_out(visit: Visiting) -> Response:
+    answer = rendering.signed_out(visit.request, visit.role, HTTPStatus.OK)
+    await end_session(visit.services, visit.signed, answer)
+    return answer

@@ -1,0 +1,61 @@
+"""What somebody typed into a form, and what is wrong with it: shown again beside each field."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Final
+
+from api.pages.inside import Refused
+
+_WHOLE_FORM: Final = ("body", "")
+_NOT_OF_THE_FORM: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+_PREDICATES: Final = ("is ", "are ", "has ", "must ", "may ", "can", "needs ")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A form as it is shown. `trouble` is about the form as a whole."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+    trouble: str | None = None
+
+    def value(self, name: str) -> str:
+        return self.values.get(name, "")
+
+    def wrong(self, name: str) -> str | None:
+        return self.errors.get(name)
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.errors or self.trouble)
+
+
+def refused_entry(values: Mapping[str, str], refused: Refused, names: Mapping[str, Sequence[str]]) -> Entry:
+    """The form again after the API's refusal. `names`: by the form's field those of the API that it stands for, each
+    with what lies under it (`price` for `price.amount`). What no field stands for is told above the form.
+
+    A refusal of who asks, or of what is not there, is raised again: the form has nothing to do with it.
+    """
+    if refused.status in _NOT_OF_THE_FORM:
+        raise refused
+    errors: dict[str, str] = {}
+    rest: list[str] = []
+    for given, detail in refused.fields.items():
+        shown = next((ours for ours, theirs in names.items() if _stands_for(theirs, given)), None)
+        if shown:
+            errors.setdefault(shown, _sentence(detail))
+        else:
+            rest.append(_sentence(detail) if given in _WHOLE_FORM else f"{given} {detail}.")
+    trouble = " ".join(rest) or (None if errors else refused.detail)
+    return Entry(values, errors, trouble)
+
+
+def _stands_for(theirs: Sequence[str], given: str) -> bool:
+    return any(given == one or given.startswith(f"{one}.") for one in theirs)
+
+
+def _sentence(detail: str) -> str:
+    """The API says what a field does: `is not an integer`; beside the field it reads as a sentence."""
+    said = f"This {detail}" if detail.startswith(_PREDICATES) else detail[:1].upper() + detail[1:]
+    return said if said.endswith(".") else f"{said}."

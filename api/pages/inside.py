@@ -1,0 +1,99 @@
+"""The pages' calls of the API: in this process, through the routes and doors of everybody (docs/adr/0031)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.types import Message
+
+from api.guard import KNOWN_CALLER
+from api.idempotency import HEADER
+from api.tokens import Caller
+
+Json = dict[str, Any]
+_OF_THE_PAGE: Final = ("path_params", "endpoint", "route", "router")
+"""What the routing of the page itself left in the scope."""
+
+
+class Refused(Exception):
+    """The API's refusal: a problem with its `code`, and the fields that it names."""
+
+    def __init__(self, status: int, problem: Json) -> None:
+        super().__init__(problem["detail"])
+        self.status = HTTPStatus(status)
+        self.code: str = problem["code"]
+        self.detail: str = problem["detail"]
+        self.fields: dict[str, str] = {one["field"]: one["detail"] for one in problem.get("errors", ())}
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a route sent."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Inside:
+    """Calls as one caller, while a page of theirs is made. Each raises Refused."""
+
+    page: Request
+    caller: Caller
+
+    async def get(self, path: str, **query: object) -> Json:
+        """The JSON under `path`; what is None in the query is left out."""
+        given = urlencode({name: value for name, value in query.items() if value is not None})
+        found: Json = json.loads((await self.fetch("GET", path, given)).body)
+        return found
+
+    async def send(self, method: str, path: str, body: Json | None = None, *, key: str | None = None) -> Json:
+        """What came of a command; empty when nothing is answered. The same `key` is the same command."""
+        answer = await self.fetch(method, path, "", body, key)
+        made: Json = json.loads(answer.body) if answer.body else {}
+        return made
+
+    async def fetch(
+        self, method: str, path: str, query: str = "", body: Json | None = None, key: str | None = None
+    ) -> Answered:
+        """The answer as it is. Raises Refused for one that is a refusal."""
+        answer = await self._ask(method, path, query, b"" if body is None else json.dumps(body).encode(), key)
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            raise Refused(answer.status, json.loads(answer.body))
+        return answer
+
+    async def _ask(self, method: str, path: str, query: str, body: bytes, key: str | None) -> Answered:
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        if key:
+            headers.append((HEADER.lower().encode(), key.encode("latin-1", "replace")))
+        scope = {name: value for name, value in self.page.scope.items() if name not in _OF_THE_PAGE}
+        scope |= {
+            "method": method,
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "headers": headers,
+            "state": {},
+            KNOWN_CALLER: self.caller,
+        }
+        sent: list[Message] = []
+        unread = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> Message:
+            return unread.pop() if unread else {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await self.page.app.router(scope, receive, send)
+        begun = sent[0]
+        return Answered(
+            begun["status"],
+            {name.decode(): value.decode() for name, value in begun["headers"]},
+            b"".join(message.get("body", b"") for message in sent[1:]),
+        )

@@ -1,0 +1,69 @@
+"""Templates into answers, under a policy that lets a page use nothing but itself (ADR 31)."""
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from api.pages import assets, charts
+from api.problems import Problem
+from api.services import of_request
+from api.tokens import Role
+
+if TYPE_CHECKING:
+    from api.pages.door import Visit
+
+PAGES: Final = Environment(
+    loader=PackageLoader("api"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+PAGES.globals |= {"asset": assets.address, "charts": charts}
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+}
+_TITLES: Final = {
+    HTTPStatus.NOT_FOUND: "There is nothing here",
+    HTTPStatus.FORBIDDEN: "This is not open to you",
+    HTTPStatus.CONFLICT: "That is not possible just now",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Not just now",
+    HTTPStatus.TOO_MANY_REQUESTS: "Not just now",
+}
+
+
+def page(request: Request, template: str, status: int = HTTPStatus.OK, **shown: Any) -> Response:
+    """The page of a template. `bar` is what the sandbox lays under every page; in production there is none."""
+    bar = getattr(request.app.state, "page_bar", None)
+    html = PAGES.get_template(template).render(request=request, bar=bar(request) if bar else None, **shown)
+    return HTMLResponse(html, status)
+
+
+def guarded(response: Response) -> Response:
+    """With the headers of every page: what the page itself set stays."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def signed_out(request: Request, role: Role | None, status: int = HTTPStatus.UNAUTHORIZED, why: str = "") -> Response:
+    """Where somebody stands whose session has ended, or never began: with the way back in."""
+    sign_in = of_request(request).settings.sign_in_url
+    return page(request, "signed_out.html", status, role=role, sign_in_url=sign_in, why=why)
+
+
+def refusal(request: Request, problem: Problem, visit: "Visit | None") -> Response:
+    title = _TITLES.get(problem.status, "That did not work")
+    answer = page(request, "refusal.html", problem.status, title=title, problem=problem, visit=visit)
+    answer.headers.update({name: value for name, value in problem.headers.items() if name == "Retry-After"})
+    return answer

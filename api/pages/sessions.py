@@ -1,0 +1,106 @@
+"""A browser's session: a cookie that no script reads, for a token that the platform handed over (http-api.md, "Pages").
+
+Each role has a cookie of its own, so that one browser may be open as an agency and as a client. The cookie holds a
+secret that is known by its hash only; the forms' CSRF token derives from it.
+"""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.postgres import sessions
+from adapters.settings import Settings
+from api.problems import Unauthenticated
+from api.services import Services
+from api.tokens import Caller, HandOver, Role
+
+LASTS: Final = timedelta(hours=8)
+"""From signing in; then the platform hands over anew."""
+_SECRET_BYTES: Final = 32
+
+
+@dataclass(frozen=True)
+class Signed:
+    """Who is signed in, with what its forms have to carry."""
+
+    session: str
+    caller: Caller
+    csrf: str
+
+
+async def open_session(services: Services, hand_over: HandOver, answer: Response) -> None:
+    """Sign in, and set the cookie on `answer`. Raises Unauthenticated for a hand-over that was used."""
+    caller, now, secret = hand_over.caller, datetime.now(UTC), secrets.token_urlsafe(_SECRET_BYTES)
+    opened = await sessions.open_session(
+        services.database,
+        sessions.Session(
+            id=_hash(secret),
+            hand_over=_hash(hand_over.id),
+            role=caller.role,
+            subject=caller.subject,
+            agency_id=caller.agency,
+            client_id=caller.client,
+            permissions=sorted(caller.permissions),
+            opened_at=now,
+            ends_at=now + LASTS,
+        ),
+    )
+    if not opened:
+        raise Unauthenticated("The link was used before.")
+    answer.set_cookie(
+        cookie_name(services.settings, caller.role),
+        secret,
+        max_age=round(LASTS.total_seconds()),
+        secure=_secure(services.settings),
+        httponly=True,
+        # Not strict: who comes back from Stripe's page is still signed in.
+        samesite="lax",
+    )
+
+
+async def signed_in(services: Services, request: Request, role: Role) -> Signed:
+    """Who is signed in with this role. Raises Unauthenticated."""
+    secret = request.cookies.get(cookie_name(services.settings, role))
+    found = await sessions.session(services.database, _hash(secret), datetime.now(UTC)) if secret else None
+    if secret is None or found is None or found.role != role:
+        raise Unauthenticated("You are not signed in, or not any more.")
+    caller = Caller(role, found.subject, found.agency_id, found.client_id, frozenset(found.permissions))
+    return Signed(found.id, caller, _csrf(secret))
+
+
+async def end_session(services: Services, signed: Signed, answer: Response) -> None:
+    """Sign out: here, and for whoever has the cookie's secret."""
+    await sessions.end_session(services.database, signed.session, datetime.now(UTC))
+    answer.delete_cookie(
+        cookie_name(services.settings, signed.caller.role),
+        secure=_secure(services.settings),
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def same_csrf(signed: Signed, given: str) -> bool:
+    return hmac.compare_digest(signed.csrf.encode(), given.encode())
+
+
+def cookie_name(settings: Settings, role: Role) -> str:
+    """With the prefix by which a browser itself sees to it that only we, over TLS, can set it."""
+    return f"{'__Host-' if _secure(settings) else ''}retainer-{role}"
+
+
+def _secure(settings: Settings) -> bool:
+    return settings.public_base_url.startswith("https:")
+
+
+def _csrf(secret: str) -> str:
+    return hmac.new(secret.encode(), b"csrf", hashlib.sha256).hexdigest()
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

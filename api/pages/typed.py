@@ -1,0 +1,64 @@
+"""A form's text as the API takes it: amounts in major units become minor ones, and what can't be read is told there."""
+
+import re
+from decimal import Decimal
+from typing import Any, Final
+
+from api.pages.door import Form
+from api.pages.entries import Entry
+from billing.money import exponent
+
+_DECIMAL: Final = re.compile(r"-?\d{1,12}([.,]\d{1,12})?")
+"""Point or comma before the decimals, and no signs between thousands: what they mean depends on who types."""
+_WHOLE: Final = re.compile(r"-?\d{1,12}")
+
+
+class Typed:
+    """Reads fields, and keeps what is wrong with them. Ask `errors` before anything is sent; an empty field is None."""
+
+    def __init__(self, form: Form) -> None:
+        self._form = form
+        self.errors: dict[str, str] = {}
+
+    def text(self, name: str) -> str | None:
+        return self._form.get(name, "") or None
+
+    def whole(self, name: str) -> int | None:
+        text = self.text(name)
+        if text is not None and not _WHOLE.fullmatch(text):
+            self.errors[name] = "Please type a whole number, such as 30."
+            return None
+        return None if text is None else int(text)
+
+    def money(self, name: str, currency: str) -> dict[str, Any] | None:
+        """What was typed in major units, such as 49.00, as {amount, currency} in minor ones."""
+        minor = self._minor(name, currency)
+        if minor is not None and minor != minor.to_integral_value():
+            self.errors[name] = f"{currency.upper()} has {exponent(currency) or 'no'} decimals."
+            return None
+        return None if minor is None else {"amount": int(minor), "currency": currency}
+
+    def rate(self, name: str, currency: str) -> dict[str, Any] | None:
+        """What a minute costs in major units, such as 0.125, as the API's rate."""
+        minor = self._minor(name, currency)
+        if minor is None:
+            return None
+        return {"amount_decimal": f"{minor.normalize():f}", "currency": currency, "per": "minute"}
+
+    def refused(self) -> Entry:
+        """The form again, with what could not be read."""
+        return Entry(self._form, self.errors)
+
+    def _minor(self, name: str, currency: str) -> Decimal | None:
+        text = self.text(name)
+        if text is not None and not _DECIMAL.fullmatch(text):
+            self.errors[name] = "Please type a number, such as 49.00."
+            return None
+        return None if text is None else Decimal(text.replace(",", ".")).scaleb(exponent(currency))
+
+
+def major(minor: str | int, currency: str) -> str:
+    """An amount or a rate in minor units as it is typed: 4900 as 49.00, "12.5" as 0.125."""
+    decimals = exponent(currency)
+    exact = Decimal(minor).scaleb(-decimals)
+    return f"{exact:.{decimals}f}" if exact == round(exact, decimals) else f"{exact.normalize():f}"
