@@ -25,17 +25,11 @@ from api.live import handle_of
 from api.openapi import conflicts, example
 from api.problems import TemporarilyUnavailable
 from api.services import Services
-from billing import changes
-from billing.caps import cap_refusal
-from billing.ladders import extend_refusal
-from billing.pausing import pause_refusal, resume_refusal, undo_pause_refusal
-from billing.requests import cancel_refusal, credit_refusal, refusal, retry_refusal, send_refusal, undo_refusal
-from billing.review import review_refusal
 from billing.state import State
-from billing.switching import collection_refusal
 from workflows.messages import (
     Cancel,
     ChangePlan,
+    Command,
     Credit,
     Extend,
     Mark,
@@ -54,31 +48,12 @@ from workflows.messages import (
     UndoPlanChange,
     Void,
 )
+from workflows.refusals import refusal_of
 from workflows.subscription import SubscriptionWorkflow
 
 ACCEPT_SECONDS: Final = 3.0
 ANSWER_SECONDS: Final = 20.0
 
-Command = (
-    Cancel
-    | UndoCancel
-    | ChangePlan
-    | UndoPlanChange
-    | Pause
-    | UndoPause
-    | Resume
-    | Extend
-    | PayNow
-    | Retry
-    | Void
-    | Mark
-    | Credit
-    | OrderReissue
-    | Send
-    | Review
-    | SetSpendCap
-    | SetCollection
-)
 _UPDATES: Final[dict[type[Command], Any]] = {
     Cancel: SubscriptionWorkflow.cancel,
     UndoCancel: SubscriptionWorkflow.undo_cancel,
@@ -190,46 +165,8 @@ async def _when_absent(pool: Pool, target: str, order: Command, update_id: str) 
 
 
 def _when_over(state: State, order: Command, update_id: str) -> Reply | Processing:
-    """The workflow has ended: what it answered to this very command, or that nothing will ever happen again."""
+    """The workflow has ended: what it answered to this very command, or why nothing can come of it any more."""
     known = _answered(state, update_id)
     if known is None:
-        raise _refused_when_over(state, order)
+        raise conflict(refusal_of(state, state.clock, order) or "already_cancelled")
     return _told(known)
-
-
-def _refused_when_over(state: State, order: Command) -> Exception:  # noqa: C901  one case per order
-    """What the rules say of the order when nothing will ever happen again."""
-    match order:
-        case Cancel(at=at):
-            code = cancel_refusal(state, state.clock, now=at == "now") or "already_cancelled"
-        case UndoCancel():
-            code = undo_refusal(state, state.clock) or "no_pending_cancel"
-        case Pause():
-            code = pause_refusal(state, state.clock) or "already_cancelled"
-        case UndoPause():
-            code = undo_pause_refusal(state, state.clock) or "no_pending_pause"
-        case Resume():
-            code = resume_refusal(state, state.clock) or "already_cancelled"
-        case Extend():
-            code = extend_refusal(state, state.clock) or "nothing_to_extend"
-        case ChangePlan(terms=terms, effective=effective):
-            now = effective != "period_end"
-            code = changes.refusal(state, state.clock, terms, now=now) or "already_cancelled"
-        case UndoPlanChange():
-            code = changes.undo_refusal(state, state.clock) or "no_pending_change"
-        case Retry():
-            code = retry_refusal(state, state.clock) or "nothing_to_collect"
-        case Send(invoice=invoice):
-            code = send_refusal(state, state.clock, invoice) or "invoice_not_open"
-        case SetSpendCap():
-            code = cap_refusal(state, state.clock) or "already_cancelled"
-        case SetCollection(manual=manual, account=account):
-            refused = collection_refusal(state, state.clock, manual=manual, account=account)
-            code = refused or "already_cancelled"
-        case Review(decision=decision):
-            code = review_refusal(state, decision) or "nothing_to_review"
-        case Credit(invoice=invoice, order=wanted):
-            code = credit_refusal(state, state.clock, invoice, wanted.amount) or "invoice_not_open"
-        case PayNow(invoice=invoice) | Void(invoice=invoice) | Mark(invoice=invoice) | OrderReissue(invoice=invoice):
-            code = refusal(state, state.clock, invoice, on_session=True) or "invoice_not_open"
-    return conflict(code)

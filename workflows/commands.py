@@ -14,7 +14,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from billing import changes, debt
-from billing.caps import SpendCapSet, cap_refusal
+from billing.caps import SpendCapSet
 from billing.collection import CollectionSet
 from billing.facts import (
     CancelRequested,
@@ -29,25 +29,13 @@ from billing.facts import (
     RequestRefused,
     ReviewDecided,
 )
-from billing.ladders import extend_refusal
-from billing.pausing import pause_refusal, resume_refusal, undo_pause_refusal
-from billing.requests import (
-    cancel_refusal,
-    credit_refusal,
-    refusal,
-    retry_refusal,
-    send_refusal,
-    settle_refusal,
-    undo_refusal,
-    void_refusal,
-)
-from billing.review import held, review_refusal
+from billing.review import held
 from billing.state import Answer, Asked, State
 from billing.subscription import Order
-from billing.switching import collection_refusal
 from workflows.messages import (
     Cancel,
     ChangePlan,
+    Command,
     Credit,
     Extend,
     Mark,
@@ -66,6 +54,7 @@ from workflows.messages import (
     UndoPlanChange,
     Void,
 )
+from workflows.refusals import refusal_of
 
 _PATIENCE: Final = timedelta(seconds=15)
 """How long what must not cross a payment waits for an attempt in flight (billing-rules 6)."""
@@ -92,7 +81,7 @@ class Commands(ABC):
 
     @cancel.validator
     def _may_cancel(self, command: Cancel) -> None:
-        self._refuse(cancel_refusal(self.state, self.now(), now=command.at == "now"))
+        self._check(command)
 
     @workflow.update
     async def undo_cancel(self, command: UndoCancel) -> Reply:
@@ -100,7 +89,7 @@ class Commands(ABC):
 
     @undo_cancel.validator
     def _may_undo_cancel(self, command: UndoCancel) -> None:
-        self._refuse(undo_refusal(self.state, self.now()))
+        self._check(command)
 
     @workflow.update
     async def pause(self, command: Pause) -> Reply:
@@ -108,7 +97,7 @@ class Commands(ABC):
 
     @pause.validator
     def _may_pause(self, command: Pause) -> None:
-        self._refuse(pause_refusal(self.state, self.now()))
+        self._check(command)
 
     @workflow.update
     async def undo_pause(self, command: UndoPause) -> Reply:
@@ -116,7 +105,7 @@ class Commands(ABC):
 
     @undo_pause.validator
     def _may_undo_pause(self, command: UndoPause) -> None:
-        self._refuse(undo_pause_refusal(self.state, self.now()))
+        self._check(command)
 
     @workflow.update
     async def resume(self, command: Resume) -> Reply:
@@ -124,7 +113,7 @@ class Commands(ABC):
 
     @resume.validator
     def _may_resume(self, command: Resume) -> None:
-        self._refuse(resume_refusal(self.state, self.now()))
+        self._check(command)
 
     @workflow.update
     async def extend(self, command: Extend) -> Reply:
@@ -132,7 +121,7 @@ class Commands(ABC):
 
     @extend.validator
     def _may_extend(self, command: Extend) -> None:
-        self._refuse(extend_refusal(self.state, self.now()))
+        self._check(command)
 
     @workflow.update
     async def pay_now(self, command: PayNow) -> Reply:
@@ -142,7 +131,7 @@ class Commands(ABC):
     def _may_pay_now(self, command: PayNow) -> None:
         attempt = self.state.attempt
         if attempt is None or attempt.invoice != command.invoice:
-            self._refuse(refusal(self.state, self.now(), command.invoice, on_session=True))
+            self._check(command)
 
     @workflow.update
     async def retry(self, command: Retry) -> Reply:
@@ -150,12 +139,16 @@ class Commands(ABC):
 
     @retry.validator
     def _may_retry(self, command: Retry) -> None:
-        self._refuse(retry_refusal(self.state, self.now()))
+        self._check(command)
 
     @workflow.update
     async def void(self, command: Void) -> Reply:
         asked = Asked(_request(), "void", self.now(), command.invoice, command.by, command.reason)
         return await self._ask(asked, patience=_PATIENCE if self.state.attempt else None)
+
+    @void.validator
+    def _may_void(self, command: Void) -> None:
+        self._check(command)
 
     @workflow.update
     async def mark(self, command: Mark) -> Reply:
@@ -165,7 +158,7 @@ class Commands(ABC):
 
     @mark.validator
     def _may_mark(self, command: Mark) -> None:
-        self._refuse(settle_refusal(self.state, self.now(), command.invoice))
+        self._check(command)
 
     @workflow.update
     async def credit(self, command: Credit) -> Reply:
@@ -175,7 +168,7 @@ class Commands(ABC):
 
     @credit.validator
     def _may_credit(self, command: Credit) -> None:
-        self._refuse(credit_refusal(self.state, self.now(), command.invoice, command.order.amount))
+        self._check(command)
 
     @workflow.update
     async def reissue(self, command: OrderReissue) -> Reply:
@@ -186,11 +179,7 @@ class Commands(ABC):
 
     @reissue.validator
     def _may_reissue(self, command: OrderReissue) -> None:
-        self._refuse(settle_refusal(self.state, self.now(), command.invoice))
-
-    @void.validator
-    def _may_void(self, command: Void) -> None:
-        self._refuse(void_refusal(self.state, self.now(), command.invoice))
+        self._check(command)
 
     @workflow.update
     async def send(self, command: Send) -> Reply:
@@ -198,7 +187,7 @@ class Commands(ABC):
 
     @send.validator
     def _may_send(self, command: Send) -> None:
-        self._refuse(send_refusal(self.state, self.now(), command.invoice))
+        self._check(command)
 
     @workflow.update
     async def change_plan(self, command: ChangePlan) -> Reply:
@@ -206,7 +195,7 @@ class Commands(ABC):
         with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(lambda: not self._collects_before(command), timeout=_PATIENCE)
         now = self._holds_now(command)
-        code = "payment_in_progress" if self._collects_before(command) else self._change_refusal(command, now=now)
+        code = "payment_in_progress" if self._collects_before(command) else self._refusal(command)
         if code and self._answer(_request()) is None:
             return Reply(Answer(_request(), "refused", code), self.state)
         change = PlanChangeRequested(self.now(), command.change, command.terms, now, command.by, _request())
@@ -214,7 +203,7 @@ class Commands(ABC):
 
     @change_plan.validator
     def _may_change_plan(self, command: ChangePlan) -> None:
-        code = self._change_refusal(command, now=self._holds_now(command))
+        code = self._refusal(command)
         self._refuse(None if code == "payment_overdue" and debt.is_being_collected(self.state) else code)
 
     def _collects_before(self, command: ChangePlan) -> bool:
@@ -223,16 +212,13 @@ class Commands(ABC):
     def _holds_now(self, command: ChangePlan) -> bool:
         return changes.takes_effect_now(self.state, command.terms, command.effective, self.now())
 
-    def _change_refusal(self, command: ChangePlan, *, now: bool) -> str | None:
-        return changes.refusal(self.state, self.now(), command.terms, now=now)
-
     @workflow.update
     async def undo_plan_change(self, command: UndoPlanChange) -> Reply:
         return await self._command(PlanChangeUndone(self.now(), command.by, _request()), command.by)
 
     @undo_plan_change.validator
     def _may_undo_plan_change(self, command: UndoPlanChange) -> None:
-        self._refuse(changes.undo_refusal(self.state, self.now()))
+        self._check(command)
 
     @workflow.update
     async def set_spend_cap(self, command: SetSpendCap) -> Reply:
@@ -240,7 +226,7 @@ class Commands(ABC):
 
     @set_spend_cap.validator
     def _may_set_spend_cap(self, command: SetSpendCap) -> None:
-        self._refuse(cap_refusal(self.state, self.now()))
+        self._check(command)
 
     @workflow.update
     async def set_collection(self, command: SetCollection) -> Reply:
@@ -251,7 +237,7 @@ class Commands(ABC):
 
     @set_collection.validator
     def _may_set_collection(self, command: SetCollection) -> None:
-        self._refuse(collection_refusal(self.state, self.now(), manual=command.manual, account=command.account))
+        self._check(command)
 
     @workflow.update
     async def review(self, command: Review) -> Reply:
@@ -264,7 +250,7 @@ class Commands(ABC):
 
     @review.validator
     def _may_review(self, command: Review) -> None:
-        self._refuse(review_refusal(self.state, command.decision))
+        self._check(command)
 
     # How a command is answered
 
@@ -288,6 +274,12 @@ class Commands(ABC):
 
     def _answer(self, request: str) -> Answer | None:
         return next((a for a in self.state.answers if a.id == request), None)
+
+    def _refusal(self, command: Command) -> str | None:
+        return refusal_of(self.state, self.now(), command)
+
+    def _check(self, command: Command) -> None:
+        self._refuse(self._refusal(command))
 
     def _refuse(self, code: str | None) -> None:
         """Refuse an update before it is in history, unless it is one that was answered before."""

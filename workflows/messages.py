@@ -290,6 +290,29 @@ class OrderReissue:
     kind: Literal["OrderReissue"] = "OrderReissue"
 
 
+Command = (
+    Cancel
+    | UndoCancel
+    | Pause
+    | UndoPause
+    | Resume
+    | Extend
+    | ChangePlan
+    | UndoPlanChange
+    | PayNow
+    | Retry
+    | Void
+    | Mark
+    | Credit
+    | OrderReissue
+    | Send
+    | Review
+    | SetSpendCap
+    | SetCollection
+)
+"""What people order of a running subscription: each is an update of its workflow."""
+
+
 @dataclass(frozen=True)
 class Reply:
     """An update's answer, with the state after it, so that the API need not read its own write."""

@@ -11,7 +11,7 @@ from adapters.postgres.pool import transaction
 from api import fields
 from api.agency.selling import charging_account, check_currency
 from api.agency.subscriptions import own_subscription
-from api.commands import Command, Processing, command, processing, settling
+from api.commands import Processing, command, processing, settling
 from api.fields import LongText, Whole
 from api.guard import Calling
 from api.idempotency import update_id
@@ -27,6 +27,7 @@ from billing.state import Decision, Forgive, State, Status
 from billing.switching import wanted_manual
 from workflows.messages import (
     Cancel,
+    Command,
     Extend,
     Pause,
     Resume,

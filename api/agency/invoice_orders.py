@@ -7,7 +7,7 @@ from adapters.postgres.statements import Statement
 from adapters.postgres.subscriptions import subscription
 from api.agency.invoice_out import InvoiceDetailOut
 from api.agency.invoices import detail, own_invoice, refuse_when_gone
-from api.commands import Command, Processing, command, processing, settling
+from api.commands import Processing, command, processing, settling
 from api.conflicts import conflict
 from api.guard import Calling
 from api.idempotency import update_id
@@ -16,7 +16,7 @@ from api.services import Services, Used
 from api.tenant import agency_router
 from api.tokens import Caller
 from billing.invoices import InvoiceStatus
-from workflows.messages import Retry
+from workflows.messages import Command, Retry
 
 router = agency_router("Invoices", "/invoices/{invoice_id}")
 
