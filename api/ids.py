@@ -1,11 +1,8 @@
-"""Ids of rows: opaque, with a prefix, twenty lower case base32 characters."""
+"""Ids of what a request makes."""
 
-import base64
-import hashlib
 import secrets
-from typing import Final
 
-_CHARACTERS: Final = 20
+from adapters.ids import derived_id
 
 
 def new_seed() -> str:
@@ -18,5 +15,4 @@ def made_id(prefix: str, seed: str) -> str:
     A request that is repeated under its Idempotency-Key keeps its seed, so that the repeat of one whose process died
     after the commit meets its own row instead of making a second.
     """
-    digest = hashlib.sha256(f"{prefix}:{seed}".encode()).digest()
-    return f"{prefix}_{base64.b32encode(digest).decode().lower()[:_CHARACTERS]}"
+    return derived_id(prefix, f"{prefix}:{seed}")

@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 from activities.ports import Clock
 from adapters.handover import Moot, NotTaken
+from adapters.ids import derived_id
 from adapters.mail.letter import Letterhead, compose
 from adapters.postgres import messages
 from adapters.postgres.letters import Envelope, envelope
@@ -53,7 +54,7 @@ class Mails:
         cause = f"{why}. Look at its mail address." if why.for_good else "it could not be delivered in three days."
         detail = f"“{claimed.title}” did not reach the client: {cause}"
         to = (await envelope(self._pool, claimed)).to or ""
-        key = f"client-not-mailed:{claimed.client_id}:{messages.made_id('to', to, cause)}"
+        key = f"client-not-mailed:{claimed.client_id}:{derived_id('to', to, cause)}"
         kind, at = NoticeKind.CLIENT_NOT_MAILED, self._clock.now()
         notice = Notice(kind, "agency", key, at, detail, claimed.invoice_id)
         async with transaction(self._pool) as connection:

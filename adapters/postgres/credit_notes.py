@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from adapters.postgres.mirrored import mirrored_id
+from adapters.ids import derived_id
 from adapters.postgres.pool import Connection, Pool
 from billing.credit_notes import CreditNoteReading, CreditNoteStatus
 
@@ -63,7 +63,7 @@ async def of_invoice(source: Connection | Pool, agency: str, invoice: str) -> li
 
 async def _insert(connection: Connection, agency: str, account: str, invoice: str, note: CreditNoteReading) -> None:
     values: dict[str, Any] = {
-        "id": mirrored_id("cnt", account, note.provider_id),
+        "id": derived_id("cnt", account, note.provider_id),
         "agency_id": agency,
         "invoice_id": invoice,
         "account_id": account,

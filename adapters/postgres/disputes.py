@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any, Final
 
+from adapters.ids import derived_id
 from adapters.postgres import disputed, projection, trail
 from adapters.postgres.locks import lock_client_of_invoice
-from adapters.postgres.mirrored import mirrored_id
 from adapters.postgres.pool import Connection, Pool
 from billing.disputes import DisputeReading, DisputeRow, DisputeStatus, is_over, may_become, told
 
@@ -46,7 +46,7 @@ async def _enter(
     connection: Connection, account: str, invoice: str, reading: DisputeReading, at: datetime
 ) -> DisputeRow:
     values: dict[str, Any] = {
-        "id": mirrored_id("dsp", account, reading.provider_id),
+        "id": derived_id("dsp", account, reading.provider_id),
         "agency_id": await connection.fetchval("SELECT agency_id FROM invoices WHERE id = $1", invoice),
         "invoice_id": invoice,
         "account_id": account,

@@ -1,19 +1,16 @@
 """What reconciliation found: one row for as long as a difference lasts, and one message with it."""
 
-import hashlib
-from base64 import b32encode
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from adapters.ids import derived_id
 from adapters.postgres import messages
 from adapters.postgres.compared import Compared, figures, sentences
 from adapters.postgres.pool import Connection, Pool
 from billing.notices import Notice, NoticeKind
 from billing.reconciling import Difference, FindingKind
-
-_ID_LENGTH: Final = 20
 
 
 @dataclass(frozen=True)
@@ -154,5 +151,4 @@ def _notice(difference: Difference, finding: str, at: datetime) -> Notice:
 
 def _finding_id(account: str, difference: Difference, at: datetime) -> str:
     """The same one when the entering is repeated; another when the difference comes back after it was resolved."""
-    identity = "\n".join((account, difference.kind.value, difference.object, at.isoformat()))
-    return f"fnd_{b32encode(hashlib.sha256(identity.encode()).digest()).decode().lower()[:_ID_LENGTH]}"
+    return derived_id("fnd", account, difference.kind.value, difference.object, at.isoformat())

@@ -3,14 +3,9 @@
 What leaves the house has a row for each delivery, made in the same transaction and carried by worker/telling.py.
 """
 
-import hashlib
-from base64 import b32encode
-from typing import Final
-
+from adapters.ids import derived_id
 from adapters.postgres.pool import Connection
 from billing.notices import Channel, Notice
-
-_ID_LENGTH: Final = 20
 
 
 async def write(
@@ -20,7 +15,7 @@ async def write(
 
     Without a `client` it is about the agency itself.
     """
-    message = made_id("ntf", agency, notice.audience, notice.key)
+    message = derived_id("ntf", agency, notice.audience, notice.key)
     entered: str = await connection.execute(
         """
         INSERT INTO notifications (id, agency_id, client_id, subscription_id, audience, kind, title, detail,
@@ -59,7 +54,7 @@ async def _deliver(
         INSERT INTO message_deliveries (id, agency_id, notification_id, channel, endpoint_id, created_at, next_at)
         VALUES ($1, $2, $3, $4, $5, now(), now())
         """,
-        made_id("dlv", message, channel.value, endpoint or ""),
+        derived_id("dlv", message, channel.value, endpoint or ""),
         agency,
         message,
         channel.value,
@@ -84,9 +79,3 @@ async def _endpoints(connection: Connection, agency: str) -> list[str]:
         agency,
     )
     return [row["id"] for row in rows]
-
-
-def made_id(prefix: str, *identity: str) -> str:
-    """The id follows from what the row is about, so that a repeat would make the same one."""
-    digest = hashlib.sha256("\n".join(identity).encode()).digest()
-    return f"{prefix}_{b32encode(digest).decode().lower()[:_ID_LENGTH]}"

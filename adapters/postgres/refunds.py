@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import asyncpg
 
+from adapters.ids import derived_id
 from adapters.postgres import outbox, projection, trail
 from adapters.postgres.locks import lock_client_of_invoice
-from adapters.postgres.mirrored import mirrored_id
 from adapters.postgres.pool import Connection, Pool, transaction
 from billing.notices import Notice
 from billing.refunds import RefundReading, RefundRow, RefundStatus, may_become, told, waiting
@@ -87,7 +87,7 @@ async def mirror(connection: Connection, account: str, invoice: str, reading: Re
         await _settle(connection, known, reading, at)
         return
     made = RefundRow(
-        id=mirrored_id("rfd", account, reading.provider_id),
+        id=derived_id("rfd", account, reading.provider_id),
         agency_id=await connection.fetchval("SELECT agency_id FROM invoices WHERE id = $1", invoice),
         invoice_id=invoice,
         account_id=account,
