@@ -1,6 +1,7 @@
 """Days in a time zone, as calls are counted by them."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -30,6 +31,7 @@ def day_span(zone: str, at: datetime) -> tuple[datetime, datetime]:
     return start, start + _QUARTER
 
 
+@lru_cache(1024)
 def _midnights(zone: str, day: date) -> tuple[datetime, datetime]:
     """When the day begins in UTC, by the clock before a change and by the clock after it: the same on most days."""
     midnight = datetime.combine(day, time.min, ZoneInfo(zone))

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
-from operator import itemgetter
+from struct import Struct
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -22,6 +22,7 @@ from billing.usage import Outcome
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _AT_A_TIME: Final = 100
+_BIGINT: Final = Struct(">q").unpack_from
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
@@ -33,18 +34,6 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     started_at: datetime
     duration_seconds: int
     outcome: Outcome
-
-
-Key: TypeAlias = tuple[str, str, str, datetime, int, str | None, int | None, str | None, bool, int]
-"""A row of `calls`: a call, and where it counts, as the columns below have it.
-
-It has a subscription and a period, or a reason why it is not billed; in a trial, which is number 0, both. Late: the
-period was frozen before it came.
-"""
-_KEY: Final = (
-    *("agency_id", "call_id", "client_id", "started_at", "content_hash", "subscription_id", "period", "unbilled"),
-    *("late", "billed_seconds"),
-)
 
 
 class Details(NamedTuple):
@@ -63,29 +52,29 @@ class MonthMissing(Exception):
         super().__init__(f"no partition for calls of {', '.join(map(str, self.days))}")
 
 
-Reported: TypeAlias = tuple[Call, str, int]
-"""A call, what its line says after the id, and 64 bits of all that was reported of it beside the id."""
+Reported: TypeAlias = tuple[Call, int, str, int]
+"""A call, its start in microseconds since 1970, what its line says after the id, and 64 bits of all that was reported
+of it beside the id."""
 
 
 async def reported(calls: Sequence[Call]) -> list[Reported]:
     """Each call with its content, some at a time, so that others have their turn beside a large report."""
     told: list[Reported] = []
     for first in range(0, len(calls), _AT_A_TIME):
-        told += _with_contents(calls[first : first + _AT_A_TIME])
         await asyncio.sleep(0)
+        told += _with_contents(calls[first : first + _AT_A_TIME])
     return told
 
 
 def _with_contents(calls: Sequence[Call]) -> Iterable[Reported]:
-    contents = [
-        f"{(call.started_at - _EPOCH) // _MICROSECOND}\t{call.duration_seconds}\t{call.outcome}" for call in calls
-    ]
+    starts = [(call.started_at - _EPOCH) // _MICROSECOND for call in calls]
+    contents = [f"{start}\t{call.duration_seconds}\t" + call.outcome for call, start in zip(calls, starts, strict=True)]
     # The migration that made the column says the same in SQL.
     hashes = [
-        int.from_bytes(sha256(f"{call.client}\t{content}".encode()).digest()[:8], "big", signed=True)
+        _BIGINT(sha256(f"{call.client}\t{content}".encode()).digest())[0]
         for call, content in zip(calls, contents, strict=True)
     ]
-    return zip(calls, contents, hashes, strict=True)
+    return zip(calls, starts, contents, hashes, strict=True)
 
 
 async def share_clients(
@@ -131,15 +120,6 @@ async def known_contents(connection: Connection, agency: str, ids: Sequence[str]
         )
         for row in rows
     }
-
-
-async def insert_keys(connection: Connection, keys: Iterable[Key]) -> None:
-    """Enter the keys, in the order of the ids, so that reports at once do not wait in a circle.
-
-    Raises asyncpg.UniqueViolationError when an id was taken meanwhile.
-    """
-    in_order = sorted(keys, key=itemgetter(1))
-    await connection.copy_records_to_table("calls", records=in_order, columns=_KEY)
 
 
 async def make_months(pool: Pool, days: Iterable[date]) -> None:

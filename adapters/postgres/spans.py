@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
 from adapters.postgres.calls import Details
+from adapters.postgres.keys import place_of
 from adapters.postgres.rollups import Shifts
 from adapters.postgres.windows import UNBILLED_INCREMENT, Window, trial_of, unbilled_at, window_of
 from billing.days import day_span
@@ -32,6 +33,7 @@ class Span:
 
     def __init__(
         self,
+        agency: str,
         client: str,
         bounds: tuple[datetime, datetime],
         day: date,
@@ -45,7 +47,7 @@ class Span:
         self.client, self.day, self.window, self.unbilled, self.late = client, day, window, unbilled, late
         self.start, self.end = bounds
         subscription, period = (window.subscription, window.number) if window else (None, None)
-        self.place = (subscription, period, unbilled, late)
+        self.place = place_of(agency, client, subscription, period, unbilled, late=late)
         """The part of a key that all calls here have in common."""
         self.verdict = Verdict("unbilled", unbilled) if unbilled else ACCEPTED
         self.increment = window.increment if window else UNBILLED_INCREMENT
@@ -61,8 +63,9 @@ class Span:
 class Spans:
     """The spans that a report's calls fall into, found as they are asked for."""
 
-    def __init__(self, windows: Mapping[str, Sequence[Window]], over: frozenset[str]) -> None:
+    def __init__(self, agency: str, windows: Mapping[str, Sequence[Window]], over: frozenset[str]) -> None:
         """`over`: subscriptions that get no further invoice, so that what comes late for them is not billed."""
+        self._agency = agency
         self._windows = windows
         self._over = over
         self._latest: dict[str, Span] = {}
@@ -92,7 +95,7 @@ class Spans:
         if window:
             edges |= set(day_span(window.zone, at))
         start, end = max(edge for edge in edges if edge <= at), min(edge for edge in edges if edge > at)
-        span = Span(client, (start, end), midnight.date(), window, unbilled, late=late)
+        span = Span(self._agency, client, (start, end), midnight.date(), window, unbilled, late=late)
         self._of[client].append(span)
         return span
 

@@ -14,21 +14,21 @@ from asyncpg import UniqueViolationError
 
 from adapters.postgres.calls import (
     Call,
-    Key,
+    Details,
     MonthMissing,
     Reported,
-    insert_keys,
     known_contents,
     make_months,
     reported,
     share_clients,
 )
 from adapters.postgres.codec import decode_state
+from adapters.postgres.keys import insert_keys
 from adapters.postgres.late import enter_late, settled_up
 from adapters.postgres.placing import coming, insert_periods
 from adapters.postgres.pool import Connection, Pool, transaction
-from adapters.postgres.rollups import take_in
-from adapters.postgres.spans import DUPLICATE, Spans, Verdict
+from adapters.postgres.rollups import Shifts, take_in
+from adapters.postgres.spans import DUPLICATE, Span, Spans, Verdict
 from adapters.postgres.windows import Window, unbilled_at, window_of, windows_of
 from billing.metering import Blocked, Meter
 from billing.usage import LATEST_AHEAD, OLDEST, Unbilled, billed_seconds, check_start
@@ -52,10 +52,11 @@ async def record_calls(pool: Pool, agency: str, calls: Sequence[Call], now: date
     What another report took between our look and our writing is found when we look again: each round that begins anew
     knows a call more, so the rounds end.
     """
+    preparing = asyncio.create_task(reported(calls))  # while the server begins and looks
     while True:
         try:
             async with transaction(pool) as connection:
-                return await _record(connection, agency, calls, now)
+                return await _record(connection, agency, calls, preparing, now)
         except UniqueViolationError as error:
             if error.constraint_name != _KEY_TAKEN:
                 raise
@@ -63,15 +64,17 @@ async def record_calls(pool: Pool, agency: str, calls: Sequence[Call], now: date
             await make_months(pool, missing.days)
 
 
-async def _record(connection: Connection, agency: str, calls: Sequence[Call], now: datetime) -> Receipt:
+async def _record(
+    connection: Connection, agency: str, calls: Sequence[Call], preparing: asyncio.Task[list[Reported]], now: datetime
+) -> Receipt:
     asked, ids = {call.client for call in calls}, [call.call_id for call in calls]
-    preparing = asyncio.create_task(reported(calls))  # while the server looks
     clients, known = await share_clients(connection, agency, asked, ids)
     since = max(now - OLDEST, min((call.started_at for call in calls), default=now))
-    windows = await _windows(connection, clients, min(since, now), now)
+    windows, (verdicts, first, others) = await asyncio.gather(
+        _windows(connection, clients, min(since, now), now), _first_of_each(preparing, clients, known, now)
+    )
     over = await _over(connection, windows)
-    verdicts, first, others = _first_of_each(await preparing, clients, known, now)
-    taken, meters = await _take(connection, agency, list(first.values()), Spans(windows, over), now)
+    taken, meters = await _take(connection, agency, list(first.values()), Spans(agency, windows, over), now)
     stored = await known_contents(connection, agency, others) if others else {}
     return Receipt(
         tuple(
@@ -82,8 +85,8 @@ async def _record(connection: Connection, agency: str, calls: Sequence[Call], no
     )
 
 
-def _first_of_each(
-    told: Sequence[Reported], clients: frozenset[str], known: Mapping[str, int], now: datetime
+async def _first_of_each(
+    preparing: asyncio.Task[list[Reported]], clients: frozenset[str], known: Mapping[str, int], now: datetime
 ) -> tuple[list[Verdict | None], dict[str, Reported], list[str]]:
     """The verdicts that are clear; by their ids the calls to be taken in; and the ids that are taken by another
     content, which is to be named. A repeat is held against what is stored, or will be: never against a call that is
@@ -91,11 +94,11 @@ def _first_of_each(
     first: dict[str, Reported] = {}
     others: list[str] = []
     verdicts: list[Verdict | None] = []
-    for one in told:
+    for one in await preparing:
         call = one[0]
         verdict = _refusal(call, clients, now)
         if verdict is None and call.call_id in known:
-            if one[2] == known[call.call_id]:
+            if one[3] == known[call.call_id]:
                 verdict = DUPLICATE
             else:
                 others.append(call.call_id)
@@ -167,27 +170,34 @@ async def _take(
     """
     if not told:
         return {}, {}
-    found = [spans.of(call.client, call.started_at) for call, _, _ in told]
+    found = [spans.of(call.client, call.started_at) for call, _, _, _ in told]
     billed = [
         billed_seconds(call.duration_seconds, call.outcome, span.increment)
-        for (call, _, _), span in zip(told, found, strict=True)
+        for (call, _, _, _), span in zip(told, found, strict=True)
     ]
-    keys: list[Key] = [
-        (agency, call.call_id, call.client, call.started_at, hash, *span.place, seconds)
-        for (call, _, hash), span, seconds in zip(told, found, billed, strict=True)
+    keys = [
+        (span.place, call.call_id, start, hash, seconds)
+        for (call, start, _, hash), span, seconds in zip(told, found, billed, strict=True)
     ]
-    await insert_keys(connection, keys)
-    for (call, content, _), span, seconds in zip(told, found, billed, strict=True):
-        span.count(f"{call.call_id}\t{content}", seconds)
-    meters = await take_in(connection, agency, *spans.totals(), now)
+    # What follows the keys is made while the server enters them.
+    _, totals = await asyncio.gather(insert_keys(connection, keys), _totals(told, found, billed, spans))
+    meters = await take_in(connection, agency, *totals, now)
     late = [
         (agency, span.window.subscription, span.window.number, call.call_id, seconds)
-        for (call, _, _), span, seconds in zip(told, found, billed, strict=True)
+        for (call, _, _, _), span, seconds in zip(told, found, billed, strict=True)
         if span.late and span.window and seconds
     ]
     if late:
         await enter_late(connection, late, now)
-    return {call.call_id: span.verdict for (call, _, _), span in zip(told, found, strict=True)}, meters
+    return {call.call_id: span.verdict for (call, _, _, _), span in zip(told, found, strict=True)}, meters
+
+
+async def _totals(
+    told: Sequence[Reported], found: Sequence[Span], billed: Sequence[int], spans: Spans
+) -> tuple[Shifts, list[Details]]:
+    for (call, _, content, _), span, seconds in zip(told, found, billed, strict=True):
+        span.count(f"{call.call_id}\t{content}", seconds)
+    return spans.totals()
 
 
 def blocked_at(windows: Sequence[Window], meters: Mapping[tuple[str, int], Meter], now: datetime) -> Blocked | None:

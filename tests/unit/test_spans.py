@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.postgres.keys import place_of
 from adapters.postgres.spans import Spans
 from adapters.postgres.windows import Window, trial_of, unbilled_at, window_of
 from billing.days import day_span, local_day
@@ -71,7 +72,7 @@ def test_every_instant_finds_what_it_would_find_alone(
         window(number, start, end, frozen=number == 1, zone=zone)
         for number, (start, end) in enumerate(zip(bounds[::2], bounds[1::2], strict=False), 0 if trial else 1)
     ]
-    spans = Spans({"cli_anna": windows}, frozenset())
+    spans = Spans("agc_sunrise", {"cli_anna": windows}, frozenset())
     for minute in minutes:
         at = first + timedelta(minutes=minute)
         found = spans.of("cli_anna", at)
@@ -89,5 +90,6 @@ def test_every_instant_finds_what_it_would_find_alone(
 def test_what_is_late_for_a_subscription_that_is_settled_up_is_unbilled() -> None:
     start = datetime(2026, 2, 1, tzinfo=UTC)
     frozen = window(1, start, start + timedelta(days=28), frozen=True)
-    found = Spans({"cli_anna": [frozen]}, frozenset({"sub_anna"})).of("cli_anna", start)
-    assert (found.place, found.day) == ((None, None, Unbilled.ENDED, False), date(2026, 2, 1))
+    found = Spans("agc_sunrise", {"cli_anna": [frozen]}, frozenset({"sub_anna"})).of("cli_anna", start)
+    ended = place_of("agc_sunrise", "cli_anna", None, None, Unbilled.ENDED, late=False)
+    assert (found.place, found.day) == (ended, date(2026, 2, 1))
