@@ -37,7 +37,7 @@ PATIENCE_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.05
 
 
-class CorrectionIn(fields.Request):
+class LineCorrectionIn(fields.Request):
     """One line as it should have been. `line` is its place on the invoice, from 1; what is left out was right."""
 
     line: Annotated[Whole, Field(ge=1, le=250)]
@@ -45,7 +45,7 @@ class CorrectionIn(fields.Request):
     description: Annotated[LongText, Field(max_length=500)] | None = None
 
 
-def _each_once(corrections: list[CorrectionIn]) -> list[CorrectionIn]:
+def _each_once(corrections: list[LineCorrectionIn]) -> list[LineCorrectionIn]:
     if len({correction.line for correction in corrections}) < len(corrections):
         raise ValueError("names one line twice")
     return corrections
@@ -61,7 +61,7 @@ _EXAMPLE: Final[dict[str, Any]] = {
 class ReissueIn(fields.Request, json_schema_extra=example(lines=[_EXAMPLE], reason="The old price was billed")):
     """The lines that were wrong; the others stay as they are. An amount of zero leaves a line out."""
 
-    lines: Annotated[list[CorrectionIn], Field(min_length=1, max_length=250), AfterValidator(_each_once)]
+    lines: Annotated[list[LineCorrectionIn], Field(min_length=1, max_length=250), AfterValidator(_each_once)]
     reason: LongText = ""
 
 
@@ -104,7 +104,7 @@ def _corrected(invoice: Statement, body: ReissueIn) -> tuple[Corrected, ...]:
     )
 
 
-def _wrong(invoice: Statement, correction: CorrectionIn) -> Sequence[tuple[str, str]]:
+def _wrong(invoice: Statement, correction: LineCorrectionIn) -> Sequence[tuple[str, str]]:
     if correction.line > len(invoice.lines):
         return [("line", f"the invoice has {len(invoice.lines)}")]
     if invoice.lines[correction.line - 1].kind is LineKind.CREDIT:

@@ -18,6 +18,7 @@ from api.money import Money, MoneyIn, money
 from api.openapi import conflicts, example
 from api.problems import InvalidFields, NotFound
 from api.services import Services, Used
+from api.support import SupportOut, support_out
 from api.tenant import agency_router, connected_account, own_agency
 from api.tokens import Caller
 from billing.ledger import SETTINGS_CHANGED
@@ -107,12 +108,6 @@ class DunningOut(Answer):
 class SenderOut(Answer):
     name: str | None
     email: str | None
-
-
-class SupportOut(Answer):
-    email: str | None
-    phone: str | None
-    url: str | None
 
 
 class TaxOut(Answer):
@@ -245,6 +240,6 @@ def _out(agency: Agency) -> SettingsOut:
         allowed_origins=list(agency.allowed_origins),
         review_over=_limit(agency),
         sender=SenderOut(name=agency.sender_name, email=agency.sender_email),
-        support=SupportOut(email=agency.support_email, phone=agency.support_phone, url=agency.support_url),
+        support=support_out(agency),
         tax=TaxOut(mode=agency.tax_mode, rate_ids=list(agency.tax_rate_ids)),
     )

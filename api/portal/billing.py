@@ -16,6 +16,7 @@ from api.portal.door import billing_router, own_self
 from api.services import Services, Used
 from api.spend_caps import CAP, CapUseOut, cap_use_out
 from api.subscription_out import PERIOD, PLAN, PeriodOut, period_out
+from api.support import SupportOut, support_out
 from api.tenant import own_agency
 from api.tokens import Caller
 from billing import changes
@@ -51,20 +52,12 @@ _BANNER: Final[dict[str, Any]] = {
 }
 
 
-class SupportOut(Answer):
-    """Whom at the agency to ask."""
-
-    email: str | None
-    phone: str | None
-    url: str | None
-
-
-class AgencyOut(Answer):
+class PortalAgencyOut(Answer):
     name: str
     support: SupportOut
 
 
-class PlanOut(Answer):
+class PortalPlanOut(Answer):
     """The plan as it was assigned."""
 
     name: str
@@ -78,7 +71,7 @@ class PendingPlanOut(Answer):
     """The plan that holds from `at` on."""
 
     at: datetime
-    plan: PlanOut
+    plan: PortalPlanOut
 
 
 class SubscriptionStatusOut(Answer):
@@ -153,8 +146,8 @@ class BillingOut(
     `spend_cap` is the one on the current period's overage, if there is any."""
 
     as_of: datetime
-    agency: AgencyOut
-    plan: PlanOut | None
+    agency: PortalAgencyOut
+    plan: PortalPlanOut | None
     subscription: SubscriptionStatusOut | None
     usage: UsageOut | None
     spend_cap: CapUseOut | None
@@ -221,13 +214,12 @@ async def _next_invoice(services: Services, state: State) -> NextInvoiceOut | No
     return NextInvoiceOut(at=at, estimate=money(max(0, amount - credit), currency))
 
 
-def _agency_out(agency: Agency) -> AgencyOut:
-    support = SupportOut(email=agency.support_email, phone=agency.support_phone, url=agency.support_url)
-    return AgencyOut(name=agency.name, support=support)
+def _agency_out(agency: Agency) -> PortalAgencyOut:
+    return PortalAgencyOut(name=agency.name, support=support_out(agency))
 
 
-def _plan_out(terms: Terms) -> PlanOut:
-    return PlanOut(
+def _plan_out(terms: Terms) -> PortalPlanOut:
+    return PortalPlanOut(
         name=terms.name,
         tier=terms.tier,
         price=money(terms.price, terms.currency),

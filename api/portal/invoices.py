@@ -33,7 +33,7 @@ _MONEY: Final[dict[str, Any]] = {"amount": 4900, "currency": "usd"}
 _ZERO: Final[dict[str, Any]] = {"amount": 0, "currency": "usd"}
 
 
-class InvoiceOut(
+class PortalInvoiceOut(
     Answer,
     json_schema_extra=example(
         id="inv_3f5m7kq2n4b6c8d0e2f4_p2",
@@ -80,7 +80,9 @@ class PaymentOut(Answer, json_schema_extra=example(status="paid", reason=None, a
 
 
 @router.get("", summary="Invoices, newest first")
-async def list_invoices(query: Annotated[PageQuery, Query()], services: Used, caller: Calling) -> Page[InvoiceOut]:
+async def list_invoices(
+    query: Annotated[PageQuery, Query()], services: Used, caller: Calling
+) -> Page[PortalInvoiceOut]:
     await own_self(services, caller)
     scope = f"portal-invoices:{caller.agency}:{caller.client}"
     rows = await statements.client_invoices(
@@ -90,7 +92,7 @@ async def list_invoices(query: Annotated[PageQuery, Query()], services: Used, ca
 
 
 @router.get("/{invoice_id}", summary="An invoice")
-async def read(invoice_id: str, services: Used, caller: Calling) -> InvoiceOut:
+async def read(invoice_id: str, services: Used, caller: Calling) -> PortalInvoiceOut:
     return _invoice_out(services, await _own_invoice(services, caller, invoice_id))
 
 
@@ -147,10 +149,10 @@ async def _subscription_of(services: Services, invoice: Statement) -> Subscripti
     return found
 
 
-def _invoice_out(services: Services, invoice: Statement) -> InvoiceOut:
+def _invoice_out(services: Services, invoice: Statement) -> PortalInvoiceOut:
     currency = invoice.currency
     assert invoice.portal_status is not None, "a statement is never sent"
-    return InvoiceOut(
+    return PortalInvoiceOut(
         id=invoice.id,
         number=invoice.number,
         issued_at=invoice.issued_at or invoice.created_at,

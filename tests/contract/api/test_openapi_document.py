@@ -64,6 +64,11 @@ def test_every_reference_leads_somewhere_and_every_schema_is_used() -> None:
     assert used == set(schemas)
 
 
+def test_no_two_schemas_have_one_name() -> None:
+    """Where two had, each would be named by the module that it stands in."""
+    assert [name for name in document()["components"]["schemas"] if "__" in name] == []
+
+
 def test_every_operation_has_a_name_of_its_own() -> None:
     names = [one.documented["operationId"] for one in operations()]
     assert len(names) == len(set(names))
