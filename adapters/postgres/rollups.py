@@ -5,7 +5,8 @@ every move begins where the one before it ended: a level is crossed by exactly o
 transaction. A level is told once per period by its key, also when it is crossed again after a correction.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -30,16 +31,22 @@ class Metered:
     meter: Meter
     levels: tuple[int, ...]
 
+    def at(self, seconds: int) -> "Metered":
+        """The same period when it has come to so many seconds."""
+        return Metered(self.subscription, replace(self.meter, seconds=seconds), self.levels)
 
-_METER: Final = """
+
+METER: Final = """
     p.subscription_id, a.usage_alert_percents, p.number, p.ends_at, p.included_seconds, p.rate, p.currency,
     CASE WHEN p.ends_at > s.cap_since THEN s.cap_amount END, s.cap_action
 """
-"""A cap holds for the period in which it was set, and not for one that was over."""
+"""With the seconds after it, what `as_metered` takes. A cap holds for the period in which it was set, and not for one
+that was over."""
 
 
 def _moving(periods: str, days: str, more: str = "") -> str:
-    """The statement that moves the rollups of periods, then those of their days; what the periods come to by it."""
+    """How a statement begins that moves the rollups of periods, then those of their days, and goes on to say what the
+    periods come to by it."""
     return f"""
         WITH given (subscription_id, period, day, seconds, calls) AS (
             SELECT * FROM unnest($2::text[], $3::integer[], $4::date[], $5::bigint[], $6::bigint[])
@@ -47,11 +54,6 @@ def _moving(periods: str, days: str, more: str = "") -> str:
             SELECT subscription_id, period, sum(seconds)::bigint AS seconds, sum(calls)::bigint AS calls
             FROM given GROUP BY subscription_id, period ORDER BY subscription_id, period
         ), rolled AS ({periods} RETURNING known.subscription_id, known.period, known.seconds), days AS ({days}){more}
-        SELECT {_METER}, rolled.seconds, moved.seconds AS added
-        FROM rolled JOIN moved USING (subscription_id, period)
-        JOIN periods p ON (p.subscription_id, p.number) = (rolled.subscription_id, rolled.period)
-        JOIN subscriptions s ON s.id = p.subscription_id
-        JOIN agencies a ON a.id = p.agency_id
     """
 
 
@@ -86,9 +88,17 @@ _DETAILS: Final = """, details AS (
         SELECT $1, $7, * FROM unnest($8::text[], $9::date[], $10::text[])
     )
 """
-_RAISE: Final = _moving(*_RAISED)
-_RAISE_BY_NEW_CALLS: Final = _moving(*_RAISED, _DETAILS)
-_LOWER: Final = _moving(*_LOWERED)
+_WITH_METERS: Final = f"""
+        SELECT {METER}, rolled.seconds, moved.seconds AS added
+        FROM rolled JOIN moved USING (subscription_id, period)
+        JOIN periods p ON (p.subscription_id, p.number) = (rolled.subscription_id, rolled.period)
+        JOIN subscriptions s ON s.id = p.subscription_id
+        JOIN agencies a ON a.id = p.agency_id
+"""
+_RAISE: Final = _moving(*_RAISED) + _WITH_METERS
+_LOWER: Final = _moving(*_LOWERED) + _WITH_METERS
+_RAISE_BY_NEW_CALLS: Final = _moving(*_RAISED, _DETAILS) + "SELECT subscription_id, period, seconds FROM rolled"
+"""Who reports calls knows the periods already: to read them once more would be a fifth of the statement."""
 
 Shift: TypeAlias = tuple[str, int, date, int, int]
 """Subscription, period, day, billed seconds, calls."""
@@ -105,24 +115,39 @@ class Shifts:
         known_seconds, known_calls = self._of.get(place, (0, 0))
         self._of[place] = (known_seconds + seconds, known_calls + calls)
 
+    def of_periods(self) -> Counter[tuple[str, int]]:
+        """The seconds alone."""
+        seconds: Counter[tuple[str, int]] = Counter()
+        for (subscription, period, _), (added, _) in self._of.items():
+            seconds[subscription, period] += added
+        return seconds
+
     def in_order(self) -> list[Shift]:
         return [(*place, *shift) for place, shift in sorted(self._of.items())]
 
 
 async def take_in(
-    connection: Connection, agency: str, shifts: Shifts, details: Sequence[Details], at: datetime
+    connection: Connection,
+    agency: str,
+    shifts: Shifts,
+    details: Sequence[Details],
+    stood: Mapping[tuple[str, int], Metered],
+    at: datetime,
 ) -> dict[tuple[str, int], Meter]:
     """Keep the details of new calls, and roll them up by the same statement: what `roll_up` returns.
 
+    `stood` has the periods as whoever holds their clients' books has read them; their seconds may have moved since.
     Raises MonthMissing.
     """
     columns = [list(column) for column in zip(*details, strict=True)]
     try:
-        moved = await _moved(connection, _RAISE_BY_NEW_CALLS, agency, shifts.in_order(), at, *columns)
+        rows = await connection.fetch(_RAISE_BY_NEW_CALLS, agency, *_columns(shifts.in_order()), at, *columns)
     except CheckViolationError as error:
         if error.constraint_name:
             raise
         raise MonthMissing(row.day for row in details) from error
+    added = shifts.of_periods()
+    moved = [(stood[of, period].at(seconds), added[of, period]) for of, period, seconds in rows]
     return await _told(connection, moved, at)
 
 
@@ -151,13 +176,15 @@ async def add(connection: Connection, agency: str, shifts: Shifts) -> list[tuple
 
 
 async def _moved(
-    connection: Connection, statement: str, agency: str, shifts: Sequence[Shift], *more: object
+    connection: Connection, statement: str, agency: str, shifts: Sequence[Shift]
 ) -> list[tuple[Metered, int]]:
+    rows = await connection.fetch(statement, agency, *_columns(shifts))
+    return [(as_metered(*reading), added) for *reading, added in rows]
+
+
+def _columns(shifts: Sequence[Shift]) -> Iterator[list[object]]:
     """In the order of their keys, so that nobody waits in a circle; the row of a period guards those of its days."""
-    rows = await connection.fetch(
-        statement, agency, *([shift[column] for shift in shifts] for column in range(5)), *more
-    )
-    return [(_metered(*reading), added) for *reading, added in rows]
+    return ([shift[column] for shift in shifts] for column in range(5))
 
 
 async def _told(
@@ -172,7 +199,7 @@ async def metered(connection: Connection, subscription: str, period: int) -> Met
     """A period as it stands; none when the books have no such period."""
     row = await connection.fetchrow(
         f"""
-        SELECT {_METER}, coalesce(r.seconds, 0) FROM periods p
+        SELECT {METER}, coalesce(r.seconds, 0) FROM periods p
         JOIN subscriptions s ON s.id = p.subscription_id
         JOIN agencies a ON a.id = p.agency_id
         LEFT JOIN usage_rollups r ON (r.subscription_id, r.period) = (p.subscription_id, p.number)
@@ -181,10 +208,11 @@ async def metered(connection: Connection, subscription: str, period: int) -> Met
         subscription,
         period,
     )
-    return _metered(*row) if row else None
+    return as_metered(*row) if row else None
 
 
-def _metered(subscription: str, levels: Sequence[int], *reading: Any) -> Metered:
+def as_metered(subscription: str, levels: Sequence[int], *reading: Any) -> Metered:
+    """As the books have it, column by column."""
     return Metered(subscription, meter(*reading), tuple(levels))
 
 

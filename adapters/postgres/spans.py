@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 from adapters.postgres.calls import Details
 from adapters.postgres.keys import place_of
-from adapters.postgres.rollups import Shifts
+from adapters.postgres.rollups import Metered, Shifts
 from adapters.postgres.windows import UNBILLED_INCREMENT, Window, trial_of, unbilled_at, window_of
 from billing.days import day_span
 from billing.usage import Unbilled
@@ -108,3 +108,8 @@ class Spans:
                 day = span.window.day(span.start)
                 shifts.add(span.window.subscription, span.window.number, day, span.seconds, len(span.lines))
         return shifts, [Details(span.client, span.day, "\n".join(span.lines)) for span in filled]
+
+    def periods(self) -> dict[tuple[str, int], Metered]:
+        """The periods that `totals` moves, as they were known."""
+        windows = (span.window for of_client in self._of.values() for span in of_client)
+        return {(window.subscription, window.number): window.metered for window in windows if window}

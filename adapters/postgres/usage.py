@@ -181,7 +181,7 @@ async def _take(
     ]
     # What follows the keys is made while the server enters them.
     _, totals = await asyncio.gather(insert_keys(connection, keys), _totals(told, found, billed, spans))
-    meters = await take_in(connection, agency, *totals, now)
+    meters = await take_in(connection, agency, *totals, spans.periods(), now)
     late = [
         (agency, span.window.subscription, span.window.number, call.call_id, seconds)
         for (call, _, _, _), span, seconds in zip(told, found, billed, strict=True)
@@ -208,6 +208,6 @@ def blocked_at(windows: Sequence[Window], meters: Mapping[tuple[str, int], Meter
     """
     window = window_of(windows, now)
     if window:
-        meter = meters.get((window.subscription, window.number), window.meter)
+        meter = meters.get((window.subscription, window.number), window.metered.meter)
         return Blocked.CAP_REACHED if meter.blocks else None
     return {Unbilled.PAUSED: Blocked.PAUSED, Unbilled.ENDED: Blocked.ENDED}.get(unbilled_at(windows, now))

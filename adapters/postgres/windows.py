@@ -7,9 +7,8 @@ from datetime import date, datetime
 from typing import Final
 
 from adapters.postgres.pool import Connection
-from adapters.postgres.rollups import meter
+from adapters.postgres.rollups import METER, Metered, as_metered
 from billing.days import local_day
-from billing.metering import Meter
 from billing.usage import Unbilled
 
 UNBILLED_INCREMENT: Final = 1
@@ -29,7 +28,7 @@ class Window:
     cancelled: bool
     last: bool
     """The newest period of its subscription."""
-    meter: Meter
+    metered: Metered
     zone: str
 
     def day(self, at: datetime) -> date:
@@ -67,12 +66,12 @@ async def windows_of(connection: Connection, clients: Sequence[str], since: date
     """The trials of each client, its periods that end after `since`, and the one before them, oldest first. Only where
     there is a cap does the meter know the usage so far."""
     rows = await connection.fetch(
-        """
-        SELECT p.client_id, p.subscription_id, p.number, p.starts_at, p.ends_at, p.frozen_at IS NOT NULL AS frozen,
-               p.call_increment_seconds, s.status = 'cancelled' AS cancelled,
+        f"""
+        SELECT p.client_id, p.starts_at, p.frozen_at IS NOT NULL AS frozen, p.call_increment_seconds,
+               s.status = 'cancelled' AS cancelled,
                p.number = max(p.number) OVER (PARTITION BY p.subscription_id) AS last, s.zone,
-               p.included_seconds, p.rate, p.currency, s.cap_amount, s.cap_action, coalesce(r.seconds, 0)
-        FROM periods p JOIN subscriptions s ON s.id = p.subscription_id
+               {METER}, coalesce(r.seconds, 0)
+        FROM periods p JOIN subscriptions s ON s.id = p.subscription_id JOIN agencies a ON a.id = p.agency_id
         LEFT JOIN usage_rollups r ON s.cap_amount IS NOT NULL
             AND (r.subscription_id, r.period) = (p.subscription_id, p.number)
         WHERE p.client_id = ANY ($1::text[]) AND (p.ends_at > $2 OR p.ends_at = (
@@ -80,9 +79,9 @@ async def windows_of(connection: Connection, clients: Sequence[str], since: date
             WHERE older.client_id = p.client_id AND older.ends_at <= $2
         ))
         UNION ALL
-        SELECT s.client_id, s.id, 0, s.trial_start, s.trial_end, false, 1, s.status = 'cancelled',
+        SELECT s.client_id, s.trial_start, false, 1, s.status = 'cancelled',
                NOT EXISTS (SELECT FROM periods p WHERE p.subscription_id = s.id), s.zone,
-               0, 0, v.currency, NULL, NULL, 0
+               s.id, '{{}}', 0, s.trial_end, 0, 0, v.currency, NULL, NULL, 0
         FROM subscriptions s JOIN plan_versions v ON (v.plan_id, v.version) = (s.plan_id, s.plan_version)
         WHERE s.client_id = ANY ($1::text[]) AND s.trial_start < s.trial_end
         ORDER BY starts_at, subscription_id
@@ -91,10 +90,10 @@ async def windows_of(connection: Connection, clients: Sequence[str], since: date
         since,
     )
     windows: dict[str, list[Window]] = {client: [] for client in clients}
-    for row in rows:
-        client, subscription, number, start, end, frozen, increment, cancelled, last, zone, *terms = row
-        stood = meter(number, end, *terms)
+    for client, start, frozen, increment, cancelled, last, zone, *reading in rows:
+        known = as_metered(*reading)
+        number, end = known.meter.number, known.meter.end
         windows[client].append(
-            Window(subscription, number, start, end, frozen, increment, cancelled, last, stood, zone)
+            Window(known.subscription, number, start, end, frozen, increment, cancelled, last, known, zone)
         )
     return windows

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.postgres.keys import place_of
+from adapters.postgres.rollups import Metered
 from adapters.postgres.spans import Spans
 from adapters.postgres.windows import Window, trial_of, unbilled_at, window_of
 from billing.days import day_span, local_day
@@ -23,8 +24,8 @@ INSTANTS = st.integers(0, 19 * 365 * 24 * 3600).map(lambda seconds: EARLIEST + t
 
 
 def window(number: int, start: datetime, end: datetime, *, frozen: bool = False, zone: str = "UTC") -> Window:
-    meter = Meter(number, end, 0, 0, Decimal(0), "usd")
-    return Window("sub_anna", number, start, end, frozen, 60, False, True, meter, zone)
+    metered = Metered("sub_anna", Meter(number, end, 0, 0, Decimal(0), "usd"), ())
+    return Window("sub_anna", number, start, end, frozen, 60, False, True, metered, zone)
 
 
 @given(st.sampled_from(ZONES), INSTANTS, st.lists(st.integers(0, 86_399), max_size=8))
