@@ -84,10 +84,12 @@ class Tally:
             self._rejected.write(msgspec.json.encode(one))
 
     def answer(self) -> Response:
-        """All of it as JSON. The tally can take no more."""
-        if self._rejected.tell() > _IN_MEMORY:
-            return StreamingResponse(self._parts(), media_type="application/json")
+        """All of it as JSON, in one piece that can be remembered: for what has a limit. The tally can take no more."""
         return Response(b"".join(self._parts()), media_type="application/json")
+
+    def streamed(self) -> Response:
+        """All of it as JSON, however much it is. The tally can take no more."""
+        return StreamingResponse(self._parts(), media_type="application/json")
 
     def _parts(self) -> Iterator[bytes]:
         accepted, duplicates, unbilled = (self.results[name] for name in ("accepted", "duplicate", "unbilled"))

@@ -138,9 +138,8 @@ async def take_calls(request: Request, services: Used, caller: Calling) -> Respo
         if media_type_of(request) == CSV:
             async for first, read in _pieces(request):
                 await tally.take(services.database, caller.agency, read, first, services.clock.now())
-        else:
-            read = batch(await request.body())
-            await tally.take(services.database, caller.agency, read, 0, services.clock.now())
+            return tally.streamed()
+        await tally.take(services.database, caller.agency, batch(await request.body()), 0, services.clock.now())
         return tally.answer()
 
 

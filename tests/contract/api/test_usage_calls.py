@@ -49,6 +49,17 @@ async def test_a_call_in_another_offset_is_the_same_call(tenant: Tenant) -> None
     assert (await send(tenant, other))["duplicates"] == 1
 
 
+async def test_a_long_answer_is_remembered_like_a_short_one(tenant: Tenant) -> None:
+    client = await served(tenant)
+    batch = [call(client), *(call("nobody", call_id="\x01" * 400) for _ in range(600))]
+    key = {"Idempotency-Key": fresh("key")}
+    first = await tenant.engine.send("POST", CALLS, json={"calls": batch}, headers=key)
+    assert (first.status_code, first.json()["accepted"]) == (200, 1)
+    assert len(first.content) > 1024 * 1024
+    again = await tenant.engine.send("POST", CALLS, json={"calls": batch}, headers=key)
+    assert (again.json(), again.headers["Idempotent-Replayed"]) == (first.json(), "true")
+
+
 async def test_other_content_under_a_known_id_is_refused_with_both_named(tenant: Tenant) -> None:
     client = await served(tenant)
     known = call(client)
