@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from asyncpg import UniqueViolationError
+
 from adapters.postgres.locks import lock_client
 from adapters.postgres.pool import Connection, Pool, transaction
 from adapters.postgres.rollups import Shifts, roll_up
@@ -62,6 +64,14 @@ async def record_correction(pool: Pool, agency: str, correction: Correction, now
     """Add a correction, once: to an open period at once, to a closed one as an entry for the next invoice."""
     if correction.seconds == 0 or abs(correction.seconds) >= 2**31 or not correction.correction_id:
         return CorrectionVerdict("rejected", "invalid", "a correction has an id and seconds other than zero")
+    try:
+        return await _record(pool, agency, correction, now)
+    except UniqueViolationError:
+        # By this id a call of another client was corrected meanwhile, whose books are not locked by ours.
+        return await _record(pool, agency, correction, now)
+
+
+async def _record(pool: Pool, agency: str, correction: Correction, now: datetime) -> CorrectionVerdict:
     async with transaction(pool) as connection:
         client = await connection.fetchval(
             "SELECT client_id FROM calls WHERE (agency_id, call_id) = ($1, $2)", agency, correction.call_id

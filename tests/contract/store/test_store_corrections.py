@@ -53,6 +53,18 @@ async def test_a_correction_counts_once_however_often_it_is_sent(house: House) -
     assert await _rollup(house) == 540
 
 
+async def test_one_id_for_calls_of_several_clients_at_once_corrects_one(house: House) -> None:
+    names = ("anna", "bert", "carl", "dora")
+    for name in names:
+        await house.subscribed(name)
+    await house.report(*(call(name, name, START, 10) for name in names), at=START + HOUR)
+    for number in range(5):
+        verdicts = await asyncio.gather(*(_correct(house, f"k{number}", name, -60) for name in names))
+        told = sorted(verdict.code or verdict.result for verdict in verdicts)
+        assert told == ["accepted", "conflict", "conflict", "conflict"]
+    assert await house.value("SELECT sum(corrected_seconds) FROM calls") == -300
+
+
 @pytest.mark.parametrize(
     "other",
     [
