@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from adapters.postgres.pool import Pool
 
+_REMEMBERED: Final = timedelta(hours=1)
+"""After its end: far longer than a hand-over is good for, which therefore opens no second one."""
 _SWEPT_AT_ONCE: Final = 100
 
 
@@ -19,7 +21,7 @@ class Session:
     role: str
     subject: str
     agency_id: str
-    client_id: str
+    client_id: str | None
     permissions: Sequence[str]
     opened_at: datetime
     ends_at: datetime
@@ -31,11 +33,11 @@ _COLUMNS: Final = ", ".join(Session.__dataclass_fields__)
 async def open_session(pool: Pool, session: Session) -> bool:
     """Whether it was opened: False when its hand-over opened one before.
 
-    Sessions that have ended by time are forgotten on the way, some at once; the token of each has long expired.
+    Sessions that have ended some time ago are forgotten on the way.
     """
     await pool.execute(
         "DELETE FROM browser_sessions WHERE id IN (SELECT id FROM browser_sessions WHERE ends_at < $1 LIMIT $2)",
-        session.opened_at,
+        session.opened_at - _REMEMBERED,
         _SWEPT_AT_ONCE,
     )
     opened = await pool.fetchval(
@@ -53,5 +55,5 @@ async def session(pool: Pool, id: str, now: datetime) -> Session | None:
 
 
 async def end_session(pool: Pool, id: str, now: datetime) -> None:
-    """It lasts no longer. The row stays for a while: what it was opened with opens no other."""
+    """It lasts no longer. The row stays for a while, so that its hand-over opens no other."""
     await pool.execute("UPDATE browser_sessions SET ends_at = least(ends_at, $2) WHERE id = $1", id, now)

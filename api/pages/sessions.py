@@ -14,7 +14,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.postgres import sessions
+from adapters.postgres import agencies, clients, sessions
 from adapters.settings import Settings
 from api.problems import Unauthenticated
 from api.services import Services
@@ -35,8 +35,9 @@ class Signed:
 
 
 async def open_session(services: Services, hand_over: HandOver, answer: Response) -> None:
-    """Sign in, and set the cookie on `answer`. Raises Unauthenticated for a hand-over that was used."""
+    """Sign in, and set the cookie on `answer`. Raises Unauthenticated for a hand-over that was used, or of nobody."""
     caller, now, secret = hand_over.caller, datetime.now(UTC), secrets.token_urlsafe(_SECRET_BYTES)
+    await _check_is_there(services, caller)
     opened = await sessions.open_session(
         services.database,
         sessions.Session(
@@ -45,7 +46,7 @@ async def open_session(services: Services, hand_over: HandOver, answer: Response
             role=caller.role,
             subject=caller.subject,
             agency_id=caller.agency,
-            client_id=caller.client,
+            client_id=caller.client or None,
             permissions=sorted(caller.permissions),
             opened_at=now,
             ends_at=now + LASTS,
@@ -64,13 +65,20 @@ async def open_session(services: Services, hand_over: HandOver, answer: Response
     )
 
 
+async def _check_is_there(services: Services, caller: Caller) -> None:
+    agency = await agencies.agency(services.database, caller.agency)
+    of_client = caller.role is Role.CLIENT
+    if agency is None or (of_client and not await clients.client(services.database, agency.id, caller.client)):
+        raise Unauthenticated("The link is for somebody who is not there.")
+
+
 async def signed_in(services: Services, request: Request, role: Role) -> Signed:
     """Who is signed in with this role. Raises Unauthenticated."""
     secret = request.cookies.get(cookie_name(services.settings, role))
     found = await sessions.session(services.database, _hash(secret), datetime.now(UTC)) if secret else None
     if secret is None or found is None or found.role != role:
         raise Unauthenticated("You are not signed in, or not any more.")
-    caller = Caller(role, found.subject, found.agency_id, found.client_id, frozenset(found.permissions))
+    caller = Caller(role, found.subject, found.agency_id, found.client_id or "", frozenset(found.permissions))
     return Signed(found.id, caller, _csrf(secret))
 
 
