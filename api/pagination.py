@@ -46,6 +46,15 @@ class PageQuery(Request):
         except ValueError as error:
             raise InvalidFields(NO_CURSOR) from error
 
+    def after_number(self, scope: str) -> int | None:
+        """In a list by number, the one behind which the page begins; raises like `after_time`."""
+        position = self.after(scope)
+        if position is None:
+            return None
+        if not position[1].isdecimal():
+            raise InvalidFields(NO_CURSOR)
+        return int(position[1])
+
     def after(self, scope: str) -> tuple[str, str] | None:
         """The sort key, as text, and the id behind which the page begins; raises like `after_time`."""
         if self.cursor is None:

@@ -197,6 +197,22 @@ async def plans(pool: Pool, agency: str, limit: int, after: tuple[datetime, str]
     return [Plan(**row) for row in rows]
 
 
+async def versions(pool: Pool, plan: str, limit: int, before: int | None) -> list[Plan]:
+    """At most `limit` of the plan's versions, newest first, below the number `before`; each since when it was sold."""
+    rows = await pool.fetch(
+        """
+        SELECT p.id, v.version, v.name, v.tier, v.currency, v.price, v.included_minutes, v.overage_rate,
+               v.call_increment_seconds, v.created_at, v.trial_days, v.account_id, p.archived_at
+        FROM plans p JOIN plan_versions v ON v.plan_id = p.id
+        WHERE p.id = $1 AND ($2::bigint IS NULL OR v.version < $2) ORDER BY v.version DESC LIMIT $3
+        """,
+        plan,
+        before,
+        limit,
+    )
+    return [Plan(**row) for row in rows]
+
+
 async def priced(pool: Pool, plan: Plan, account: str, product_id: str, price_id: str) -> None:
     """Remember where the version's product and price are at Stripe."""
     await pool.execute(

@@ -10,8 +10,7 @@ from adapters.postgres.trail import Entry
 from api.fields import Answer, Id
 from api.guard import Calling
 from api.openapi import example
-from api.pagination import NO_CURSOR, Page, PageQuery, page
-from api.problems import InvalidFields
+from api.pagination import Page, PageQuery, page
 from api.services import Used
 from api.tenant import agency_router, own_agency, own_client
 
@@ -56,18 +55,10 @@ async def list_entries(query: Annotated[AuditQuery, Query()], services: Used, ca
     else:
         await own_agency(services, caller)
     scope = f"audit:{caller.agency}:{query.client_id}"
-    after = _numbered(query.after(scope))
-    rows = await trail.entries(services.database, caller.agency, query.client_id, query.limit + 1, after)
+    rows = await trail.entries(
+        services.database, caller.agency, query.client_id, query.limit + 1, query.after_number(scope)
+    )
     return page(rows, query.limit, scope, lambda entry: ("", str(entry.id)), _out)
-
-
-def _numbered(position: tuple[str, str] | None) -> int | None:
-    if position is None:
-        return None
-    _, number = position
-    if not number.isdecimal():
-        raise InvalidFields(NO_CURSOR)
-    return int(number)
 
 
 def _out(entry: Entry) -> EntryOut:

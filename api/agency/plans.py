@@ -53,15 +53,9 @@ class PlanIn(fields.Request, json_schema_extra=example(**_PLAN)):
         return self
 
 
-class PlanOut(
-    Answer,
-    json_schema_extra=example(
-        id="pln_3f5m7kq2n4b6c8d0e2f4", version=1, **_PLAN, created_at="2026-11-23T15:00:00Z", archived_at=None
-    ),
-):
-    """A plan in its newest version. Once it is archived nobody is assigned it any more."""
+class VersionOut(Answer, json_schema_extra=example(version=1, **_PLAN, created_at="2026-11-23T15:00:00Z")):
+    """A plan's terms from `created_at` on, until its next version."""
 
-    id: str
     version: int
     name: str
     tier: str
@@ -71,6 +65,17 @@ class PlanOut(
     call_increment_seconds: Literal[1, 6, 60]
     trial_days: int
     created_at: datetime
+
+
+class PlanOut(
+    VersionOut,
+    json_schema_extra=example(
+        id="pln_3f5m7kq2n4b6c8d0e2f4", version=1, **_PLAN, created_at="2026-11-23T15:00:00Z", archived_at=None
+    ),
+):
+    """A plan in its newest version. `created_at` is the plan's. Once it is archived nobody is assigned it any more."""
+
+    id: str
     archived_at: datetime | None
 
 
@@ -163,6 +168,16 @@ async def read(plan_id: str, services: Used, caller: Calling) -> PlanOut:
     return plan_out(await own_plan(services, caller, plan_id))
 
 
+@router.get("/{plan_id}/versions", summary="A plan's versions, newest first")
+async def list_versions(
+    plan_id: str, query: Annotated[PageQuery, Query()], services: Used, caller: Calling
+) -> Page[VersionOut]:
+    """What was sold when. Each subscription names the version that it was assigned."""
+    plan, scope = await own_plan(services, caller, plan_id), f"plan-versions:{caller.agency}:{plan_id}"
+    rows = await plans.versions(services.database, plan.id, query.limit + 1, query.after_number(scope))
+    return page(rows, query.limit, scope, lambda one: ("", str(one.version)), _version_out)
+
+
 def _plan(id: str, body: PlanIn, created_at: datetime) -> Plan:
     return Plan(
         id=id,
@@ -180,8 +195,11 @@ def _plan(id: str, body: PlanIn, created_at: datetime) -> Plan:
 
 
 def plan_out(plan: Plan) -> PlanOut:
-    return PlanOut(
-        id=plan.id,
+    return PlanOut(id=plan.id, archived_at=plan.archived_at, **vars(_version_out(plan)))
+
+
+def _version_out(plan: Plan) -> VersionOut:
+    return VersionOut(
         version=plan.version,
         name=plan.name,
         tier=plan.tier,
@@ -191,5 +209,4 @@ def plan_out(plan: Plan) -> PlanOut:
         call_increment_seconds=plan.call_increment_seconds,
         trial_days=plan.trial_days,
         created_at=plan.created_at,
-        archived_at=plan.archived_at,
     )

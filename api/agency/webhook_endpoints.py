@@ -96,6 +96,11 @@ async def list_endpoints(query: Annotated[PageQuery, Query()], services: Used, c
     return page(rows, query.limit, scope, lambda one: (one.created_at, one.id), _out)
 
 
+@router.get("/{endpoint_id}", summary="A webhook endpoint")
+async def read(endpoint_id: str, services: Used, caller: Calling) -> EndpointOut:
+    return _out(await _own(services, caller, endpoint_id))
+
+
 @router.post("", summary="Add a webhook endpoint", status_code=201, responses=conflicts("too_many_endpoints"))
 async def add(body: EndpointIn, services: Used, caller: Calling, request: Request) -> SecretOut:
     """Facts from now on are delivered there, signed per Standard Webhooks with the secret in the answer."""

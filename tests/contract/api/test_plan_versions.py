@@ -69,6 +69,26 @@ async def test_versions_made_at_the_same_moment_are_numbered_one_by_one(bare: Te
     assert {one["id"] for one in made} == {plan}
 
 
+async def test_every_version_is_listed_with_the_terms_that_it_had(bare: Tenant, other: Tenant) -> None:
+    plan = await bare.plan()
+    for amount in (5900, 9900):
+        await bare.api.post(f"{PLANS}/{plan}/versions", {**PLAN, "price": {"amount": amount, "currency": "usd"}})
+    first = await bare.api.get(f"{PLANS}/{plan}/versions", limit=2)
+    rest = await bare.api.get(f"{PLANS}/{plan}/versions", limit=2, cursor=first["next_cursor"])
+    listed = first["data"] + rest["data"]
+    assert [(one["version"], one["price"]["amount"]) for one in listed] == [(3, 9900), (2, 5900), (1, 4900)]
+    assert rest["next_cursor"] is None
+    newest = await bare.api.get(f"{PLANS}/{plan}")
+    assert {name: newest[name] for name in listed[0] if name != "created_at"} == {
+        name: value for name, value in listed[0].items() if name != "created_at"
+    }
+    assert [one["created_at"] for one in listed] == sorted((one["created_at"] for one in listed), reverse=True)
+    with refused(404, "not_found"):
+        await other.api.get(f"{PLANS}/{plan}/versions")
+    with refused(422, "invalid_fields"):
+        await bare.api.get(f"{PLANS}/{await bare.plan()}/versions", cursor=first["next_cursor"])
+
+
 async def test_a_repeated_request_for_a_version_makes_one(bare: Tenant) -> None:
     plan = await bare.plan()
     key = fresh("dearer")

@@ -31,6 +31,7 @@ async def test_facts_reach_the_receiver_signed_and_can_be_sent_again(own: Tenant
     endpoint = await own.api.post(ENDPOINTS, {"url": receiver.url})
     (listed,) = (await own.api.get(ENDPOINTS))["data"]
     assert "secret" not in listed
+    assert await own.api.get(f"{ENDPOINTS}/{endpoint['id']}") == listed
     client = await own.subscribed(FAILS)
     deliveries = await _delivered(own, endpoint["id"], "delivered", 2)
     said = [Webhook(endpoint["secret"]).verify(body, headers) for headers, body in receiver.heard]
@@ -123,8 +124,9 @@ async def test_a_failure_waits_and_another_agency_sees_nothing(own: Tenant, othe
 
     await own.eventually(tried)
     delivery = (await own.api.get(f"{ENDPOINTS}/{endpoint}/deliveries"))["data"][0]["id"]
-    with refused(404, "not_found"):
-        await other.api.get(f"{ENDPOINTS}/{endpoint}/deliveries")
+    for theirs in (f"{ENDPOINTS}/{endpoint}", f"{ENDPOINTS}/{endpoint}/deliveries"):
+        with refused(404, "not_found"):
+            await other.api.get(theirs)
     with refused(404, "not_found"):
         await other.api.post(f"{ENDPOINTS}/{endpoint}/deliveries/{delivery}/resend", {})
     with refused(404, "not_found"):
