@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from adapters.links import Link, LinkEnded, LinkRefused
-from adapters.postgres import agencies, clients, statements
+from adapters.postgres import agencies, clients, invoices
 from adapters.postgres.agencies import Agency
-from adapters.postgres.statements import Statement
+from adapters.postgres.invoices import Invoice
 from api import pdf, problems
 from api.card_pages import open_card_page
 from api.ids import made_id
@@ -118,9 +118,9 @@ async def _opened(services: Services, signed: str) -> tuple[Agency, Link]:
     return agency, link
 
 
-async def _invoice(services: Services, link: Link) -> Statement:
+async def _invoice(services: Services, link: Link) -> Invoice:
     """The invoice that the link is for, once it has been sent. Raises NotFound."""
-    found = await statements.statement(services.database, link.agency, link.subject)
+    found = await invoices.invoice(services.database, link.agency, link.subject)
     if link.about != "invoice" or found is None or not found.sent:
         raise NotFound
     return found

@@ -7,8 +7,8 @@ from typing import Any, Final
 import httpx
 from starlette.responses import Response
 
+from adapters.postgres.invoices import Invoice
 from adapters.postgres.pdfs import keep_pdf, kept_pdf
-from adapters.postgres.statements import Statement
 from api.problems import NotFound, TemporarilyUnavailable
 from api.services import Services
 from billing.invoices import InvoiceStatus
@@ -25,12 +25,12 @@ _NOT_IN_A_NAME: Final = re.compile(r"[^A-Za-z0-9._-]")
 log = logging.getLogger(__name__)
 
 
-def pdf_link(services: Services, path: str, invoice: Statement) -> str | None:
+def pdf_link(services: Services, path: str, invoice: Invoice) -> str | None:
     """Where the PDF is; none while there is none. `path` is the address of the invoice itself."""
     return f"{services.settings.public_base_url}{path}/{invoice.id}/pdf" if invoice.sent else None
 
 
-async def pdf_answer(services: Services, agency: str, invoice: Statement) -> Response:
+async def pdf_answer(services: Services, agency: str, invoice: Invoice) -> Response:
     """The PDF of the agency's invoice as it stands now.
 
     Raises NotFound while there is none, TemporarilyUnavailable and PaymentTrouble when Stripe does not give it.
@@ -45,7 +45,7 @@ async def pdf_answer(services: Services, agency: str, invoice: Statement) -> Res
     return Response(content, media_type=MEDIA_TYPE, headers={"Content-Disposition": f'inline; filename="{name}.pdf"'})
 
 
-async def _fetch(services: Services, invoice: Statement) -> tuple[InvoiceStatus, bytes]:
+async def _fetch(services: Services, invoice: Invoice) -> tuple[InvoiceStatus, bytes]:
     """The PDF by the link that Stripe gives now: the one that we were given with the invoice may have expired."""
     reading = await services.payments.read_invoice(invoice.account_id, invoice.provider_id or "")
     if reading.pdf_url is None or reading.status is InvoiceStatus.DRAFT:

@@ -5,8 +5,8 @@ from typing import Final
 
 import asyncpg
 
+from adapters.postgres.invoices import TAX
 from adapters.postgres.pool import Pool
-from adapters.postgres.statements import TAX
 
 BATCH: Final = 1000
 

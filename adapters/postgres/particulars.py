@@ -7,8 +7,8 @@ from decimal import Decimal
 import asyncpg
 
 from adapters.postgres.codec import decode_card, decode_decline
+from adapters.postgres.invoices import Invoice
 from adapters.postgres.pool import Connection, Pool
-from adapters.postgres.statements import Statement
 from billing.declines import Decline, DeclineClass
 from billing.ledger import AttemptResult
 from billing.state import Card, Origin
@@ -82,7 +82,7 @@ async def skipped_on(source: Connection | Pool, agency: str, invoice: str) -> li
     return [Skipped(**row) for row in rows]
 
 
-async def billed_period(source: Connection | Pool, agency: str, invoice: Statement) -> BilledPeriod | None:
+async def billed_period(source: Connection | Pool, agency: str, invoice: Invoice) -> BilledPeriod | None:
     """The period whose overage the invoice bills; none for one that bills no usage."""
     row = await source.fetchrow(
         """

@@ -7,8 +7,8 @@ from typing import Final
 
 from adapters.postgres.codec import decode_state
 from adapters.postgres.freezes import OF_LEFT_ACCOUNT
+from adapters.postgres.invoices import DEBT_FAILED
 from adapters.postgres.pool import Connection
-from adapters.postgres.statements import DEBT_FAILED
 from billing.view import renewal
 
 BACK: Final = timedelta(days=30)

@@ -7,7 +7,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from adapters.postgres import credit_notes
-from adapters.postgres.statements import Statement
+from adapters.postgres.invoices import Invoice
 from api import fields
 from api.agency.credit_note_out import CREDIT_NOTE, CreditNoteOut, credit_note_out
 from api.agency.giving_up import REFUSED
@@ -66,7 +66,7 @@ async def credit(
     return made or processing()
 
 
-def _asked(invoice: Statement, body: CreditNoteIn) -> int:
+def _asked(invoice: Invoice, body: CreditNoteIn) -> int:
     """Raises InvalidFields."""
     if body.amount is None:
         return invoice.amount_due

@@ -10,9 +10,9 @@ from fastapi import Request
 from starlette.responses import Response
 
 from adapters.postgres import projection, trail
+from adapters.postgres.invoices import Invoice
 from adapters.postgres.invoicing import mirror_invoice
 from adapters.postgres.pool import transaction
-from adapters.postgres.statements import Statement
 from api import fields
 from api.agency.invoice_orders import give
 from api.agency.invoice_out import InvoiceDetailOut
@@ -109,7 +109,7 @@ async def _ended(
 
 
 async def _end_written_off(
-    services: Services, caller: Caller, invoice: Statement, how: Literal["void", "paid"], why: str
+    services: Services, caller: Caller, invoice: Invoice, how: Literal["void", "paid"], why: str
 ) -> None:
     """Raises Conflict when it came to another end meanwhile, and billing.payments.PaymentTrouble."""
     end = services.payments.void if how == "void" else services.payments.mark_paid

@@ -3,7 +3,7 @@
 from fastapi import Request
 from starlette.responses import Response
 
-from adapters.postgres.statements import Statement
+from adapters.postgres.invoices import Invoice
 from adapters.postgres.subscriptions import subscription
 from api.agency.invoice_out import InvoiceDetailOut
 from api.agency.invoices import detail, own_invoice, refuse_when_gone
@@ -59,7 +59,7 @@ async def give(services: Services, caller: Caller, request: Request, invoice_id:
     return not isinstance(reply, Processing)
 
 
-async def _as_it_stands(services: Services, invoice: Statement, caller: Caller, refused: Conflict) -> Conflict:
+async def _as_it_stands(services: Services, invoice: Invoice, caller: Caller, refused: Conflict) -> Conflict:
     """The workflow knows its open invoices only: of one that is not open the books know whether it is paid."""
     now = await own_invoice(services.database, caller, invoice.id)
     return conflict("invoice_paid") if now.status is InvoiceStatus.PAID else refused

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from adapters.postgres.credit_notes import CreditNoteRow
+from adapters.postgres.invoices import Invoice
 from adapters.postgres.parkings import Held
 from adapters.postgres.particulars import Attempted, BilledPeriod, Skipped
-from adapters.postgres.statements import Statement
 from api.agency.credit_note_out import CREDIT_NOTE, CreditNoteOut, credit_note_out
 from api.agency.dispute_out import DISPUTE, DisputeOut, dispute_out
 from api.agency.refund_out import REFUND, RefundOut, refunds_out
@@ -212,12 +212,12 @@ class InvoiceDetailOut(
     review: ReviewOut | None
 
 
-def invoice_out(invoice: Statement, pdf_url: str | None) -> InvoiceOut:
+def invoice_out(invoice: Invoice, pdf_url: str | None) -> InvoiceOut:
     return InvoiceOut(**_shown(invoice, pdf_url))
 
 
 def invoice_detail_out(
-    invoice: Statement,
+    invoice: Invoice,
     pdf_url: str | None,
     attempts: Sequence[Attempted],
     skipped: Sequence[Skipped],
@@ -240,7 +240,7 @@ def invoice_detail_out(
     )
 
 
-def _shown(invoice: Statement, pdf_url: str | None) -> dict[str, Any]:
+def _shown(invoice: Invoice, pdf_url: str | None) -> dict[str, Any]:
     currency = invoice.currency
     return {
         "id": invoice.id,

@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from adapters.postgres import agencies, credit_notes, disputes, parkings, particulars, statements
+from adapters.postgres import agencies, credit_notes, disputes, invoices, parkings, particulars
+from adapters.postgres.invoices import Invoice
 from adapters.postgres.pool import Connection, Pool, snapshot
 from adapters.postgres.refunds import refunds_of
-from adapters.postgres.statements import Statement
 from api.agency.invoice_out import (
     PATH,
     InvoiceDetailOut,
@@ -38,7 +38,7 @@ class InvoicesQuery(PageQuery):
 async def list_invoices(query: Annotated[InvoicesQuery, Query()], services: Used, caller: Calling) -> Page[InvoiceOut]:
     await own_agency(services, caller)
     scope = f"invoices:{caller.agency}:{query.status}"
-    rows = await statements.agency_invoices(
+    rows = await invoices.agency_invoices(
         services.database, caller.agency, query.status, query.limit + 1, query.after_time(scope)
     )
     return _page(services, rows, query, scope)
@@ -50,7 +50,7 @@ async def list_of_client(
 ) -> Page[InvoiceOut]:
     await own_client(services, caller, client_id)
     scope = f"invoices:{caller.agency}:{client_id}"
-    rows = await statements.client_invoices(
+    rows = await invoices.client_invoices(
         services.database, caller.agency, client_id, query.limit + 1, query.after_time(scope)
     )
     return _page(services, rows, query, scope)
@@ -67,16 +67,16 @@ async def pdf(invoice_id: str, services: Used, caller: Calling) -> Response:
     return await pdf_answer(services, caller.agency, await own_invoice(services.database, caller, invoice_id))
 
 
-async def refuse_when_gone(services: Services, invoice: Statement, caller: Caller) -> None:
+async def refuse_when_gone(services: Services, invoice: Invoice, caller: Caller) -> None:
     """Nothing can be changed in an account that is not the agency's any more."""
     account = await agencies.account(services.database, caller.agency)
     if not (account and account.account_id == invoice.account_id and account.state != "disconnected"):
         raise conflict("agency_frozen")
 
 
-async def own_invoice(source: Connection | Pool, caller: Caller, invoice_id: str) -> Statement:
+async def own_invoice(source: Connection | Pool, caller: Caller, invoice_id: str) -> Invoice:
     """The agency's invoice. Raises NotFound, also for another tenant's."""
-    found = await statements.statement(source, caller.agency, invoice_id)
+    found = await invoices.invoice(source, caller.agency, invoice_id)
     if found is None:
         raise NotFound
     return found
@@ -99,7 +99,7 @@ async def detail(services: Services, caller: Caller, invoice_id: str) -> Invoice
         )
 
 
-def _page(services: Services, rows: Sequence[Statement], query: PageQuery, scope: str) -> Page[InvoiceOut]:
+def _page(services: Services, rows: Sequence[Invoice], query: PageQuery, scope: str) -> Page[InvoiceOut]:
     return page(
         rows,
         query.limit,

@@ -8,9 +8,9 @@ from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from adapters.postgres import refunds
+from adapters.postgres.invoices import Invoice
 from adapters.postgres.pool import transaction
 from adapters.postgres.refunds import RefundExceeds
-from adapters.postgres.statements import Statement
 from api import fields
 from api.agency.invoices import own_invoice, refuse_when_gone
 from api.agency.refund_out import REFUND, RefundOut, refund_out
@@ -87,7 +87,7 @@ async def _enter(services: Services, caller: Caller, invoice_id: str, body: Refu
         raise conflict("refund_too_large") from None
 
 
-def _asked(invoice: Statement, body: RefundIn) -> int:
+def _asked(invoice: Invoice, body: RefundIn) -> int:
     """The amount to refund. Raises Conflict and InvalidFields."""
     if body.amount and body.amount.currency != invoice.currency:
         raise InvalidFields(("amount.currency", f"the invoice is in {invoice.currency}"))
@@ -106,7 +106,7 @@ def _asked(invoice: Statement, body: RefundIn) -> int:
 
 
 def _row(
-    services: Services, caller: Caller, invoice: Statement, body: RefundIn, refund_id: str, amount: int
+    services: Services, caller: Caller, invoice: Invoice, body: RefundIn, refund_id: str, amount: int
 ) -> RefundRow:
     return RefundRow(
         id=refund_id,

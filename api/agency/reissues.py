@@ -9,8 +9,8 @@ from fastapi import Request
 from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
-from adapters.postgres import statements
-from adapters.postgres.statements import Statement
+from adapters.postgres import invoices
+from adapters.postgres.invoices import Invoice
 from api import fields
 from api.agency.giving_up import REFUSED
 from api.agency.invoice_orders import give
@@ -89,7 +89,7 @@ async def reissue(
     return await detail(services, caller, revision) if await _issued(services, caller, revision) else processing()
 
 
-def _corrected(invoice: Statement, body: ReissueIn) -> tuple[Corrected, ...]:
+def _corrected(invoice: Invoice, body: ReissueIn) -> tuple[Corrected, ...]:
     """Raises InvalidFields for a line that is not there or not to be corrected, and another currency."""
     wrong = [
         (f"lines.{place}.{field}", detail)
@@ -104,7 +104,7 @@ def _corrected(invoice: Statement, body: ReissueIn) -> tuple[Corrected, ...]:
     )
 
 
-def _wrong(invoice: Statement, correction: LineCorrectionIn) -> Sequence[tuple[str, str]]:
+def _wrong(invoice: Invoice, correction: LineCorrectionIn) -> Sequence[tuple[str, str]]:
     if correction.line > len(invoice.lines):
         return [("line", f"the invoice has {len(invoice.lines)}")]
     if invoice.lines[correction.line - 1].kind is LineKind.CREDIT:
@@ -118,7 +118,7 @@ async def _issued(services: Services, caller: Caller, revision: str) -> bool:
     loop = asyncio.get_running_loop()
     until = loop.time() + PATIENCE_SECONDS
     while loop.time() < until:
-        known = await statements.statement(services.database, caller.agency, revision)
+        known = await invoices.invoice(services.database, caller.agency, revision)
         if known and known.status is not InvoiceStatus.DRAFT:
             return True
         await asyncio.sleep(_LOOK_SECONDS)

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from adapters.postgres import agencies, clients
 from adapters.postgres.clients import Client
-from adapters.postgres.statements import client_invoices
+from adapters.postgres.invoices import client_invoices
 from api.guard import BEARER, guarded
 from api.problems import Forbidden, NotFound
 from api.services import Services

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import Query, Request
 from starlette.responses import Response
 
-from adapters.postgres import agencies, statements
-from adapters.postgres.statements import Statement
+from adapters.postgres import agencies, invoices
+from adapters.postgres.invoices import Invoice
 from adapters.postgres.subscriptions import Subscription, subscription
 from api.commands import Processing, command, processing, settling
 from api.conflicts import conflict
@@ -85,7 +85,7 @@ async def list_invoices(
 ) -> Page[PortalInvoiceOut]:
     await own_self(services, caller)
     scope = f"portal-invoices:{caller.agency}:{caller.client}"
-    rows = await statements.client_invoices(
+    rows = await invoices.client_invoices(
         services.database, caller.agency, caller.client, query.limit + 1, query.after_time(scope), sent=True
     )
     return page(rows, query.limit, scope, lambda s: (s.created_at, s.id), partial(_invoice_out, services))
@@ -126,15 +126,15 @@ async def pay(invoice_id: str, services: Used, caller: Calling, request: Request
             return PaymentOut(status="paid", reason=None, action_url=None)
 
 
-async def _own_invoice(services: Services, caller: Caller, invoice_id: str) -> Statement:
+async def _own_invoice(services: Services, caller: Caller, invoice_id: str) -> Invoice:
     """The client's invoice, once it has been sent. Raises NotFound, also for another client's."""
-    found = await statements.statement(services.database, caller.agency, invoice_id)
+    found = await invoices.invoice(services.database, caller.agency, invoice_id)
     if found is None or found.client_id != caller.client or not found.sent:
         raise NotFound
     return found
 
 
-async def _refuse_when_frozen(services: Services, caller: Caller, invoice: Statement) -> None:
+async def _refuse_when_frozen(services: Services, caller: Caller, invoice: Invoice) -> None:
     """An open invoice of an account that can't charge, or that is no longer the agency's, can't be paid here."""
     account = await agencies.account(services.database, caller.agency)
     usable = account is not None and account.healthy and account.account_id == invoice.account_id
@@ -142,14 +142,14 @@ async def _refuse_when_frozen(services: Services, caller: Caller, invoice: State
         raise conflict("agency_frozen")
 
 
-async def _subscription_of(services: Services, invoice: Statement) -> Subscription:
+async def _subscription_of(services: Services, invoice: Invoice) -> Subscription:
     found = await subscription(services.database, invoice.subscription_id)
     if found is None:
         raise NotFound
     return found
 
 
-def _invoice_out(services: Services, invoice: Statement) -> PortalInvoiceOut:
+def _invoice_out(services: Services, invoice: Invoice) -> PortalInvoiceOut:
     currency = invoice.currency
     assert invoice.portal_status is not None, "a statement is never sent"
     return PortalInvoiceOut(

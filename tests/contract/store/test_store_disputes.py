@@ -10,9 +10,9 @@ from support.house import AGENCY, CARD, DAY, START, House, card_saved, opened_fo
 
 from adapters.postgres import disputed, disputes, inbox
 from adapters.postgres.invariants import examine
+from adapters.postgres.invoices import invoice
 from adapters.postgres.pool import transaction
 from adapters.postgres.projection import open_subscription
-from adapters.postgres.statements import statement
 from billing.collection import CollectionSet
 from billing.custom import ordered
 from billing.disputed import CardDisputed
@@ -55,7 +55,7 @@ async def told(house: House) -> list[str]:
 
 
 async def is_marked(house: House) -> bool:
-    found = await statement(house.pool, AGENCY, INVOICE)
+    found = await invoice(house.pool, AGENCY, INVOICE)
     assert found
     assert (found.status, found.amount_paid) == ("paid", 4900), "what is paid stays paid"
     return found.disputed

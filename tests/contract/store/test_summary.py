@@ -6,8 +6,8 @@ from support.house import ACCOUNT, AGENCY, CARD, DAY, HOUR, START, House
 from support.lived import END
 
 from adapters.postgres.exporting import invoice_batches
+from adapters.postgres.invoices import agency_invoices
 from adapters.postgres.pool import Connection, Pool, snapshot
-from adapters.postgres.statements import agency_invoices
 from adapters.postgres.summary import AHEAD, BACK, Figures, summary
 from billing.declines import Decline
 

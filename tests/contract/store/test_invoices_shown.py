@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from support.house import AGENCY, CARD, DAY, HOUR, START, House, answered, attempt, reading
 
+from adapters.postgres.invoices import agency_invoices, client_invoices, invoice
 from adapters.postgres.pdfs import keep_pdf, kept_pdf
-from adapters.postgres.statements import agency_invoices, client_invoices, statement
 from billing.declines import Decline
 from billing.invoices import InvoiceStatus
 from billing.state import Origin, State
@@ -70,13 +70,13 @@ async def test_written_off_is_failed_and_void_is_void(house: House) -> None:
 
 async def test_what_is_due_is_the_total_until_stripe_says_otherwise(house: House) -> None:
     row = await house.draft(await house.subscribed("anna"), START)
-    drafted = await statement(house.pool, AGENCY, row.id)
+    drafted = await invoice(house.pool, AGENCY, row.id)
     assert drafted
     assert (drafted.status, drafted.amount_due, drafted.balance_applied, drafted.sent) == ("draft", 4900, 0, False)
     said = reading(row, amount_due=4600, starting_balance=-300)
     async with house.store.transaction() as books:
         await books.mirror_invoice(row.id, said, START)
-    issued = await statement(house.pool, AGENCY, row.id)
+    issued = await invoice(house.pool, AGENCY, row.id)
     assert issued
     assert (issued.total, issued.amount_due, issued.balance_applied, issued.sent) == (4900, 4600, -300, True)
     assert [(line.kind, line.amount) for line in issued.lines] == [("price", 4900)]
@@ -86,7 +86,7 @@ async def test_a_total_under_stripes_minimum_waits_on_the_balance(house: House) 
     row = await house.draft(await house.subscribed("anna", price=30), START)
     async with house.store.transaction() as books:
         await books.mirror_invoice(row.id, reading(row, InvoiceStatus.PAID, amount_due=0, ending_balance=30), START)
-    shown = await statement(house.pool, AGENCY, row.id)
+    shown = await invoice(house.pool, AGENCY, row.id)
     assert shown
     assert (shown.total, shown.amount_due, shown.balance_applied) == (30, 0, -30)
 
@@ -108,7 +108,7 @@ async def test_pages_go_from_the_newest_to_the_oldest_of_one_client_or_of_all(ho
 async def test_another_agencys_invoices_are_not_there(house: House) -> None:
     await house.issue(await house.subscribed("anna"), START)
     await house.agency("agc_two", "acct_two", "pln_two")
-    assert await statement(house.pool, "agc_two", P1) is None
+    assert await invoice(house.pool, "agc_two", P1) is None
     assert await agency_invoices(house.pool, "agc_two", None, 5, None) == []
     assert await client_invoices(house.pool, "agc_two", "cli_anna", 5, None) == []
 

@@ -18,7 +18,7 @@ Position: TypeAlias = tuple[datetime, str]
 
 
 @dataclass(frozen=True)
-class Statement:
+class Invoice:
     """An invoice. Amounts are minor units; before it is issued what is due is its total.
 
     `tax` is what rates that are not included added to the total, `balance_applied` what the customer's balance at
@@ -74,7 +74,7 @@ DEBT_FAILED: Final = """
 """Whether the invoice `i` was issued while another of its debt had failed, and that one still is open."""
 TAX: Final = "coalesce(i.provider_total, i.total) - i.total"
 """What tax added to the lines of the invoice `i`."""
-_STATEMENTS: Final = f"""
+_INVOICES: Final = f"""
     SELECT i.id, i.client_id, i.subscription_id, i.kind, i.source, i.number, i.status, i.failed, i.currency,
            i.created_at, i.issued_at, i.settled_at, i.due_at, i.total, {TAX} AS tax,
            coalesce(i.amount_due, i.total) AS amount_due,
@@ -91,14 +91,14 @@ _NEWEST_FIRST: Final = "ORDER BY i.created_at DESC, i.id DESC"
 
 async def client_invoices(
     source: Connection | Pool, agency: str, client: str, limit: int, after: Position | None, *, sent: bool = False
-) -> list[Statement]:
+) -> list[Invoice]:
     """At most `limit` invoices of the client, newest first, behind the position `after`.
 
-    `sent`: only those that the client has been shown, as `Statement.sent` says.
+    `sent`: only those that the client has been shown, as `Invoice.sent` says.
     """
     rows = await source.fetch(
         f"""
-        {_STATEMENTS} AND i.client_id = $2 AND ($3::timestamptz IS NULL OR (i.created_at, i.id) < ($3, $4::text))
+        {_INVOICES} AND i.client_id = $2 AND ($3::timestamptz IS NULL OR (i.created_at, i.id) < ($3, $4::text))
         AND (NOT $6 OR (i.issued_at IS NOT NULL AND i.provider_id IS NOT NULL))
         {_NEWEST_FIRST} LIMIT $5
         """,
@@ -113,11 +113,11 @@ async def client_invoices(
 
 async def agency_invoices(
     source: Connection | Pool, agency: str, status: InvoiceStatus | None, limit: int, after: Position | None
-) -> list[Statement]:
+) -> list[Invoice]:
     """At most `limit` invoices of the agency, all or those with this status, newest first, behind `after`."""
     rows = await source.fetch(
         f"""
-        {_STATEMENTS} AND ($2::text IS NULL OR i.status = $2)
+        {_INVOICES} AND ($2::text IS NULL OR i.status = $2)
         AND ($3::timestamptz IS NULL OR (i.created_at, i.id) < ($3, $4::text))
         {_NEWEST_FIRST} LIMIT $5
         """,
@@ -129,13 +129,13 @@ async def agency_invoices(
     return await _with_lines(source, rows)
 
 
-async def statement(source: Connection | Pool, agency: str, invoice: str) -> Statement | None:
+async def invoice(source: Connection | Pool, agency: str, invoice: str) -> Invoice | None:
     """The agency's invoice; none for an unknown one and for another tenant's."""
-    rows = await source.fetch(f"{_STATEMENTS} AND i.id = $2", agency, invoice)
+    rows = await source.fetch(f"{_INVOICES} AND i.id = $2", agency, invoice)
     return next(iter(await _with_lines(source, rows)), None)
 
 
-async def _with_lines(source: Connection | Pool, rows: Sequence[asyncpg.Record]) -> list[Statement]:
+async def _with_lines(source: Connection | Pool, rows: Sequence[asyncpg.Record]) -> list[Invoice]:
     found = await source.fetch(
         "SELECT * FROM invoice_lines WHERE invoice_id = ANY ($1::text[]) ORDER BY invoice_id, position",
         [row["id"] for row in rows],
@@ -143,12 +143,12 @@ async def _with_lines(source: Connection | Pool, rows: Sequence[asyncpg.Record])
     lines: dict[str, list[Line]] = defaultdict(list)
     for line in found:
         lines[line["invoice_id"]].append(line_of(line))
-    return [_statement(row, lines[row["id"]]) for row in rows]
+    return [_invoice(row, lines[row["id"]]) for row in rows]
 
 
-def _statement(row: asyncpg.Record, lines: Sequence[Line]) -> Statement:
+def _invoice(row: asyncpg.Record, lines: Sequence[Line]) -> Invoice:
     shown = {name: value for name, value in row.items() if name not in ("failed", "debt_failed")}
     status = InvoiceStatus(row["status"])
     word = portal_status(status, row["failed"], row["debt_failed"])
     own = {"kind": InvoiceKind(row["kind"]), "status": status, "portal_status": word, "lines": tuple(lines)}
-    return Statement(**{**shown, **own})
+    return Invoice(**{**shown, **own})
