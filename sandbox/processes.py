@@ -19,7 +19,8 @@ from sandbox.home import Home
 HOME_VARIABLE = "SANDBOX_HOME"
 """Marks every process with the folder that it belongs to: a number in pids.json may be anyone's by now."""
 SOON_SECONDS = 5.0
-"""A process that lived shorter than this died at once: its next start waits, 0.2 s and then twice as long each time."""
+"""A process that lived shorter than this ended at once: its next start waits, 0.2 s and then twice as long each time.
+One that was killed did not end by itself, and is started again without a pause."""
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 LOCK_POLL_SECONDS = 0.2
@@ -106,8 +107,8 @@ class Supervisor:
         while True:
             started = time.monotonic()
             status = await child.process.wait()
-            died_at_once = time.monotonic() - started < SOON_SECONDS
-            pause = min(max(2 * pause, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS) if died_at_once else 0.0
+            ended_at_once = status != -signal.SIGKILL and time.monotonic() - started < SOON_SECONDS
+            pause = min(max(2 * pause, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS) if ended_at_once else 0.0
             level = logging.INFO if child.pid in self._ordered else logging.WARNING
             logger.log(level, "%s ended with status %s: starting it again", child.program.name, status)
             await asyncio.sleep(pause)

@@ -10,6 +10,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 from support.servers import Eventually
 
+from sandbox import processes
 from sandbox.child import NotStarted, Program
 from sandbox.home import Home
 from sandbox.ports import free_port
@@ -47,9 +48,31 @@ async def test_a_killed_process_is_back_at_once_and_pids_json_follows(
     async def back() -> bool:
         return supervisor.pids()["worker"] != killed
 
-    await eventually(back, seconds=1.0)
+    await eventually(back)
     assert home.read_pids() == supervisor.pids()
     assert psutil.pid_exists(supervisor.pids()["worker"])
+
+
+async def test_who_is_killed_again_and_again_is_back_without_a_pause_and_who_ends_by_itself_waits(
+    home: Home, supervisor: Supervisor, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for pause in ("FIRST_PAUSE_SECONDS", "LONGEST_PAUSE_SECONDS"):
+        monkeypatch.setattr(processes, pause, 600.0)
+    for name in ("api", "worker"):
+        await supervisor.start(lambda name=name: program(home, name))
+
+    ended = supervisor.pids()["api"]
+    psutil.Process(ended).terminate()
+    await eventually(lambda: _is_gone(ended))
+    for _ in range(3):
+        killed = supervisor.kill("worker")
+        await eventually(lambda pid=killed: _another(supervisor, "worker", pid))
+
+    assert supervisor.pids()["api"] == ended
+
+
+async def _is_gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid)
 
 
 async def test_a_process_that_is_away_stays_so_until_it_may_come_back(
@@ -63,13 +86,13 @@ async def test_a_process_that_is_away_stays_so_until_it_may_come_back(
         # What dies is back after a moment: whoever is kept alive beside it is.
         await supervisor.start(lambda: program(home, "worker"))
         killed = supervisor.kill("worker")
-        await eventually(lambda: _another(supervisor, "worker", killed), seconds=2.0)
+        await eventually(lambda: _another(supervisor, "worker", killed))
         assert supervisor.pids()["temporal"] == first
     second = supervisor.pids()["temporal"]
     assert second != first
 
     supervisor.kill("temporal")
-    await eventually(lambda: _another(supervisor, "temporal", second), seconds=2.0)
+    await eventually(lambda: _another(supervisor, "temporal", second))
 
 
 async def _another(supervisor: Supervisor, name: str, pid: int) -> bool:
@@ -128,7 +151,7 @@ asyncio.run(main())
     async def gone() -> bool:
         return not psutil.pid_exists(left) or psutil.Process(left).status() == psutil.STATUS_ZOMBIE
 
-    await eventually(gone, seconds=5.0)
+    await eventually(gone)
 
 
 async def test_a_number_in_pids_json_that_is_another_process_by_now_is_left_alone(home: Home) -> None:
