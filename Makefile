@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PACKAGES := billing activities workflows adapters worker api sandbox bench tests
 
+# Sandbox and tests start Python some hundred times, and load each workflow's code anew: none is to compile it all again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo dev test check format lint types imports compose wheel lock bench clean
 
 demo: $(INSTALLED)  ## a year of two agencies, then two acts of a third; EXIT=1 ends when they are played
