@@ -18,6 +18,13 @@ LINE: Final[dict[str, Any]] = {
 }
 
 
+class NextInvoiceOut(Answer):
+    """When the next invoice is issued, and what it comes to by now, credits taken off."""
+
+    at: datetime
+    estimate: Money
+
+
 class LinePeriodOut(Answer):
     start: datetime
     end: datetime

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Final, Literal, TypeAlias
 
 import asyncpg
@@ -58,11 +59,23 @@ _CLIENTS: Final = """
            ) AS credits
     FROM clients c
     LEFT JOIN LATERAL (
-        SELECT status, state -> 'terms' ->> 'name' AS plan_name FROM subscriptions
+        SELECT id, status, trial_start, trial_end, state -> 'terms' AS terms, state -> 'terms' ->> 'name' AS plan_name
+        FROM subscriptions
         WHERE client_id = c.id AND plan_id IS NOT NULL ORDER BY (status = 'cancelled'), created_at DESC LIMIT 1
     ) s ON true
     WHERE c.agency_id = $1
 """
+_USED: Final = """
+    EXISTS (
+        SELECT FROM usage_rollups r LEFT JOIN periods p ON (p.subscription_id, p.number) = (r.subscription_id, r.period)
+        WHERE r.subscription_id = s.id
+        AND coalesce(p.starts_at, s.trial_start) <= $8::timestamptz AND coalesce(p.ends_at, s.trial_end) > $8
+        AND round(100.0 * r.seconds / nullif(
+            coalesce(p.included_seconds, 60 * (s.terms ->> 'included_minutes')::bigint), 0
+        ), 1) >= $7::numeric
+    )
+"""
+"""Has used $7 percent of what the period that holds $8 includes; a trial is no period, and has the plan's minutes."""
 _CHANGEABLE: Final = frozenset({"name", "email", "external_id", "billing_details"})
 
 
@@ -113,6 +126,7 @@ async def clients(
     *,
     search: str | None,
     status: str | None,
+    over: tuple[Decimal, datetime] | None,
     sort: Sort,
     limit: int,
     after: tuple[str, str] | None,
@@ -120,7 +134,8 @@ async def clients(
     """At most `limit` clients behind the position `after` (sort key as text, id).
 
     `search` is a part of name, mail or external id; `status` one of a subscription's, `none` or `archived`. Archived
-    clients are listed only when asked for.
+    clients are listed only when asked for. `over` leaves those who have used that many percent, or more, of what the
+    period includes that holds the instant.
     """
     column, cast = ("lower(c.name)", "text") if sort.endswith("name") else ("c.created_at", "timestamptz")
     compare, direction = ("<", "DESC") if sort.startswith("-") else (">", "ASC")
@@ -134,6 +149,7 @@ async def clients(
             WHEN 'none' THEN c.archived_at IS NULL AND s.status IS NULL
             ELSE c.archived_at IS NULL AND ($3 IS NULL OR s.status = $3)
         END
+        AND ($7::numeric IS NULL OR {_USED})
         AND ($4::text IS NULL OR ({column}, c.id) {compare} (($4::text)::{cast}, $5::text))
         ORDER BY {column} {direction}, c.id {direction} LIMIT $6
         """,
@@ -143,6 +159,7 @@ async def clients(
         key,
         id,
         limit,
+        *(over or (None, None)),
     )
     return [_client(row) for row in rows]
 

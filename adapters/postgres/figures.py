@@ -1,6 +1,6 @@
 """A client's usage as people see it now (billing-rules 4): from rollups, priced by the rules."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -56,7 +56,14 @@ class Day:
 
 async def client_usage(connection: Connection | Pool, agency: str, client: str, now: datetime) -> Usage | None:
     """The client's usage in the period that holds `now`; none without one."""
-    return next(iter(await _usages(connection, agency, client, now)), None)
+    return (await usage_of(connection, agency, [client], now)).get(client)
+
+
+async def usage_of(
+    connection: Connection | Pool, agency: str, clients: Sequence[str], now: datetime
+) -> dict[str, Usage]:
+    """The usage of those of the clients who have a period that holds `now`."""
+    return {usage.client: usage for usage in await _usages(connection, agency, clients, now)}
 
 
 async def agency_usage(connection: Connection | Pool, agency: str, now: datetime) -> list[Usage]:
@@ -81,7 +88,7 @@ async def blocked(source: Connection | Pool, agency: str, client: str, now: date
 
 async def daily_usage(connection: Connection | Pool, agency: str, client: str, now: datetime) -> list[Day]:
     """Billed seconds a day in the period that holds `now`, days with calls only, in order."""
-    found = next(iter(await _current(connection, agency, client, now)), None)
+    found = next(iter(await _current(connection, agency, [client], now)), None)
     if found is None:
         return []
     state, period = found
@@ -95,37 +102,51 @@ async def daily_usage(connection: Connection | Pool, agency: str, client: str, n
 
 async def overage_to_bill(connection: Connection | Pool, state: State) -> int:
     """What the oldest period that is not closed has come to so far, in minor units: the next invoice bills it."""
-    if state.period is None:
-        return 0
-    seconds: int | None = await connection.fetchval(
-        "SELECT seconds FROM usage_rollups WHERE (subscription_id, period) = ($1, $2)", state.id, state.period.number
-    )
-    return terms_in(state, state.period).overage(seconds or 0)
+    return (await overages_to_bill(connection, [state]))[state.id]
 
 
-async def _usages(connection: Connection | Pool, agency: str, client: str | None, now: datetime) -> list[Usage]:
-    current = list(await _current(connection, agency, client, now))
+async def overages_to_bill(connection: Connection | Pool, states: Sequence[State]) -> dict[str, int]:
+    """`overage_to_bill` of several subscriptions, by their ids."""
+    open_periods = [(state, state.period) for state in states if state.period]
+    seconds = await _seconds(connection, open_periods)
+    billed = {
+        state.id: terms_in(state, period).overage(spent)
+        for (state, period), spent in zip(open_periods, seconds, strict=True)
+    }
+    return {state.id: billed.get(state.id, 0) for state in states}
+
+
+async def _usages(
+    connection: Connection | Pool, agency: str, clients: Sequence[str] | None, now: datetime
+) -> list[Usage]:
+    current = list(await _current(connection, agency, clients, now))
+    seconds = await _seconds(connection, current)
+    return [_usage(state, period, spent, now) for (state, period), spent in zip(current, seconds, strict=True)]
+
+
+async def _seconds(connection: Connection | Pool, periods: Sequence[tuple[State, Period]]) -> list[int]:
+    """The billed seconds of each of the periods."""
     rows = await connection.fetch(
         """
         SELECT subscription_id, period, seconds FROM usage_rollups WHERE (subscription_id, period) IN (
             SELECT * FROM unnest($1::text[], $2::integer[])
         )
         """,
-        [state.id for state, _ in current],
-        [period.number for _, period in current],
+        [state.id for state, _ in periods],
+        [period.number for _, period in periods],
     )
-    seconds = {(row["subscription_id"], row["period"]): row["seconds"] for row in rows}
-    return [_usage(state, period, seconds.get((state.id, period.number), 0), now) for state, period in current]
+    known = {(row["subscription_id"], row["period"]): row["seconds"] for row in rows}
+    return [known.get((state.id, period.number), 0) for state, period in periods]
 
 
 async def _current(
-    connection: Connection | Pool, agency: str, client: str | None, now: datetime
+    connection: Connection | Pool, agency: str, clients: Sequence[str] | None, now: datetime
 ) -> Iterable[tuple[State, Period]]:
     rows = await connection.fetch(
-        "SELECT state FROM subscriptions WHERE agency_id = $1 AND ($2::text IS NULL OR client_id = $2) "
+        "SELECT state FROM subscriptions WHERE agency_id = $1 AND ($2::text[] IS NULL OR client_id = ANY ($2)) "
         "AND coalesce(trial_start, period_start) <= $3 ORDER BY id",
         agency,
-        client,
+        clients,
         now,
     )
     states = [decode_state(row["state"]) for row in rows]

@@ -1,5 +1,6 @@
 """Subscriptions as the API reads them: each row with the newest state that the books know."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -63,3 +64,17 @@ async def current_subscription(source: Connection | Pool, agency: str, client: s
             client,
         )
     )
+
+
+async def current_states(source: Connection | Pool, agency: str, clients: Sequence[str]) -> dict[str, State]:
+    """The state of each client's `current_subscription`, by client; those without one are left out."""
+    rows = await source.fetch(
+        """
+        SELECT DISTINCT ON (client_id) client_id, state FROM subscriptions
+        WHERE agency_id = $1 AND client_id = ANY ($2::text[]) AND plan_id IS NOT NULL
+        ORDER BY client_id, (status = 'cancelled'), created_at DESC, id DESC
+        """,
+        agency,
+        clients,
+    )
+    return {row["client_id"]: decode_state(row["state"]) for row in rows}

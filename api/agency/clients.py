@@ -1,7 +1,7 @@
 """An agency's clients."""
 
-from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from decimal import Decimal
+from typing import Annotated, Any, Literal
 
 from fastapi import Query, Request
 from pydantic import Field
@@ -9,62 +9,24 @@ from pydantic import Field
 from adapters.postgres import clients, trail
 from adapters.postgres.clients import Client, ExternalIdTaken, Sort
 from adapters.postgres.pool import transaction
+from adapters.postgres.standings import standings
 from api import fields
-from api.card import CardOut, card_out
+from api.agency.client_out import CLIENT, BillingDetails, ClientOut, client_out
 from api.conflicts import conflict
-from api.fields import Answer, Country, Email, Name, ShortText
+from api.fields import Email, Name, ShortText
 from api.guard import Calling
 from api.idempotency import seed
 from api.ids import made_id
-from api.money import Money, money
 from api.openapi import conflicts, example
 from api.pagination import Page, PageQuery, page
 from api.services import Services, Used
 from api.tenant import agency_router, own_agency, own_client
+from api.tokens import Caller
 
 router = agency_router("Clients", "/clients")
-_DETAILS: Final[dict[str, Any]] = {
-    "name": "Harbor Dental Ltd",
-    "email": None,
-    "phone": None,
-    "tax_id": None,
-    "address": {
-        "line1": "1 Pier Road",
-        "line2": None,
-        "city": "Portland",
-        "state": "ME",
-        "postal_code": "04101",
-        "country": "US",
-    },
-}
-_CLIENT: Final[dict[str, Any]] = {
-    "name": "Harbor Dental",
-    "email": "billing@harbor.example",
-    "external_id": "crm-1041",
-    "billing_details": _DETAILS,
-}
 
 
-class Address(fields.Request):
-    line1: Name | None = None
-    line2: Name | None = None
-    city: Name | None = None
-    state: Name | None = None
-    postal_code: ShortText | None = None
-    country: Country | None = None
-
-
-class BillingDetails(fields.Request, json_schema_extra=example(**_DETAILS)):
-    """What stands on the client's invoices, where it differs from name and mail."""
-
-    name: Name | None = None
-    email: Email | None = None
-    phone: ShortText | None = None
-    tax_id: ShortText | None = None
-    address: Address | None = None
-
-
-class ClientIn(fields.Request, json_schema_extra=example(**_CLIENT)):
+class ClientIn(fields.Request, json_schema_extra=example(**CLIENT)):
     """A new client. `external_id` is the agency's own id of it, unique within the agency."""
 
     name: Name
@@ -83,42 +45,12 @@ class ClientChange(fields.Change, json_schema_extra=example(email="accounts@harb
     billing_details: BillingDetails | None = None
 
 
-class ClientOut(
-    Answer,
-    json_schema_extra=example(
-        id="cli_3f5m7kq2n4b6c8d0e2f4",
-        **_CLIENT,
-        subscription_status="active",
-        plan_name="Voice Pro",
-        payment_method={"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2030},
-        credits=[{"amount": 1200, "currency": "usd"}],
-        created_at="2026-11-23T15:00:00Z",
-        archived_at=None,
-    ),
-):
-    """A client. `subscription_status` and `plan_name` are those of its newest subscription.
-
-    `credits` is what its next invoices use up, by currency; without a next one it is owed to the client.
-    """
-
-    id: str
-    name: str
-    email: str
-    external_id: str | None
-    billing_details: BillingDetails | None
-    subscription_status: str | None
-    plan_name: str | None
-    payment_method: CardOut | None
-    credits: list[Money]
-    created_at: datetime
-    archived_at: datetime | None
-
-
 class ClientsQuery(PageQuery):
     search: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")] | None = None
     status: (
         Literal["awaiting_card", "trialing", "active", "past_due", "paused", "cancelled", "none", "archived"] | None
     ) = None
+    over_percent: Annotated[Decimal, Field(gt=0, le=1_000_000, max_digits=10, decimal_places=1)] | None = None
     sort: Sort = "-created_at"
 
 
@@ -150,29 +82,41 @@ async def create(body: ClientIn, services: Used, caller: Calling, request: Reque
             )
     except ExternalIdTaken:
         raise conflict("external_id_taken") from None
-    return client_out(await own_client(services, caller, client))
+    return await _shown(services, caller, client)
 
 
 @router.get("", summary="Clients")
 async def list_clients(query: Annotated[ClientsQuery, Query()], services: Used, caller: Calling) -> Page[ClientOut]:
-    """`search` finds parts of name, mail and external_id. Archived clients are listed with status `archived`."""
-    scope = f"clients:{caller.agency}:{query.search}:{query.status}:{query.sort}"
+    """`search` finds parts of name, mail and external_id. Archived clients are listed with status `archived`.
+
+    `over_percent` leaves those who have used that much or more of what their current period includes.
+    """
+    now = services.clock.now()
+    scope = f"clients:{caller.agency}:{query.search}:{query.status}:{query.over_percent}:{query.sort}"
     rows = await clients.clients(
         services.database,
         caller.agency,
         search=query.search,
         status=query.status,
+        over=(query.over_percent, now) if query.over_percent else None,
         sort=query.sort,
         limit=query.limit + 1,
         after=query.after(scope),
     )
     by_name = query.sort.endswith("name")
-    return page(rows, query.limit, scope, lambda c: (c.name.lower() if by_name else c.created_at, c.id), client_out)
+    stand = await standings(services.database, caller.agency, [client.id for client in rows], now)
+    return page(
+        rows,
+        query.limit,
+        scope,
+        lambda client: (client.name.lower() if by_name else client.created_at, client.id),
+        lambda client: client_out(client, stand[client.id]),
+    )
 
 
 @router.get("/{client_id}", summary="A client")
 async def read(client_id: str, services: Used, caller: Calling) -> ClientOut:
-    return client_out(await own_client(services, caller, client_id))
+    return await _shown(services, caller, client_id)
 
 
 @router.patch("/{client_id}", summary="Change a client", responses=conflicts("external_id_taken"))
@@ -197,7 +141,7 @@ async def change(client_id: str, body: ClientChange, services: Used, caller: Cal
             )
     except ExternalIdTaken:
         raise conflict("external_id_taken") from None
-    return client_out(await own_client(services, caller, client_id))
+    return await _shown(services, caller, client_id)
 
 
 async def _update_customer(services: Services, client: Client, changes: dict[str, Any], request: str) -> None:
@@ -231,20 +175,10 @@ async def archive(client_id: str, services: Used, caller: Calling) -> ClientOut:
             client=client_id,
             dedupe_key=f"{client_id}:archived",
         )
-    return client_out(await own_client(services, caller, client_id))
+    return await _shown(services, caller, client_id)
 
 
-def client_out(client: Client) -> ClientOut:
-    return ClientOut(
-        id=client.id,
-        name=client.name,
-        email=client.email,
-        external_id=client.external_id,
-        billing_details=BillingDetails.model_validate(client.billing_details) if client.billing_details else None,
-        subscription_status=client.status,
-        plan_name=client.plan_name,
-        payment_method=card_out(client.card),
-        credits=[money(amount, currency) for currency, amount in client.credits.items()],
-        created_at=client.created_at,
-        archived_at=client.archived_at,
-    )
+async def _shown(services: Services, caller: Caller, client_id: str) -> ClientOut:
+    client = await own_client(services, caller, client_id)
+    stand = await standings(services.database, caller.agency, [client_id], services.clock.now())
+    return client_out(client, stand[client_id])

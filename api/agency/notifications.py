@@ -1,19 +1,21 @@
 """Messages to the agency, as it reads them in the app."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import Query
 
-from adapters.postgres import notifications
+from adapters.postgres import clients, notifications
 from adapters.postgres.notifications import Notification
 from api.fields import Answer
 from api.guard import Calling
 from api.openapi import example
 from api.pagination import Page, PageQuery, page
 from api.problems import NotFound
-from api.services import Used
+from api.services import Services, Used
 from api.tenant import agency_router, own_agency
+from api.tokens import Caller
 
 router = agency_router("Notifications", "/notifications")
 
@@ -24,6 +26,7 @@ class NotificationOut(
         id="ntf_3f5m7kq2n4b6c8d0e2f4",
         kind="payment_failed",
         client_id="cli_3f5m7kq2n4b6c8d0e2f4",
+        client_name="Harbor Dental",
         invoice_id="inv_3f5m7kq2n4b6c8d0e2f4_p2",
         at="2026-11-23T15:00:00Z",
         title="Payment failed",
@@ -36,6 +39,7 @@ class NotificationOut(
     id: str
     kind: str
     client_id: str | None
+    client_name: str | None
     invoice_id: str | None
     at: datetime
     title: str
@@ -63,7 +67,8 @@ async def list_notifications(
     rows = await notifications.notifications(
         services.database, caller.agency, unread=query.unread, limit=query.limit + 1, after=query.after_time(scope)
     )
-    return page(rows, query.limit, scope, lambda one: (one.at, one.id), _out)
+    about = await _names(services, caller, rows)
+    return page(rows, query.limit, scope, lambda one: (one.at, one.id), lambda one: _out(one, about))
 
 
 @router.post("/read-all", summary="Mark all notifications as read")
@@ -77,14 +82,20 @@ async def read_one(notification_id: str, services: Used, caller: Calling) -> Not
     read = await notifications.read_one(services.database, caller.agency, notification_id, services.clock.now())
     if read is None:
         raise NotFound
-    return _out(read)
+    return _out(read, await _names(services, caller, [read]))
 
 
-def _out(one: Notification) -> NotificationOut:
+async def _names(services: Services, caller: Caller, rows: Sequence[Notification]) -> dict[str, str]:
+    """The names of the clients whom the messages are about."""
+    return await clients.names(services.database, caller.agency, [one.client_id for one in rows if one.client_id])
+
+
+def _out(one: Notification, names: Mapping[str, str]) -> NotificationOut:
     return NotificationOut(
         id=one.id,
         kind=one.kind,
         client_id=one.client_id,
+        client_name=names[one.client_id] if one.client_id else None,
         invoice_id=one.invoice_id,
         at=one.at,
         title=one.title,

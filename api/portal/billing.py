@@ -5,11 +5,11 @@ from typing import Any, Final, Literal
 
 from adapters.postgres import drafting, figures
 from adapters.postgres.agencies import Agency
-from adapters.postgres.figures import Usage
 from adapters.postgres.subscriptions import current_subscription, in_debt_before
 from api.card import CardOut, card_out
 from api.fields import Answer
 from api.guard import Calling
+from api.invoice_out import NextInvoiceOut
 from api.money import Money, Rate, money, rate
 from api.openapi import example
 from api.portal.door import billing_router, own_self
@@ -19,6 +19,7 @@ from api.subscription_out import PERIOD, PLAN, PeriodOut, period_out
 from api.support import SupportOut, support_out
 from api.tenant import own_agency
 from api.tokens import Caller
+from api.usage_out import USAGE, UsageOut, usage_out
 from billing import changes
 from billing.plans import Terms
 from billing.prorating import terms_at
@@ -30,16 +31,6 @@ from billing.view import Banner, BannerKind, View, next_invoice, view, whole_deb
 router = billing_router()
 
 _SUPPORT: Final[dict[str, Any]] = {"email": "help@bright.example", "phone": None, "url": None}
-_USAGE: Final[dict[str, Any]] = {
-    "seconds_used": 36720,
-    "minutes_used": "612.0",
-    "minutes_included": 500,
-    "minutes_remaining": "0.0",
-    "overage_minutes": "112.0",
-    "overage_so_far": {"amount": 1400, "currency": "usd"},
-    "percent": 122.4,
-    "projected_minutes": "700.0",
-}
 _BANNER: Final[dict[str, Any]] = {
     "kind": "payment_failed",
     "reason": "Your card has insufficient funds.",
@@ -87,26 +78,6 @@ class SubscriptionStatusOut(Answer):
     collection: Literal["automatic", "manual"]
 
 
-class UsageOut(Answer):
-    """The current period's usage; `percent` is null when nothing is included; `projected_…`: at this pace."""
-
-    seconds_used: int
-    minutes_used: str
-    minutes_included: int
-    minutes_remaining: str
-    overage_minutes: str
-    overage_so_far: Money
-    percent: float | None
-    projected_minutes: str
-
-
-class NextInvoiceOut(Answer):
-    """When the next invoice is issued, and what it comes to by now, credits taken off."""
-
-    at: datetime
-    estimate: Money
-
-
 class BannerOut(Answer):
     """What stands over the page. `amount_due` is the whole debt, `invoice_id` its oldest invoice."""
 
@@ -135,7 +106,7 @@ class BillingOut(
             "paused_reason": None,
             "collection": "automatic",
         },
-        usage=_USAGE,
+        usage=USAGE,
         spend_cap={**CAP, "reached": False},
         next_invoice={"at": "2026-12-01T01:00:00Z", "estimate": {"amount": 6300, "currency": "usd"}},
         payment_method={"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2030},
@@ -184,7 +155,7 @@ async def read(services: Used, caller: Calling) -> BillingOut:
         agency=_agency_out(agency),
         plan=_plan_out(terms_at(state, now)) if state else None,
         subscription=_subscription_out(state, shown, now) if state and shown else None,
-        usage=_usage_out(usage) if usage else None,
+        usage=usage_out(usage) if usage else None,
         spend_cap=cap_use_out(usage) if usage else None,
         next_invoice=await _next_invoice(services, state) if state else None,
         payment_method=card_out(client.card),
@@ -242,19 +213,6 @@ def _subscription_out(state: State, shown: View, now: datetime) -> SubscriptionS
         cancel_at=shown.cancel_at,
         paused_reason=shown.paused_reason,
         collection="manual" if wanted_manual(state) else "automatic",
-    )
-
-
-def _usage_out(usage: Usage) -> UsageOut:
-    return UsageOut(
-        seconds_used=usage.seconds_used,
-        minutes_used=minutes_text(usage.seconds_used),
-        minutes_included=usage.seconds_included // 60,
-        minutes_remaining=minutes_text(usage.seconds_remaining),
-        overage_minutes=minutes_text(usage.overage_seconds),
-        overage_so_far=money(usage.overage_so_far, usage.currency),
-        percent=None if usage.percent is None else float(usage.percent),
-        projected_minutes=minutes_text(usage.projected_seconds),
     )
 
 

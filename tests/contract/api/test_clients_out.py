@@ -1,10 +1,11 @@
 """An agency's clients: made, found, changed, archived."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from support.http import refused
-from support.tenant import PAYS, Tenant, subscription_of
+from support.http import fresh, refused
+from support.tenant import FAILS, PAYS, Tenant, subscription_of
 
 CLIENTS = "/v1/agency/clients"
 ADA = {"name": "Ada Dental", "email": "billing@ada.example", "external_id": "crm-1"}
@@ -104,6 +105,48 @@ async def test_a_client_shows_its_newest_subscription_and_card(own: Tenant) -> N
     assert [one["id"] for one in (await own.api.get(CLIENTS, status="active"))["data"]] == [client]
 
 
+async def test_a_client_shows_how_it_stands(own: Tenant) -> None:
+    well, owing, free = await own.subscribed(PAYS), await own.subscribed(FAILS), await own.client()
+    await own.report(well, 520)
+    listed = {one["id"]: one for one in (await own.api.get(CLIENTS))["data"]}
+    assert listed[well] == await own.api.get(f"{CLIENTS}/{well}")
+    for client in (well, owing):
+        known = await (await own.portal(client)).get("/v1/portal/billing")
+        assert {name: listed[client][name] for name in ("usage", "next_invoice")} == {
+            name: known[name] for name in ("usage", "next_invoice")
+        }
+    assert (listed[well]["amount_due"], listed[owing]["amount_due"]) == ([], [{"amount": 4900, "currency": "usd"}])
+    assert [listed[free][name] for name in ("usage", "next_invoice", "amount_due")] == [None, None, []]
+
+
+async def test_those_are_found_who_have_used_most_of_what_is_included(own: Tenant) -> None:
+    plan, start = await own.plan(), own.ago(days=2)
+    over, near, little = [await own.client() for _ in range(3)]
+    for client in (over, near, little):
+        await own.assign(client, plan, starts_at=start)
+    on_trial = await own.client()
+    await own.assign(on_trial, plan, trial_days=7)
+    await own.report(over, 500)
+    await own.report(near, 400)
+    await own.report(little, 100)
+
+    async def found(**query: Any) -> list[str]:
+        return [one["id"] for one in (await own.api.get(CLIENTS, sort="created_at", **query))["data"]]
+
+    assert await found(over_percent=80) == [over, near]
+    assert await found(over_percent="80.1") == [over]
+    assert await found(over_percent=80, status="past_due") == []
+    page = await own.api.get(CLIENTS, over_percent=80, sort="created_at", limit=1)
+    assert await found(over_percent=80, limit=1, cursor=page["next_cursor"]) == [near]
+    with refused(422, "invalid_fields"):
+        await own.api.get(CLIENTS, over_percent=81, sort="created_at", cursor=page["next_cursor"])
+    # A trial is no period that is billed; what is used in it counts towards what the plan includes all the same.
+    now = datetime.now(UTC).isoformat()
+    call = {"call_id": fresh("call"), "client_id": on_trial, "started_at": now, "duration_seconds": 60 * 450}
+    await own.engine.post("/v1/usage/calls", {"calls": [{**call, "outcome": "completed"}]})
+    assert await found(over_percent=80) == [over, near, on_trial]
+
+
 async def test_a_client_is_archived_once_nothing_of_it_runs(own: Tenant) -> None:
     client = await own.client()
     await own.assign(client, start="first_card")
@@ -142,7 +185,9 @@ async def test_a_client_with_a_wrong_field_is_refused_by_its_name(bystander: Ten
     assert answer.json()["errors"][0]["field"].startswith(field)
 
 
-@pytest.mark.parametrize("query", [{"sort": "email"}, {"status": "frozen"}, {"search": ""}, {"page": 2}, {"limit": 0}])
+@pytest.mark.parametrize(
+    "query", [{"over_percent": 0}, {"sort": "email"}, {"status": "frozen"}, {"search": ""}, {"page": 2}, {"limit": 0}]
+)
 async def test_a_list_takes_no_other_questions(bystander: Tenant, query: dict[str, Any]) -> None:
     with refused(422, "invalid_fields"):
         await bystander.api.get(CLIENTS, **query)

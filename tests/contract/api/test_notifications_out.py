@@ -11,6 +11,7 @@ async def test_a_failed_payment_is_told_once_and_read_once(own: Tenant) -> None:
     invoice = await own.invoice(client)
     (told,) = (await own.api.get(NOTIFICATIONS))["data"]
     assert (told["kind"], told["client_id"], told["invoice_id"]) == ("payment_failed", client, invoice["id"])
+    assert told["client_name"] == (await own.api.get(f"/v1/agency/clients/{client}"))["name"]
     assert (told["title"], told["read"]) == ("Payment failed", False)
     assert told["detail"].startswith("Your card was declined. Next date: ")
     assert told["at"] == invoice["attempts"][0]["settled_at"]
