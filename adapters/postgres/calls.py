@@ -8,7 +8,7 @@ call. A line is four texts between tabs: id, start in microseconds since 1970, s
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from struct import Struct
@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from adapters.postgres.locks import TURNS, turn_of
 from adapters.postgres.pool import Connection, Pool
 from billing.usage import Outcome
 
@@ -78,7 +79,7 @@ def _with_contents(calls: Sequence[Call]) -> Iterable[Reported]:
 
 
 async def share_clients(
-    connection: Connection, agency: str, clients: Iterable[str], ids: Iterable[str]
+    connection: Connection, agency: str, clients: Collection[str], ids: Iterable[str]
 ) -> tuple[frozenset[str], dict[str, int]]:
     """Let nobody else move these clients' books until the transaction ends; those of the agency that exist. And of the
     ids of calls those that are taken, with the hashes of their contents.
@@ -88,7 +89,9 @@ async def share_clients(
     [(shared, known)] = await connection.fetch(
         """
         WITH shared AS (
-            SELECT id FROM clients WHERE agency_id = $1 AND id = ANY (string_to_array($2, E'\n')) ORDER BY id FOR SHARE
+            SELECT id FROM clients
+            WHERE (SELECT count(pg_advisory_xact_lock_shared($4, turn)) FROM unnest($5::integer[]) AS turn) > 0
+            AND agency_id = $1 AND id = ANY (string_to_array($2, E'\n')) ORDER BY id FOR SHARE
         )
         SELECT (SELECT string_agg(id, E'\n') FROM shared), (
             SELECT jsonb_object_agg(call_id, content_hash) FROM calls
@@ -98,6 +101,8 @@ async def share_clients(
         agency,
         "\n".join(clients),
         "\n".join(ids),
+        TURNS,
+        sorted({turn_of(client) for client in clients}),
     )
     return frozenset(shared.split("\n") if shared else ()), known or {}
 

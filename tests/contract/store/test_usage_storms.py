@@ -7,10 +7,13 @@ from datetime import timedelta
 
 import pytest
 from support.house import AGENCY, DAY, HOUR, START, House, call
+from support.servers import Eventually
 
-from adapters.postgres.calls import Call
+from adapters.postgres.calls import Call, share_clients
 from adapters.postgres.invariants import examine
 from adapters.postgres.late import Correction, record_correction
+from adapters.postgres.locks import lock_client
+from adapters.postgres.pool import transaction
 from billing.facts import CancelRequested
 from billing.state import Forgive, State
 
@@ -90,3 +93,32 @@ async def test_closes_corrections_and_an_end_of_service_under_reports(house: Hou
     ended = await house.value("SELECT count(*) FROM calls WHERE client_id = 'cli_emil' AND unbilled = 'ended'")
     assert ended == sum(one.client == "cli_emil" and one.started_at >= left for one in calls)
     await _in_order(house)
+
+
+async def test_reports_that_overlap_without_a_gap_let_others_have_their_turn(
+    house: House, eventually: Eventually
+) -> None:
+    """A report that comes while somebody waits for the report before it is taken after that, not past it."""
+    await house.subscribed("anna")
+    order: list[str] = []
+
+    async def close() -> None:
+        async with transaction(house.pool) as connection:
+            await lock_client(connection, "cli_anna")
+            order.append("closed")
+
+    async def report() -> None:
+        await house.report(call("c1", "anna", START), at=START + HOUR)
+        order.append("reported")
+
+    async def waiting(count: int) -> bool:
+        return bool(order) or await house.value("SELECT count(*) FROM pg_locks WHERE NOT granted") == count
+
+    async with transaction(house.pool) as connection:
+        await share_clients(connection, AGENCY, ["cli_anna"], ["c0"])
+        closing = asyncio.create_task(close())
+        await eventually(lambda: waiting(1))
+        reporting = asyncio.create_task(report())
+        await eventually(lambda: waiting(2))
+    await asyncio.gather(closing, reporting)
+    assert order == ["closed", "reported"]
