@@ -13,8 +13,9 @@ from adapters.postgres.calls import Call, share_clients
 from adapters.postgres.invariants import examine
 from adapters.postgres.late import Correction, record_correction
 from adapters.postgres.locks import lock_client
-from adapters.postgres.pool import transaction
-from billing.facts import CancelRequested
+from adapters.postgres.pool import CONNECTION_LOST, transaction
+from billing.facts import CancelRequested, PauseRequested, PlanChangeRequested
+from billing.plans import Terms
 from billing.state import Forgive, State
 
 NAMES = ("anna", "bert", "carl", "dora", "emil", "fritz")
@@ -92,6 +93,74 @@ async def test_closes_corrections_and_an_end_of_service_under_reports(house: Hou
     assert [row["calls"] for row in counted] == [40] * len(NAMES)
     ended = await house.value("SELECT count(*) FROM calls WHERE client_id = 'cli_emil' AND unbilled = 'ended'")
     assert ended == sum(one.client == "cli_emil" and one.started_at >= left for one in calls)
+    await _in_order(house)
+
+
+async def test_under_reports_another_plan_and_a_pause_have_each_call_by_the_terms_of_its_period(house: House) -> None:
+    """From the end of the period on, anna is billed by the second, also what came before; bert is not served."""
+    states = {name: await house.issue(await house.subscribed(name), START) for name in ("anna", "bert")}
+    period = states["anna"].period
+    assert period is not None
+    end = period.end
+    left = end - timedelta(minutes=10)
+    calls = [
+        call(f"c{number}-{name}", name, end - timedelta(minutes=number - 20), seconds=61)
+        for number in range(40)
+        for name in states
+    ]
+    by_the_second = Terms("pln_one", 2, "Voice Max", "max", "usd", 9900, 1200, "20", 1)
+
+    async def report(first: int) -> None:
+        for at in range(first, len(calls), 5 * SENDERS):
+            await house.report(*calls[at : at + 5], at=end + HOUR)
+
+    await asyncio.gather(
+        *(report(5 * number) for number in range(SENDERS // 2)),
+        house.record(states["anna"], PlanChangeRequested(left, "chg_1", by_the_second, True, "agency", "r1")),
+        house.record(states["bert"], PauseRequested(left, "agency")),
+        *(report(5 * number) for number in range(SENDERS // 2, SENDERS)),
+    )
+    counted = await house.fetch(
+        "SELECT client_id, period, unbilled, billed_seconds, count(*) AS calls FROM calls GROUP BY 1, 2, 3, 4 "
+        "ORDER BY 1, 2"
+    )
+    assert [tuple(row.values()) for row in counted] == [
+        ("cli_anna", 1, None, 61, 19),
+        ("cli_anna", 2, None, 61, 21),
+        ("cli_bert", 1, None, 120, 19),
+        ("cli_bert", None, "paused", 61, 21),
+    ]
+    await _in_order(house)
+
+
+async def test_a_report_whose_connection_is_cut_leaves_nothing_and_is_exact_when_it_is_sent_again(
+    house: House, eventually: Eventually
+) -> None:
+    """It is cut when keys and details are written, and the rollup is waited for."""
+    await house.subscribed("anna")
+    await house.report(call("c0", "anna", START), at=START + HOUR)
+    calls = [call(f"c{number}", "anna", START) for number in range(20)]
+
+    async def cut() -> bool:
+        return bool(
+            await house.value(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+        )
+
+    async with transaction(house.pool) as connection:
+        await connection.execute("SELECT FROM usage_rollups FOR UPDATE")
+        reporting = asyncio.create_task(house.report(*calls, at=START + HOUR))
+        await eventually(cut)
+        with pytest.raises(CONNECTION_LOST):
+            await reporting
+    assert await house.value("SELECT count(*) FROM calls") == 1
+    for fresh in (19, 0):
+        receipt = await house.report(*calls, at=START + HOUR)
+        results = Counter(verdict.result for verdict in receipt.verdicts)
+        assert (results["accepted"], results["duplicate"]) == (fresh, 20 - fresh)
+    assert await house.value("SELECT calls FROM usage_rollups") == 20
     await _in_order(house)
 
 
