@@ -93,11 +93,17 @@ def late_amount(
     )
 
 
-def check_start(started_at: datetime, now: datetime) -> StartRefused | None:
-    """Refuse a call that starts more than 5 minutes ahead or more than 34 days ago (billing-rules 4)."""
-    if started_at - now > LATEST_AHEAD:
+def starts_taken(now: datetime) -> tuple[datetime, datetime]:
+    """The oldest and the latest start of a call that is taken now (billing-rules 4)."""
+    return now - OLDEST, now + LATEST_AHEAD
+
+
+def check_start(started_at: datetime, taken: tuple[datetime, datetime]) -> StartRefused | None:
+    """Refuse a call that starts more than 5 minutes ahead or more than 34 days ago; `taken` is between what."""
+    oldest, latest = taken
+    if started_at > latest:
         return StartRefused.TOO_FAR_AHEAD
-    if now - started_at > OLDEST:
+    if started_at < oldest:
         return StartRefused.TOO_OLD
     return None
 

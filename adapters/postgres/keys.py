@@ -4,7 +4,8 @@ They are written here, and not by the driver, for two reasons. Most of a row is 
 encoded once; and the server reads the first rows while the next are made.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
+from itertools import chain, islice
 from operator import itemgetter
 from struct import Struct
 from typing import Final, TypeAlias
@@ -15,7 +16,7 @@ Key: TypeAlias = tuple[bytes, str, int, int, int]
 """A row: its place, the call's id, start (microseconds since 1970), hash of the content, billed seconds."""
 _PLACE: Final = ("agency_id", "client_id", "subscription_id", "period", "unbilled", "late")
 _COLUMNS: Final = (*_PLACE, "call_id", "started_at", "content_hash", "billed_seconds")
-_AT_A_TIME: Final = 100
+_AT_A_TIME: Final = 128
 
 _BEGIN: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END: Final = b"\xff\xff"
@@ -66,12 +67,11 @@ async def insert_keys(connection: Connection, keys: Iterable[Key]) -> None:
     await connection.copy_to_table("calls", source=_rows(in_order), columns=_COLUMNS, format="binary")
 
 
-async def _rows(keys: Sequence[Key]) -> AsyncIterator[bytes]:
+async def _rows(keys: Iterable[Key]) -> AsyncIterator[bytes]:
     """Some at a time: asyncpg hands on what it has, and asks for more."""
-    yield _BEGIN
-    for first in range(0, len(keys), _AT_A_TIME):
-        yield b"".join([_row(*key) for key in keys[first : first + _AT_A_TIME]])
-    yield _END
+    parts = chain([_BEGIN], (_row(*key) for key in keys), [_END])
+    while piece := b"".join(islice(parts, _AT_A_TIME)):
+        yield piece
 
 
 def _row(place: bytes, call_id: str, start: int, hash: int, seconds: int) -> bytes:

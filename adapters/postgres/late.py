@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from asyncpg import UniqueViolationError
 
@@ -32,6 +32,10 @@ class CorrectionVerdict:
     detail: str | None = None
 
 
+LateEntry: TypeAlias = tuple[str, str, int, str, int]
+"""Agency, subscription, period, call, billed seconds."""
+
+
 async def settled_up(connection: Connection, subscriptions: Collection[str]) -> frozenset[str]:
     """Those of the subscriptions that get no further invoice: cancelled, and the last one drafted or forgiven."""
     rows = await connection.fetch(
@@ -50,9 +54,8 @@ async def settled_up(connection: Connection, subscriptions: Collection[str]) -> 
     return frozenset(row["id"] for row in rows)
 
 
-async def enter_late(connection: Connection, entries: Iterable[tuple[str, str, int, str, int]], now: datetime) -> None:
-    """Calls that came after their period was frozen, as entries for the next invoice: (agency, subscription, period,
-    call, billed seconds)."""
+async def enter_late(connection: Connection, entries: Iterable[LateEntry], now: datetime) -> None:
+    """Calls that came after their period was frozen, as entries for the next invoice."""
     await connection.executemany(
         "INSERT INTO late_entries (agency_id, subscription_id, period, call_id, seconds, received_at) "
         "VALUES ($1, $2, $3, $4, $5, $6)",

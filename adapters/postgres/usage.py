@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from asyncpg import UniqueViolationError
 
@@ -24,18 +24,22 @@ from adapters.postgres.calls import (
 )
 from adapters.postgres.codec import decode_state
 from adapters.postgres.keys import insert_keys
-from adapters.postgres.late import enter_late, settled_up
+from adapters.postgres.late import LateEntry, enter_late, settled_up
 from adapters.postgres.placing import coming, insert_periods
 from adapters.postgres.pool import Connection, Pool, transaction
 from adapters.postgres.rollups import Shifts, take_in
 from adapters.postgres.spans import DUPLICATE, Span, Spans, Verdict
 from adapters.postgres.windows import Window, unbilled_at, window_of, windows_of
 from billing.metering import Blocked, Meter
-from billing.usage import LATEST_AHEAD, OLDEST, Unbilled, billed_seconds, check_start
+from billing.usage import LATEST_AHEAD, OLDEST, Unbilled, billed_seconds, check_start, starts_taken
 
 _LONGEST_SECONDS: Final = 2_000_000_000
 """What an integer column holds, with room for rounding up."""
 _KEY_TAKEN: Final = "calls_pkey"
+
+
+Placed: TypeAlias = tuple[Reported, Span, int]
+"""A call, where it counts, and its billed seconds."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +98,10 @@ async def _first_of_each(
     first: dict[str, Reported] = {}
     others: list[str] = []
     verdicts: list[Verdict | None] = []
+    starts = starts_taken(now)
     for one in await preparing:
         call = one[0]
-        verdict = _refusal(call, clients, now)
+        verdict = _refusal(call, clients, starts)
         if verdict is None and call.call_id in known:
             if one[3] == known[call.call_id]:
                 verdict = DUPLICATE
@@ -108,12 +113,12 @@ async def _first_of_each(
     return verdicts, first, others
 
 
-def _refusal(call: Call, clients: frozenset[str], now: datetime) -> Verdict | None:
+def _refusal(call: Call, clients: frozenset[str], starts: tuple[datetime, datetime]) -> Verdict | None:
     if call.client not in clients:
         return Verdict("rejected", "unknown_client", f"{call.client} is not a client of this agency")
     if not (0 <= call.duration_seconds <= _LONGEST_SECONDS and call.call_id and call.call_id.isprintable()):
         return Verdict("rejected", "invalid", "a call has a printable id and a duration that is not negative")
-    refused = check_start(call.started_at, now)
+    refused = check_start(call.started_at, starts)
     return Verdict("rejected", refused.value, f"started_at {call.started_at.isoformat()}") if refused else None
 
 
@@ -170,34 +175,38 @@ async def _take(
     """
     if not told:
         return {}, {}
+    placed = _placed(told, spans)
+    keys = [(span.place, call.call_id, start, hash, seconds) for (call, start, _, hash), span, seconds in placed]
+    _, (shifts, details, late, verdicts) = await asyncio.gather(
+        insert_keys(connection, keys), _aside(agency, placed, spans)
+    )
+    meters = await take_in(connection, agency, shifts, details, spans.periods(), now)
+    if late:
+        await enter_late(connection, late, now)
+    return verdicts, meters
+
+
+def _placed(told: Sequence[Reported], spans: Spans) -> list[Placed]:
     found = [spans.of(call.client, call.started_at) for call, _, _, _ in told]
     billed = [
         billed_seconds(call.duration_seconds, call.outcome, span.increment)
         for (call, _, _, _), span in zip(told, found, strict=True)
     ]
-    keys = [
-        (span.place, call.call_id, start, hash, seconds)
-        for (call, start, _, hash), span, seconds in zip(told, found, billed, strict=True)
-    ]
-    # What follows the keys is made while the server enters them.
-    _, totals = await asyncio.gather(insert_keys(connection, keys), _totals(told, found, billed, spans))
-    meters = await take_in(connection, agency, *totals, spans.periods(), now)
+    return list(zip(told, found, billed, strict=True))
+
+
+async def _aside(
+    agency: str, placed: Sequence[Placed], spans: Spans
+) -> tuple[Shifts, list[Details], list[LateEntry], dict[str, Verdict]]:
+    """What is written and answered beside the keys, made while the server enters them."""
+    for (call, _, content, _), span, seconds in placed:
+        span.count(f"{call.call_id}\t{content}", seconds)
     late = [
-        (agency, span.window.subscription, span.window.number, call.call_id, seconds)
-        for (call, _, _, _), span, seconds in zip(told, found, billed, strict=True)
+        (agency, span.window.subscription, span.window.number, one[0].call_id, seconds)
+        for one, span, seconds in placed
         if span.late and span.window and seconds
     ]
-    if late:
-        await enter_late(connection, late, now)
-    return {call.call_id: span.verdict for (call, _, _, _), span in zip(told, found, strict=True)}, meters
-
-
-async def _totals(
-    told: Sequence[Reported], found: Sequence[Span], billed: Sequence[int], spans: Spans
-) -> tuple[Shifts, list[Details]]:
-    for (call, _, content, _), span, seconds in zip(told, found, billed, strict=True):
-        span.count(f"{call.call_id}\t{content}", seconds)
-    return spans.totals()
+    return *spans.totals(), late, {one[0].call_id: span.verdict for one, span, _ in placed}
 
 
 def blocked_at(windows: Sequence[Window], meters: Mapping[tuple[str, int], Meter], now: datetime) -> Blocked | None:

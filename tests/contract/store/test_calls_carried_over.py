@@ -30,6 +30,7 @@ SEEN: Final = (
     "SELECT * FROM reported_calls ORDER BY agency_id, call_id",
     "SELECT * FROM usage_rollups ORDER BY subscription_id, period",
     "SELECT * FROM usage_days WHERE calls > 0 ORDER BY subscription_id, period, day",
+    "SELECT relname, reloptions FROM pg_class WHERE relname LIKE 'call\\_details\\_2%' ORDER BY relname",
 )
 
 
