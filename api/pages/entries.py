@@ -1,5 +1,6 @@
 """What somebody typed into a form, and what is wrong with it: shown again beside each field."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -9,7 +10,8 @@ from api.pages.inside import Refused
 
 _WHOLE_FORM: Final = ("body", "")
 _NOT_OF_THE_FORM: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
-_PREDICATES: Final = ("is ", "are ", "has ", "must ", "may ", "can", "needs ")
+_PREDICATES: Final = ("is ", "are ", "has ", "must ", "may ", "can", "needs ", "should ")
+_VALUE: Final = re.compile(r"^(Input|String|List) should ")
 
 
 @dataclass(frozen=True)
@@ -57,5 +59,6 @@ def _stands_for(theirs: Sequence[str], given: str) -> bool:
 
 def _sentence(detail: str) -> str:
     """The API says what a field does: `is not an integer`; beside the field it reads as a sentence."""
+    detail = _VALUE.sub("should ", detail)
     said = f"This {detail}" if detail.startswith(_PREDICATES) else detail[:1].upper() + detail[1:]
     return said if said.endswith(".") else f"{said}."

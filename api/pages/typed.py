@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from api.pages.door import Form
 from api.pages.entries import Entry
-from billing.money import exponent
+from billing.money import ceiling, exponent, is_currency, show, unit
 
 _DECIMAL: Final = re.compile(r"-?\d{1,12}([.,]\d{1,12})?")
 """Point or comma before the decimals, and no signs between thousands: what they mean depends on who types."""
@@ -23,6 +23,10 @@ class Typed:
     def text(self, name: str) -> str | None:
         return self._form.get(name, "") or None
 
+    def need(self, *names: str) -> None:
+        """Fields without which there is nothing to send."""
+        self.errors |= {name: "Please fill this in." for name in names if self.text(name) is None}
+
     def whole(self, name: str) -> int | None:
         text = self.text(name)
         if text is not None and not _WHOLE.fullmatch(text):
@@ -33,10 +37,17 @@ class Typed:
     def money(self, name: str, currency: str) -> dict[str, Any] | None:
         """What was typed in major units, such as 49.00, as {amount, currency} in minor ones."""
         minor = self._minor(name, currency)
-        if minor is not None and minor != minor.to_integral_value():
-            self.errors[name] = f"{currency.upper()} has {exponent(currency) or 'no'} decimals."
+        if minor is None:
             return None
-        return None if minor is None else {"amount": int(minor), "currency": currency}
+        if minor != minor.to_integral_value():
+            self.errors[name] = f"{currency.upper()} has {exponent(currency) or 'no'} decimals."
+        elif minor % unit(currency):
+            self.errors[name] = f"Amounts in {currency.upper()} are multiples of {show(unit(currency), currency)}."
+        elif abs(minor) > ceiling(currency):
+            self.errors[name] = f"The most that can be charged at once is {show(ceiling(currency), currency)}."
+        else:
+            return {"amount": int(minor), "currency": currency}
+        return None
 
     def rate(self, name: str, currency: str) -> dict[str, Any] | None:
         """What a minute costs in major units, such as 0.125, as the API's rate."""
@@ -53,6 +64,9 @@ class Typed:
         text = self.text(name)
         if text is not None and not _DECIMAL.fullmatch(text):
             self.errors[name] = "Please type a number, such as 49.00."
+            return None
+        if text is not None and not is_currency(currency):
+            self.errors[name] = "Please choose a currency."
             return None
         return None if text is None else Decimal(text.replace(",", ".")).scaleb(exponent(currency))
 

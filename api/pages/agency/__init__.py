@@ -4,6 +4,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from api.pages.agency import overview
+from api.pages.agency import overview, plan_import, plans
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (overview.router,)
+ROUTERS: Final[tuple[APIRouter, ...]] = (overview.router, plan_import.router, plans.router)
+"""In the order in which they are asked: `/plans/import` is no plan's id."""
