@@ -1,4 +1,4 @@
-"""Letting go of calls that are older than they are kept (docs/operations.md, "How long calls are kept")."""
+"""Deleting calls at the end of their retention (docs/operations.md, "How long calls are kept")."""
 
 from datetime import timedelta
 
@@ -16,8 +16,8 @@ class Retiring:
 
     @activity.defn(name=RETIRE_CALLS)
     async def retire_calls(self) -> Retired:
-        """Retire every month that is over for longer than calls are kept. Repeatable: what is gone is gone, and each
-        piece is committed for itself."""
+        """Retire every month that ended longer ago than calls are kept. Safe to repeat: each piece is committed by
+        itself."""
         now = self._clock.now()
         calls, months, waiting = 0, 0, 0
         for month in await self._calls.months_before((now - self._kept).date()):

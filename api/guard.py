@@ -47,9 +47,9 @@ def guarded(
 ) -> type[APIRoute]:
     """The class of routes for callers of `role` that pass `gate`.
 
-    `plain` routes look at no body and remember no answer: they always say the same. Where a media type is `streamed`,
-    the routes read their bodies themselves: JSON from what the door has read, that type as it comes; nothing of it is
-    remembered under a key.
+    `plain` routes look at no body and remember no answer: they always say the same. With `streamed`, a media type, the
+    routes read their bodies themselves: JSON as it was read here, a body of that type as it arrives. The answer to a
+    streamed body is not remembered under an Idempotency-Key, which is therefore refused.
     """
 
     class GuardedRoute(APIRoute):

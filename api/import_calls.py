@@ -1,8 +1,8 @@
 """`python -m api import-calls FILE.csv --agency AGENCY`: back-filling, straight into the database of the settings.
 
-What is taken in is committed piece by piece. Beside the file stands how far it came, so that the command goes on there
-when it is run again, and what was rejected, each row once. Calls are idempotent by their ids: what a kill leaves
-between a commit and that note is told as duplicates.
+Calls are committed piece by piece. A checkpoint beside the file says how far the import has come, so that the command
+goes on from there when it is run again; rejected rows are written to another file beside it, each once. Calls are
+idempotent by their ids: those committed after the last checkpoint of a killed import are counted as duplicates.
 """
 
 import asyncio
@@ -32,17 +32,17 @@ from api.tally import recorded
 ALL_TAKEN, SOME_REJECTED, NOT_ENDED = 0, 1, 2
 """The exit status."""
 _TOLD_PERCENT: Final = 10
-"""How often a line tells how far it is, where there is no terminal for a bar."""
+"""Where there is no terminal for a bar, a line is printed every so many percent."""
 
 
 class Stopped(Exception):
-    """It can't go on. The message says why, and what can be done."""
+    """The import can't go on. The message says why, and what can be done."""
 
 
-class Progressed(msgspec.Struct):
+class Checkpoint(msgspec.Struct):
     """How far an import has come, as it is kept beside the file: bytes, rows and lines that are done, and the verdicts.
 
-    `rejected_bytes` is the length of the file of rejected rows up to there.
+    `rejected_bytes` is the length of the file of rejected rows at that point.
     """
 
     content: str
@@ -74,7 +74,7 @@ def main(file: Path, agency: str) -> int:
     return SOME_REJECTED if done.rejected else ALL_TAKEN
 
 
-async def _import(settings: Settings, file: Path, agency: str) -> Progressed:
+async def _import(settings: Settings, file: Path, agency: str) -> Checkpoint:
     with file.open("rb") as source:
         content = hashlib.file_digest(source, "sha256").hexdigest()
         async with open_pool(settings.database_url.get_secret_value(), 1) as pool:
@@ -89,24 +89,24 @@ async def _import(settings: Settings, file: Path, agency: str) -> Progressed:
                 raise Stopped(f"{file}, line {error.line}: {where}{error.why}") from error
 
 
-def _known(file: Path, content: str, agency: str) -> Progressed:
-    """How far this very content came for this agency. Another one begins anew, as does one whose rejected rows are no
-    longer there."""
+def _known(file: Path, content: str, agency: str) -> Checkpoint:
+    """How far the import of this content for this agency has come. Other content begins anew, and so does an import
+    whose rejected rows are missing."""
     try:
-        known = msgspec.json.decode(_note(file).read_bytes(), type=Progressed)
+        known = msgspec.json.decode(_checkpoint_file(file).read_bytes(), type=Checkpoint)
         kept = _beside(file, ".rejected.csv").stat().st_size
     except (FileNotFoundError, msgspec.DecodeError):
-        return Progressed(content, agency)
+        return Checkpoint(content, agency)
     goes_on = (known.content, known.agency) == (content, agency) and kept >= known.rejected_bytes
-    return known if goes_on else Progressed(content, agency)
+    return known if goes_on else Checkpoint(content, agency)
 
 
 class _Import:
-    def __init__(self, pool: Pool, settings: Settings, file: Path, done: Progressed) -> None:
+    def __init__(self, pool: Pool, settings: Settings, file: Path, done: Checkpoint) -> None:
         self._pool, self._clock, self._file, self._done = pool, clock_of(settings), file, done
 
-    async def run(self, source: BinaryIO) -> Progressed:
-        """Read on from where it stood, to the end."""
+    async def run(self, source: BinaryIO) -> Checkpoint:
+        """Read from the checkpoint to the end."""
         done = self._done
         rows = CallRows(done.header, done.rows, done.lines)
         size = source.seek(0, os.SEEK_END)
@@ -116,11 +116,11 @@ class _Import:
                 await self._take(rows.feed(piece) if piece else rows.end(), rows.header, rejected)
                 done.bytes, done.header = begun_at + rows.taken, rows.header
                 done.rows, done.lines = rows.row, rows.lines
-                _keep(self._file, done)
+                _save(self._file, done)
                 tell(done.bytes)
                 if not piece:
                     break
-        _note(self._file).unlink()
+        _checkpoint_file(self._file).unlink()
         if not done.rejected:
             _beside(self._file, ".rejected.csv").unlink()
         return done
@@ -146,19 +146,19 @@ def _beside(file: Path, suffix: str) -> Path:
     return file.with_name(file.name.removesuffix(".csv") + suffix)
 
 
-def _note(file: Path) -> Path:
+def _checkpoint_file(file: Path) -> Path:
     return _beside(file, ".import.json")
 
 
-def _keep(file: Path, done: Progressed) -> None:
-    """Whole or not at all: a half-written note would be none."""
+def _save(file: Path, done: Checkpoint) -> None:
+    """Replaced as a whole: a half-written checkpoint could not be read."""
     new = _beside(file, ".import.json.new")
     new.write_bytes(msgspec.json.encode(done))
-    new.replace(_note(file))
+    new.replace(_checkpoint_file(file))
 
 
-def _rejected_file(file: Path, done: Progressed) -> BinaryIO:
-    """The rejected rows up to where it stood: what a kill left behind them is written again."""
+def _rejected_file(file: Path, done: Checkpoint) -> BinaryIO:
+    """The rejected rows up to the checkpoint: any that were written after it are written again."""
     opened = _beside(file, ".rejected.csv").open("r+b" if done.rejected_bytes else "w+b")
     opened.truncate(done.rejected_bytes)
     opened.seek(0, os.SEEK_END)
@@ -176,7 +176,7 @@ def _line(cells: Sequence[str]) -> bytes:
 
 @contextmanager
 def _progress(name: str, size: int, begun_at: int) -> Iterator[Callable[[int], None]]:
-    """Tells on stderr how many bytes are done: a bar on a terminal, else now and then a line."""
+    """Show on stderr how many bytes are done: a bar on a terminal, otherwise a line now and then."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _lines(name, size, begun_at)
@@ -203,7 +203,7 @@ def _percent(done: int, size: int) -> int:
     return 100 * done // max(size, 1) // _TOLD_PERCENT * _TOLD_PERCENT
 
 
-def _summary(done: Progressed, file: Path) -> str:
+def _summary(done: Checkpoint, file: Path) -> str:
     told = [
         f"{done.rows:,} rows of {file.name}: {done.accepted:,} accepted, {done.duplicate:,} duplicates, "
         f"{done.unbilled:,} unbilled, {done.rejected:,} rejected"

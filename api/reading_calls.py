@@ -1,7 +1,7 @@
-"""Calls as they are sent, read one by one: what can't be one is told by its field, and holds up no other.
+"""Reading calls as they are sent: an invalid one is named by its field, and the others are taken.
 
-The hot path of the API: msgspec decodes and validates a batch at once, by the same types by which single calls are
-read when one of them is wrong (docs/adr/0030).
+The hot path of the API: msgspec decodes and validates a whole batch; only when a call in it is wrong is each call
+read by itself, by the same types (docs/adr/0030).
 """
 
 import re
@@ -19,7 +19,7 @@ from api.problems import InvalidFields, Unreadable
 MOST_CALLS: Final = 5_000
 """In a batch."""
 LONGEST_SECONDS: Final = 30 * 24 * 3600
-"""No call lasts a month: what does is a mistake of who sent it."""
+"""No call lasts a month: a longer one is the sender's mistake."""
 _LONGEST_NUMBER: Final = 20
 _PLACE: Final = re.compile(r" - at `(?:\$|key in )\.?(?P<path>[^`]*)`$")
 _NAMED: Final = re.compile(r"field `(?P<name>[^`]*)`")
@@ -62,14 +62,14 @@ class _Batch(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True)
-class NoCall:
-    """What can't be read as a call, with its id, if it has one that can; `detail` begins with the field."""
+class InvalidCall:
+    """What can't be read as a call, with its id if that can be read; `detail` begins with the field."""
 
     call_id: str | None
     detail: str
 
 
-Read: TypeAlias = Call | NoCall
+Read: TypeAlias = Call | InvalidCall
 
 _CALLS: Final = msgspec.json.Decoder(CallsIn)
 _BATCH: Final = msgspec.json.Decoder(_Batch)
@@ -84,7 +84,7 @@ def batch(body: bytes) -> Sequence[Read]:
         try:
             return _CALLS.decode(body).calls
         except msgspec.ValidationError:
-            msgspec.json.decode(body)  # what breaks off behind the first wrong field is no JSON
+            msgspec.json.decode(body)  # validation stops at the first wrong field: what follows may be no JSON
             return [_one_of(raw) for raw in _BATCH.decode(body).calls]
     except msgspec.ValidationError as error:
         raise InvalidFields(_field_and_complaint(error, "body")) from error
@@ -107,7 +107,7 @@ def _one_of(raw: msgspec.Raw) -> Read:
         return _CALL.decode(raw)
     except msgspec.ValidationError as error:
         given = msgspec.json.decode(raw)
-        return NoCall(_id_of(given), ": ".join(_field_and_complaint(error, "call")))
+        return InvalidCall(_id_of(given), ": ".join(_field_and_complaint(error, "call")))
 
 
 def _named(header: Sequence[str], row: Sequence[str]) -> dict[str, Any]:
@@ -120,11 +120,11 @@ def _named(header: Sequence[str], row: Sequence[str]) -> dict[str, Any]:
 
 def _one_of_row(row: Sequence[str], named: dict[str, Any] | None, columns: int) -> Read:
     if named is None:
-        return NoCall(None, f"call: has {len(row)} columns, not {columns}")
+        return InvalidCall(None, f"call: has {len(row)} columns, not {columns}")
     try:
         return msgspec.convert(named, CallIn)
     except msgspec.ValidationError as error:
-        return NoCall(_id_of(named), ": ".join(_field_and_complaint(error, "call")))
+        return InvalidCall(_id_of(named), ": ".join(_field_and_complaint(error, "call")))
 
 
 def _id_of(given: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""CSV as it comes, piece by piece: whole rows out of a stream of bytes, of which never more than a piece is held."""
+"""CSV read piece by piece: whole rows out of a stream of bytes, of which no more than a piece is ever held."""
 
 import csv
 import io
@@ -9,18 +9,18 @@ from api.reading_calls import COLUMNS, Read, rows
 
 BOM: Final = b"\xef\xbb\xbf"
 LONGEST_ROW: Final = 64 * 1024
-"""In bytes: what is longer is a quote that was never closed."""
+"""In bytes: a longer one has a quote that was never closed."""
 PIECE: Final = 192 * 1024
 """Of a stream, in bytes: some 2,500 calls."""
 _REPORT: Final = 2_500
-"""Of calls: a piece of very short rows is several, so that none takes long."""
+"""In calls: a piece of very short rows makes several reports, so that none takes long."""
 
 Row: TypeAlias = Sequence[str]
 
 
 class NotCsv(Exception):
-    """The file can't be read on. `row` is the data row from which on, counted from 0; none when it is the header.
-    `line` is where that begins, counted from 1."""
+    """The file can't be read any further. `row` is the data row that is wrong, counted from 0; none when it is the
+    header. `line` is the line on which that begins, counted from 1."""
 
     def __init__(self, row: int | None, line: int, why: str) -> None:
         self.row, self.line, self.why = row, line, why
@@ -38,7 +38,7 @@ class CallRows:
     """Reads rows out of bytes that are fed to it: RFC 4180, UTF-8. The header names the columns of a call, in any
     order. Empty lines are no rows.
 
-    `header`: that of a file that is read on from its middle; `row` and `lines` are how many were before.
+    To go on from the middle of a file: its `header`, and how many rows and lines come before.
     """
 
     def __init__(self, header: Row | None = None, row: int = 0, lines: int = 0) -> None:
@@ -46,7 +46,7 @@ class CallRows:
         self.row = row
         """How many rows have been read."""
         self.lines = lines
-        """In which so many lines ended."""
+        """How many lines they had."""
         self.taken = 0
         """How many of the bytes that were fed have been read."""
         self._held = b""
@@ -97,20 +97,21 @@ class CallRows:
         return given
 
     def _broken(self, rows: int, lines: int, why: str) -> NotCsv:
-        """What is wrong in the piece behind so many of its rows and lines."""
+        """What is wrong in the piece, after so many of its rows and lines."""
         row = self.row + rows - (0 if self.header else 1)
         return NotCsv(row if row >= 0 else None, self.lines + lines + 1, why)
 
 
 def reports(given: Sequence[Row], header: Row, first: int) -> Iterator[tuple[int, Sequence[Read]]]:
-    """The calls of rows, so many at a time as one report should have, with the number of the first of them; `first` is
-    that of the first row."""
+    """The calls of the rows, as many at a time as a report should have, each time with the number of the first of them.
+    `first` is the number of the first row."""
     for start in range(0, len(given), _REPORT):
         yield first + start, rows(given[start : start + _REPORT], header)
 
 
 def _last_row_end(held: bytes) -> int:
-    """Behind the last line end that is not inside quotes; 0 without one. A doubled quote closes and opens again."""
+    """The position behind the last line end that is not inside quotes; 0 if there is none. A doubled quote closes and
+    opens again."""
     end = len(held)
     parts = held.split(b'"')
     for number in range(len(parts) - 1, -1, -1):

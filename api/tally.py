@@ -1,4 +1,4 @@
-"""The verdicts on what was sent, counted as they come; those on what was rejected are kept to be told one by one."""
+"""The verdicts on calls, counted as they come; rejected calls are kept, to be listed in the answer."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from adapters.postgres.calls import Call
 from adapters.postgres.pool import Pool
 from adapters.postgres.usage import Receipt, record_calls
 from adapters.telemetry import metrics
-from api.reading_calls import NoCall, Read
+from api.reading_calls import InvalidCall, Read
 
 _IN_MEMORY: Final = 1024 * 1024
 _PIECE: Final = 64 * 1024
@@ -32,7 +32,8 @@ class Rejected(msgspec.Struct, frozen=True):
 async def recorded(
     pool: Pool, agency: str, read: Sequence[Read], first: int, now: datetime
 ) -> tuple[Receipt, list[Rejected]]:
-    """Take in what could be read, `first` being the index of the first; the rejected of all of them in order."""
+    """Record what could be read: the receipt, and all that was rejected, in order. `first` is the index of the
+    first."""
     calls = [one for one in read if isinstance(one, Call)]
     receipt = await record_calls(pool, agency, calls, now)
     results = Counter(verdict.result for verdict in receipt.verdicts)
@@ -46,16 +47,16 @@ async def recorded(
 def _rejected(read: Sequence[Read], first: int, receipt: Receipt) -> Iterator[Rejected]:
     verdicts = iter(receipt.verdicts)
     for index, one in enumerate(read, first):
-        if isinstance(one, NoCall):
+        if isinstance(one, InvalidCall):
             yield Rejected(index, one.call_id, "invalid", one.detail)
         elif (verdict := next(verdicts)).result == "rejected":
             yield Rejected(index, one.call_id, verdict.code or "invalid", verdict.detail or "")
 
 
 class Tally:
-    """The answer as it grows: figures, the rejected on disk once they are many, and who is blocked.
+    """The answer as it grows: the counts, the rejected calls (on disk once they are many), and who is blocked.
 
-    `with Tally() as tally`, until it is answered: what was kept is let go of when it never will be.
+    Used as `with Tally() as tally`: an error before the answer discards what was kept.
     """
 
     def __init__(self) -> None:

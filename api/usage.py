@@ -72,7 +72,7 @@ class CallsOut(
         blocked=["cli_3f5m7kq2n4b6c8d0e2f4"],
     ),
 ):
-    """How many calls had which verdict: every call has one. `unbilled` are stored, and belong to no period.
+    """How many calls had which verdict: every call has one. `unbilled` calls are stored and belong to no period.
 
     `blocked` names the clients who have no service now, or whose cap is reached by these calls or was before, if that
     is to block: serve them no further calls. What is served all the same is counted and billed.
@@ -113,7 +113,7 @@ class ServiceOut(Answer, json_schema_extra=example(blocked=False, reason=None, m
 
 
 def _body() -> dict[str, Any]:
-    """What `take_calls` reads itself, for the document."""
+    """The OpenAPI description of the body, which `take_calls` reads itself."""
     _, parts = msgspec.json.schema_components([CallsIn])
     outcome = {name: value for name, value in parts["Outcome"].items() if name in ("enum", "type")}
     call = {**parts["CallIn"], "properties": {**parts["CallIn"]["properties"], "outcome": outcome}}
@@ -144,8 +144,8 @@ async def take_calls(request: Request, services: Used, caller: Calling) -> Respo
 
 
 async def _pieces(request: Request) -> AsyncIterator[tuple[int, Sequence[Read]]]:
-    """Rows of calls as they arrive, with the number of the first of them; the next ones are asked for when these are
-    done. What ends a stream early is told with how many rows were taken until then."""
+    """Rows of calls as they arrive, each time with the number of the first; more is read only when these are done. An
+    error that ends the stream early says how many rows were taken before it."""
     taken, rows = 0, CallRows()
     try:
         async for piece in _bytes(request):
@@ -163,7 +163,7 @@ async def _pieces(request: Request) -> AsyncIterator[tuple[int, Sequence[Read]]]
 
 
 async def _bytes(request: Request) -> AsyncIterator[bytes]:
-    """The body in pieces; an empty one is its end. Raises BodyTooLarge as soon as there is more than may be."""
+    """The body in pieces, the last one empty. Raises BodyTooLarge as soon as it exceeds the limit."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > CSV_LIMIT:
         raise too_large(CSV_LIMIT)

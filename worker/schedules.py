@@ -24,21 +24,21 @@ from workflows.messages import RECONCILIATION, RECONCILIATION_SCHEDULE, RETENTIO
 
 _ANSWER_SECONDS: Final = 10.0
 _CATCH_UP: Final = timedelta(minutes=10)
-"""What was missed for longer, because Temporal was away, is the next one's: it looks at the same."""
+"""A run that was missed for longer, because Temporal was down, is skipped: the next one does the same work."""
 
 log = logging.getLogger(__name__)
 
 
 async def schedule_reconciliation(client: Client, every: timedelta | None) -> None:
-    """Have the schedule as the settings want it: every worker does so at its start, and all come to the same.
+    """Create or update the schedule by the settings. Every worker does so at its start, with the same result.
 
-    What a person did to it, as pausing it, stays. Nothing that is billed depends on it: a refusal is only logged.
+    A schedule that somebody paused stays paused. No billing depends on it: an error is only logged.
     """
     await _keep(client, RECONCILIATION_SCHEDULE, every, _action(RECONCILIATION_SCHEDULE, RECONCILIATION, Reconcile()))
 
 
 async def schedule_retention(client: Client, every: timedelta | None) -> None:
-    """Likewise."""
+    """The same for the retention of calls."""
     await _keep(client, RETENTION_SCHEDULE, every, _action(RETENTION_SCHEDULE, RETENTION))
 
 
@@ -75,7 +75,7 @@ async def _arrange(client: Client, id: str, every: timedelta | None, action: Sch
 
 
 def _schedule(action: ScheduleActionStartWorkflow, every: timedelta) -> Schedule:
-    """One at a time: a run that lasts longer lets the next one be skipped."""
+    """One run at a time: while one lasts, the next is skipped."""
     return Schedule(
         action=action,
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),

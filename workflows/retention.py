@@ -1,4 +1,4 @@
-"""The retention of calls: once a day, what is too old goes."""
+"""The retention of calls: once a day, calls that are too old are deleted."""
 
 from datetime import timedelta
 from typing import Final
@@ -12,7 +12,7 @@ from workflows.messages import LAST, RETENTION
 _START_TO_CLOSE: Final = timedelta(hours=12)
 _HEARTBEAT: Final = timedelta(minutes=1)
 _TRIES: Final = RetryPolicy(initial_interval=timedelta(seconds=10), maximum_attempts=10)
-"""What is left after these is the next day's."""
+"""What is left after these tries is done on the next day."""
 
 
 @workflow.defn(name=RETENTION)

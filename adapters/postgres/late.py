@@ -1,4 +1,4 @@
-"""What comes to a closed period afterwards: entries for the next invoice, as long as there is one (billing-rules 4)."""
+"""Late calls and corrections: entries for the next invoice, as long as there will be one (billing-rules 4)."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ LateEntry: TypeAlias = tuple[str, str, int, str, int]
 
 
 async def settled_up(connection: Connection, subscriptions: Collection[str]) -> frozenset[str]:
-    """Those of the subscriptions that get no further invoice: cancelled, and the last one drafted or forgiven."""
+    """Which of the subscriptions get no further invoice: cancelled ones whose last invoice is drafted or forgiven."""
     rows = await connection.fetch(
         """
         SELECT s.id FROM subscriptions s WHERE s.id = ANY ($1::text[]) AND s.status = 'cancelled' AND (
@@ -55,7 +55,7 @@ async def settled_up(connection: Connection, subscriptions: Collection[str]) -> 
 
 
 async def enter_late(connection: Connection, entries: Iterable[LateEntry], now: datetime) -> None:
-    """Calls that came after their period was frozen, as entries for the next invoice."""
+    """Enter calls that came after their period was frozen, for the next invoice."""
     await connection.executemany(
         "INSERT INTO late_entries (agency_id, subscription_id, period, call_id, seconds, received_at) "
         "VALUES ($1, $2, $3, $4, $5, $6)",

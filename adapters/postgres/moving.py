@@ -1,6 +1,6 @@
-"""Calls that count elsewhere than they did, or by another increment: their keys are rewritten, and rollups follow.
+"""Moving calls to another period, or rounding them to another increment: keys and rollups change together.
 
-What was reported of them is in the details, which stand.
+The details, what was reported, do not change.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from adapters.postgres.pool import Connection
-from adapters.postgres.rollups import Shifts, add, roll_up
+from adapters.postgres.rollups import Shifts, apply_shifts, roll_up
 from adapters.postgres.windows import UNBILLED_INCREMENT, Window, trial_of, unbilled_at, window_of, windows_of
 from billing.days import local_day
 from billing.state import State
@@ -60,7 +60,7 @@ async def round_calls(connection: Connection, state: State, number: int, increme
     for call, billed in renewed:
         day = local_day(state.zone, call["started_at"])
         shifts.add(state.id, number, day, billed - call["billed_seconds"])
-    await add(connection, state.agency, shifts)
+    await apply_shifts(connection, state.agency, shifts)
 
 
 async def seconds_at(connection: Connection, subscription: str, number: int, increment: int) -> int:

@@ -1,6 +1,6 @@
-"""Calls that are no longer kept one by one: their months go, piece by piece; what they came to stays, sealed.
+"""The retention of calls: old months are deleted piece by piece, and their totals stay, sealed.
 
-By shape: `activities.ports.CallRetention`. How a piece goes is a function of the tables' owner (docs/adr/0029).
+Implements `activities.ports.CallRetention`. A piece is deleted by a function of the tables' owner (docs/adr/0029).
 """
 
 from datetime import date, datetime
@@ -11,7 +11,7 @@ import asyncpg
 from adapters.postgres.pool import Pool
 
 _PIECE: Final = 200
-"""Rows of details, each with the calls of a client on a day of a report: at most some ten thousand calls, a second."""
+"""Rows of details, each with a client's calls of one day and report: at most some ten thousand calls, or one second."""
 
 
 class PostgresRetention:
@@ -19,7 +19,7 @@ class PostgresRetention:
         self._pool = pool
 
     async def months_before(self, day: date) -> list[date]:
-        """The months of which details are there and that ended by this day, the oldest first."""
+        """The months that have details and ended by this day, the oldest first."""
         rows = await self._pool.fetch(
             """
             SELECT month FROM (
@@ -32,8 +32,8 @@ class PostgresRetention:
         return [row["month"] for row in rows]
 
     async def retire_some(self, month: date, at: datetime) -> int | None:
-        """Retire a piece of the month: how many calls; 0 when there are none left, and the month is gone. None while
-        calls of it belong to a period that is not closed, or somebody is in the way."""
+        """Retire a piece of the month. Returns how many calls: 0 when none were left and the month is gone, None while
+        some belong to a period that is not closed, or somebody holds a lock on it."""
         try:
             gone: int = await self._pool.fetchval("SELECT retire_calls($1, $2, $3)", month, _PIECE, at)
         except (asyncpg.RestrictViolationError, asyncpg.LockNotAvailableError):

@@ -156,10 +156,10 @@ async def roll_up(connection: Connection, agency: str, shifts: Shifts, at: datet
 
     Returns what the periods come to: the caller's own, until the commit. A trial's rollup has no meter.
     """
-    return await _told(connection, await add(connection, agency, shifts), at)
+    return await _told(connection, await apply_shifts(connection, agency, shifts), at)
 
 
-async def add(connection: Connection, agency: str, shifts: Shifts) -> list[tuple[Metered, int]]:
+async def apply_shifts(connection: Connection, agency: str, shifts: Shifts) -> list[tuple[Metered, int]]:
     """Add to the rollups. Each period as it stands then, and the seconds that were added.
 
     Only who holds the client's books alone takes calls away, and only from a rollup that has them: an upsert would have

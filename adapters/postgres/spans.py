@@ -28,8 +28,8 @@ DUPLICATE: Final = Verdict("duplicate")
 
 
 class Span:
-    """A stretch of a client's time that no edge of a period, and no midnight of UTC or of the subscription, divides;
-    and the report's calls that start in it: a line each, with their billed seconds summed up."""
+    """A span of a client's time that no edge of a period, and no midnight of UTC or of the subscription's zone,
+    divides; and the report's calls that start in it: a line each, and the sum of their billed seconds."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Span:
         *,
         late: bool,
     ) -> None:
-        """`day` is that of UTC. Late: the period is frozen already. A trial's calls have their window, and are
+        """`day` is that of UTC. `late`: the period is already frozen. A trial has a window, and its calls are
         unbilled."""
         self.client, self.day, self.window, self.unbilled, self.late = client, day, window, unbilled, late
         self.start, self.end = bounds
@@ -55,7 +55,7 @@ class Span:
         self.seconds = 0
 
     def count(self, line: str, seconds: int) -> None:
-        """A call that starts here, with its billed seconds."""
+        """Add a call that starts here, with its billed seconds."""
         self.lines.append(line)
         self.seconds += seconds
 
@@ -64,7 +64,7 @@ class Spans:
     """The spans that a report's calls fall into, found as they are asked for."""
 
     def __init__(self, agency: str, windows: Mapping[str, Sequence[Window]], over: frozenset[str]) -> None:
-        """`over`: subscriptions that get no further invoice, so that what comes late for them is not billed."""
+        """`over`: subscriptions that get no further invoice, so that late calls of theirs are not billed."""
         self._agency = agency
         self._windows = windows
         self._over = over
@@ -72,7 +72,7 @@ class Spans:
         self._of: dict[str, list[Span]] = defaultdict(list)
 
     def of(self, client: str, at: datetime) -> Span:
-        """The span that holds the instant. Calls mostly come in the order of time: the span before is tried first."""
+        """The span that holds the instant. Calls mostly come in order of time: the latest span is tried first."""
         latest = self._latest.get(client)
         if latest is None or not latest.start <= at < latest.end:
             latest = self._known(client, at) or self._find(client, at)
@@ -100,7 +100,7 @@ class Spans:
         return span
 
     def totals(self) -> tuple[Shifts, list[Details]]:
-        """What comes to the rollups by the calls that were counted, and the rows of their details."""
+        """What the counted calls add to the rollups, and the rows of their details."""
         filled = [span for of_client in self._of.values() for span in of_client if span.lines]
         shifts = Shifts()
         for span in filled:

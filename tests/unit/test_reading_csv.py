@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.postgres.calls import Call
-from api.reading_calls import COLUMNS, NoCall
+from api.reading_calls import COLUMNS, InvalidCall
 from api.reading_csv import LONGEST_ROW, CallRows, NotCsv, Row, reports
 
 HEADER = ",".join(COLUMNS) + "\n"
@@ -39,7 +39,7 @@ def test_any_bytes_are_rows_or_told(tail: bytes, cuts: list[int]) -> None:
         found = read(HEADER.encode() + tail, cuts)
     told = [one for _, calls in reports(found, COLUMNS, 0) for one in calls]
     assert len(told) == len(found)
-    assert all(isinstance(one, Call | NoCall) for one in told)
+    assert all(isinstance(one, Call | InvalidCall) for one in told)
 
 
 LINE = "c1,cli_1,2026-11-23T14:02:11Z,61,completed\r\n"

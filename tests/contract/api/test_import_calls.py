@@ -77,15 +77,15 @@ async def test_killed_in_the_middle_it_goes_on_where_it_stood(tenant: Tenant, tm
     ]
     file.write_bytes(table(every))
     process = await started(tenant, file)
-    note = tmp_path / "calls.import.json"
-    while not note.exists():
+    checkpoint = tmp_path / "calls.import.json"
+    while not checkpoint.exists():
         assert process.returncode is None
         await asyncio.sleep(0)
     process.send_signal(signal.SIGKILL)
     await process.wait()
     assert await used(tenant, client) < 120 * len(good), "it was killed too late to show anything"
     with (tmp_path / "calls.rejected.csv").open("ab") as left_behind:
-        left_behind.write(b"99999,invalid,written before the note was\r\n")
+        left_behind.write(b"99999,invalid,written before the checkpoint was\r\n")
     status, out, told = await imported(tenant, file)
     assert status == import_calls.SOME_REJECTED
     assert out.startswith(f"{len(every):,} rows of calls.csv: ")
@@ -94,18 +94,18 @@ async def test_killed_in_the_middle_it_goes_on_where_it_stood(tenant: Tenant, tm
     assert await used(tenant, client) == 120 * len(good)
     _, *rows = rejected(file)
     assert [int(row[0]) for row in rows] == [1 + 101 * number for number in range(120)]
-    assert not note.exists()
+    assert not checkpoint.exists()
 
 
 @pytest.mark.parametrize("lost", ["another file under its name", "the rejected rows"])
-async def test_what_does_not_belong_to_the_note_is_begun_anew(tenant: Tenant, tmp_path: Path, lost: str) -> None:
+async def test_what_does_not_belong_to_the_checkpoint_is_begun_anew(tenant: Tenant, tmp_path: Path, lost: str) -> None:
     client = await served(tenant)
-    file, note, refused = (tmp_path / name for name in ("calls.csv", "calls.import.json", "calls.rejected.csv"))
+    file, checkpoint, refused = (tmp_path / name for name in ("calls.csv", "calls.import.json", "calls.rejected.csv"))
     body = table([call("cli_none"), call(client)])
     file.write_bytes(body)
     content = "another" if lost == "another file under its name" else sha256(body).hexdigest()
-    known = import_calls.Progressed(content, tenant.id, len(body), 2, 3, COLUMNS, rejected=1, rejected_bytes=1_000)
-    note.write_bytes(msgspec.json.encode(known))
+    known = import_calls.Checkpoint(content, tenant.id, len(body), 2, 3, COLUMNS, rejected=1, rejected_bytes=1_000)
+    checkpoint.write_bytes(msgspec.json.encode(known))
     refused.write_bytes(b"x" * (1_000 if content == "another" else 999))
     status, out, _ = await imported(tenant, file)
     assert (status, out.splitlines()[0]) == (
