@@ -114,8 +114,9 @@ async def test_under_reports_another_plan_and_a_pause_have_each_call_by_the_term
         for at in range(first, len(calls), 5 * SENDERS):
             await house.report(*calls[at : at + 5], at=end + HOUR)
 
+    await report(0)
     await asyncio.gather(
-        *(report(5 * number) for number in range(SENDERS // 2)),
+        *(report(5 * number) for number in range(1, SENDERS // 2)),
         house.record(states["anna"], PlanChangeRequested(left, "chg_1", by_the_second, True, "agency", "r1")),
         house.record(states["bert"], PauseRequested(left, "agency")),
         *(report(5 * number) for number in range(SENDERS // 2, SENDERS)),
