@@ -7,10 +7,10 @@ transaction. A level is told once per period by its key, also when it is crossed
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from asyncpg import CheckViolationError
 
@@ -23,8 +23,7 @@ from billing.notices import spoken
 from billing.plans import CapAction, SpendCap
 
 
-@dataclass(frozen=True)
-class Metered:
+class Metered(NamedTuple):
     """A period's meter as it stands, and the levels of its agency, in percent."""
 
     subscription: str

@@ -91,9 +91,9 @@ class Spans:
         elif late and window.subscription in self._over:
             window, late, unbilled = None, False, Unbilled.ENDED
         midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        edges = {edge for w in windows for edge in (w.start, w.end)} | {midnight, midnight + _DAY}
+        edges = [midnight, midnight + _DAY, *(edge for w in windows for edge in (w.start, w.end))]
         if window:
-            edges |= set(day_span(window.zone, at))
+            edges += day_span(window.zone, at)
         start, end = max(edge for edge in edges if edge <= at), min(edge for edge in edges if edge > at)
         span = Span(self._agency, client, (start, end), midnight.date(), window, unbilled, late=late)
         self._of[client].append(span)

@@ -2,9 +2,8 @@
 it, or why none does."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from adapters.postgres.pool import Connection
 from adapters.postgres.rollups import METER, Metered, as_metered
@@ -15,8 +14,7 @@ UNBILLED_INCREMENT: Final = 1
 """A call that belongs to no period is counted as long as it was: nothing is rounded where nothing is billed."""
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(NamedTuple):
     """A period of a client, or its trial, as calls see it. Frozen: what comes now is late."""
 
     subscription: str
