@@ -30,6 +30,7 @@ _ZERO: Final[dict[str, Any]] = {"amount": 0, "currency": "usd"}
 _INVOICE: Final[dict[str, Any]] = {
     "id": _ID,
     "client_id": "cli_3f5m7kq2n4b6c8d0e2f4",
+    "client_name": "Harbor Dental",
     "subscription_id": "sub_3f5m7kq2n4b6c8d0e2f4",
     "kind": "period",
     "number": "BRIGHT-0002",
@@ -95,6 +96,7 @@ class InvoiceOut(Answer, json_schema_extra=example(**_INVOICE)):
 
     id: str
     client_id: str
+    client_name: str
     subscription_id: str | None
     kind: Literal["period", "change", "final", "custom"]
     number: str | None
@@ -212,12 +214,14 @@ class InvoiceDetailOut(
     review: ReviewOut | None
 
 
-def invoice_out(invoice: Invoice, pdf_url: str | None) -> InvoiceOut:
-    return InvoiceOut(**_shown(invoice, pdf_url))
+def invoice_out(invoice: Invoice, client: str, pdf_url: str | None) -> InvoiceOut:
+    """`client` is the client's name."""
+    return InvoiceOut(**_shown(invoice, client, pdf_url))
 
 
 def invoice_detail_out(
     invoice: Invoice,
+    client: str,
     pdf_url: str | None,
     attempts: Sequence[Attempted],
     skipped: Sequence[Skipped],
@@ -228,7 +232,7 @@ def invoice_detail_out(
     review: Held | None,
 ) -> InvoiceDetailOut:
     return InvoiceDetailOut(
-        **_shown(invoice, pdf_url),
+        **_shown(invoice, client, pdf_url),
         lines=lines_out(invoice.lines, invoice.currency),
         attempts=[_attempt_out(attempt, invoice.currency) for attempt in attempts],
         skipped_attempts=[SkippedOut(at=step.at, why=step.why) for step in skipped],
@@ -240,11 +244,12 @@ def invoice_detail_out(
     )
 
 
-def _shown(invoice: Invoice, pdf_url: str | None) -> dict[str, Any]:
+def _shown(invoice: Invoice, client: str, pdf_url: str | None) -> dict[str, Any]:
     currency = invoice.currency
     return {
         "id": invoice.id,
         "client_id": invoice.client_id,
+        "client_name": client,
         "subscription_id": None if invoice.kind is InvoiceKind.CUSTOM else invoice.subscription_id,
         "kind": invoice.kind.value,
         "number": invoice.number,

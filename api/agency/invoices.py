@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from adapters.postgres import agencies, credit_notes, disputes, invoices, parkings, particulars
+from adapters.postgres import agencies, clients, credit_notes, disputes, invoices, parkings, particulars
 from adapters.postgres.invoices import Invoice
 from adapters.postgres.pool import Connection, Pool, snapshot
 from adapters.postgres.refunds import refunds_of
@@ -41,7 +41,7 @@ async def list_invoices(query: Annotated[InvoicesQuery, Query()], services: Used
     rows = await invoices.agency_invoices(
         services.database, caller.agency, query.status, query.limit + 1, query.after_time(scope)
     )
-    return _page(services, rows, query, scope)
+    return await _page(services, caller, rows, query, scope)
 
 
 @router.get("/clients/{client_id}/invoices", summary="A client's invoices, newest first")
@@ -53,7 +53,7 @@ async def list_of_client(
     rows = await invoices.client_invoices(
         services.database, caller.agency, client_id, query.limit + 1, query.after_time(scope)
     )
-    return _page(services, rows, query, scope)
+    return await _page(services, caller, rows, query, scope)
 
 
 @router.get("/invoices/{invoice_id}", summary="An invoice with all that is behind it")
@@ -86,8 +86,10 @@ async def detail(services: Services, caller: Caller, invoice_id: str) -> Invoice
     """All of one instant: what is shown of an invoice agrees with itself while it is being paid."""
     async with snapshot(services.database) as books:
         invoice = await own_invoice(books, caller, invoice_id)
+        names = await clients.names(books, caller.agency, [invoice.client_id])
         return invoice_detail_out(
             invoice,
+            names[invoice.client_id],
             pdf_link(services, PATH, invoice),
             await particulars.attempts_on(books, caller.agency, invoice.id),
             await particulars.skipped_on(books, caller.agency, invoice.id),
@@ -99,11 +101,14 @@ async def detail(services: Services, caller: Caller, invoice_id: str) -> Invoice
         )
 
 
-def _page(services: Services, rows: Sequence[Invoice], query: PageQuery, scope: str) -> Page[InvoiceOut]:
+async def _page(
+    services: Services, caller: Caller, rows: Sequence[Invoice], query: PageQuery, scope: str
+) -> Page[InvoiceOut]:
+    names = await clients.names(services.database, caller.agency, [invoice.client_id for invoice in rows])
     return page(
         rows,
         query.limit,
         scope,
         lambda invoice: (invoice.created_at, invoice.id),
-        lambda invoice: invoice_out(invoice, pdf_link(services, PATH, invoice)),
+        lambda invoice: invoice_out(invoice, names[invoice.client_id], pdf_link(services, PATH, invoice)),
     )

@@ -78,6 +78,11 @@ class Visit:
         return self.signed.caller.role
 
     @property
+    def sent(self) -> bool:
+        """Whether this is a form that was sent, and not only a page that is asked for."""
+        return self.request.method == "POST"
+
+    @property
     def key(self) -> str:
         """The form's own key: a form that is sent twice is one command (http-api.md, `Idempotency-Key`)."""
         return self.form.get("key", "") or self.new_key()

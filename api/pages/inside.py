@@ -8,7 +8,8 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.types import Message
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
 
 from api.guard import KNOWN_CALLER
 from api.idempotency import HEADER
@@ -39,6 +40,24 @@ class Answered:
     body: bytes
 
 
+class PassedOn(Response):
+    """What a route answers, piece by piece as it comes: for what may be too long to be held."""
+
+    def __init__(self, inside: "Inside", path: str) -> None:
+        super().__init__()
+        self._inside, self._path = inside, path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def forward(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                theirs = message["headers"]
+                known = {name for name, _ in theirs} | {b"content-length"}
+                message = {**message, "headers": [*theirs, *(own for own in self.raw_headers if own[0] not in known)]}
+            await send(message)
+
+        await self._inside.page.app.router(self._inside.scope("GET", self._path), receive, forward)
+
+
 @dataclass(frozen=True)
 class Inside:
     """Calls as one caller, while a page of theirs is made. Each raises Refused."""
@@ -67,12 +86,17 @@ class Inside:
             raise Refused(answer.status, json.loads(answer.body))
         return answer
 
-    async def _ask(self, method: str, path: str, query: str, body: bytes, key: str | None) -> Answered:
+    def passed_on(self, path: str) -> Response:
+        """The answer to a GET, passed on while it is sent."""
+        return PassedOn(self, path)
+
+    def scope(self, method: str, path: str, query: str = "", body: bytes = b"", key: str | None = None) -> Scope:
+        """A request of ours, as the server would have put it."""
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         if key:
             headers.append((HEADER.lower().encode(), key.encode("latin-1", "replace")))
         scope = {name: value for name, value in self.page.scope.items() if name not in _OF_THE_PAGE}
-        scope |= {
+        return scope | {
             "method": method,
             "path": path,
             "raw_path": path.encode(),
@@ -81,6 +105,8 @@ class Inside:
             "state": {},
             KNOWN_CALLER: self.caller,
         }
+
+    async def _ask(self, method: str, path: str, query: str, body: bytes, key: str | None) -> Answered:
         sent: list[Message] = []
         unread = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -90,7 +116,7 @@ class Inside:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        await self.page.app.router(scope, receive, send)
+        await self.page.app.router(self.scope(method, path, query, body, key), receive, send)
         begun = sent[0]
         return Answered(
             begun["status"],

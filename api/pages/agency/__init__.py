@@ -4,7 +4,29 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from api.pages.agency import overview, plan_import, plans
+from api.pages.agency import (
+    acts_custom,
+    acts_debt,
+    acts_invoice,
+    acts_plan,
+    acts_service,
+    acts_terms,
+    invoices,
+    overview,
+    plan_import,
+    plans,
+)
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (overview.router, plan_import.router, plans.router)
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    overview.router,
+    plan_import.router,
+    plans.router,
+    invoices.router,
+    acts_invoice.router,
+    acts_plan.router,
+    acts_service.router,
+    acts_debt.router,
+    acts_terms.router,
+    acts_custom.router,
+)
 """In the order in which they are asked: `/plans/import` is no plan's id."""

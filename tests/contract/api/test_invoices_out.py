@@ -15,6 +15,9 @@ async def test_a_paid_invoice_shows_its_line_and_the_attempt_that_paid_it(tenant
     client = await tenant.subscribed(PAYS)
     invoice = await tenant.invoice(client)
     assert (invoice["status"], invoice["portal_status"], invoice["kind"]) == ("paid", "paid", "period")
+    name = (await tenant.api.get(f"/v1/agency/clients/{client}"))["name"]
+    listed = await tenant.api.get(f"/v1/agency/clients/{client}/invoices")
+    assert (invoice["client_name"], listed["data"][0]["client_name"]) == (name, name)
     assert [invoice[name] for name in ("total", "amount_due", "amount_paid")] == [USD_49] * 3
     assert invoice["balance_applied"] == NOTHING
     assert invoice["issued_at"] <= invoice["settled_at"]

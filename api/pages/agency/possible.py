@@ -1,0 +1,78 @@
+"""Which acts the state of things allows: only those are offered. What the API refuses all the same is told kindly."""
+
+from collections.abc import Iterator
+
+from api.pages.inside import Json
+
+
+def on_invoice(invoice: Json, client: Json, subscription: Json | None) -> list[str]:
+    """The names of the acts on an invoice, the usual ones first."""
+    return list(_on_invoice(invoice, client, subscription))
+
+
+def _on_invoice(invoice: Json, client: Json, subscription: Json | None) -> Iterator[str]:
+    match invoice["status"]:
+        case "draft":
+            parked = subscription is not None and invoice["id"] in subscription["parked_invoices"]
+            if parked:
+                yield "review"
+            if parked or invoice["kind"] == "custom":
+                yield "void"
+        case "open":
+            if invoice["due_at"]:
+                yield "send"
+            elif client["payment_method"]:
+                yield "retry"
+            yield from ("mark-paid", "credit", "reissue", "mark-uncollectible", "void")
+        case "uncollectible":
+            yield from ("mark-paid", "void")
+        case "paid" if refundable(invoice):
+            yield "refund"
+
+
+def refundable(invoice: Json) -> int:
+    """What is left to be given back of what was paid through Stripe, in minor units."""
+    if invoice["status"] != "paid" or invoice["paid_out_of_band"]:
+        return 0
+    left: int = invoice["amount_paid"]["amount"] - invoice["amount_refunded"]["amount"]
+    return left
+
+
+def on_client(client: Json, subscription: Json | None) -> list[str]:
+    """The names of the acts on a client and its subscription, the usual ones first."""
+    if client["archived_at"]:
+        return []
+    live = subscription is not None and subscription["status"] != "cancelled"
+    own = list(_on_live(client, subscription)) if live and subscription else ["assign"]
+    collects = list(_on_debt(client, subscription)) if subscription else []
+    return [*collects, *own, "invoice", "card-request"]
+
+
+def _on_debt(client: Json, subscription: Json) -> Iterator[str]:
+    """A debt outlives its subscription."""
+    if subscription["open_invoices"] and client["payment_method"]:
+        yield "retry"
+    ladder = subscription["ladder"]
+    if ladder and ladder["next_attempt_at"] and not ladder["extended"]:
+        yield "extend"
+    if subscription["parked_invoices"]:
+        yield "review"
+
+
+def _on_live(client: Json, subscription: Json) -> Iterator[str]:
+    status, serving = subscription["status"], subscription["current_period"] is not None
+    if subscription["pending_change"]:
+        yield "undo-change"
+    elif status != "paused":
+        yield "change"
+    if subscription["pause_at"]:
+        yield "undo-pause"
+    elif status == "paused":
+        if subscription["paused_reason"] == "agency":
+            yield "resume"
+    elif status in ("active", "past_due") and serving and not subscription["cancel_at"]:
+        yield "pause"
+    yield from ("spend-cap", "collection")
+    if subscription["cancel_at"] and status != "paused":
+        yield "undo-cancel"
+    yield "cancel"
