@@ -1,5 +1,5 @@
 """Details of calls stay as they come, up to what fits into a page: to compress a row of little more than two thousand
-bytes, as that of forty calls is, takes longer than all else about writing it."""
+bytes, as that of forty calls is, takes nearly as long as all else about writing it."""
 
 from alembic import op
 
