@@ -84,7 +84,8 @@ class Webhooks(Request):
 
 
 class Fault(Request):
-    """`times`: how often; null is until the faults are deleted. `seconds` belongs to `delay`."""
+    """`times`: how often; null is until the faults are deleted. `seconds` belongs to `delay`,
+    which is over when the faults are deleted, too."""
 
     call: str = "*"
     fault: Literal["drop_answer", "error_500", "delay", "refuse", "prune_keys"]

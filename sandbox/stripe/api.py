@@ -224,12 +224,12 @@ class Api:
         return json.dumps({"error": {**error.fields(), "request_log_url": log_url}})
 
     async def _stopped_within(self, seconds: float) -> bool:
-        """Wait, unless the process is told to stop first."""
-        try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-        except TimeoutError:
-            return False
-        return True
+        """Wait, unless the faults are cleared or the process is told to stop first; whether it was."""
+        ends = [asyncio.ensure_future(event.wait()) for event in (self._stopping, self.faults.over())]
+        await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
+        return self._stopping.is_set()
 
 
 def _api_key_of(authorization: str) -> str:

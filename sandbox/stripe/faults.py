@@ -1,5 +1,6 @@
 """What goes wrong on purpose, for which call, and how often; kept in the store, so that a restart keeps the trouble."""
 
+import asyncio
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
@@ -41,6 +42,7 @@ class Faults:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._planned = self._read()
+        self._over = asyncio.Event()
 
     def planned(self) -> list[PlannedFault]:
         """All of them, oldest first."""
@@ -55,10 +57,16 @@ class Faults:
         self._planned = self._read()
 
     def clear(self) -> None:
-        """No more trouble."""
+        """No more trouble; what a delay holds back goes on at once."""
         with self._store.transaction():
             self._store.execute("DELETE FROM faults")
         self._planned = []
+        self._over.set()
+        self._over = asyncio.Event()
+
+    def over(self) -> asyncio.Event:
+        """Set when the faults that are planned now are cleared."""
+        return self._over
 
     def take(self, call: str, *kinds: Fault) -> PlannedFault | None:
         """The oldest order of one of these kinds for this call, used once by asking."""

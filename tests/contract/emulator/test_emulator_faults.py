@@ -62,6 +62,17 @@ async def test_a_delay_is_before_or_after_the_work(
     assert not await _in_flight(troubled)
 
 
+@pytest.mark.parametrize("fault", ["delay", "delay_before"])
+async def test_what_is_held_back_goes_on_when_the_faults_are_deleted(
+    troubled: Shop, eventually: Eventually, fault: str
+) -> None:
+    await _plan(troubled, fault, seconds=600)
+    held = asyncio.create_task(_create(troubled))
+    await eventually(lambda: _in_flight(troubled))
+    await troubled.http.delete(f"{troubled.url}/_emulator/faults")
+    assert (await held).name == "Ann"
+
+
 async def _in_flight(shop: Shop) -> int:
     pending = (await shop.http.get(f"{shop.url}/_emulator/pending")).json()
     return int(pending["requests_in_flight"])

@@ -70,7 +70,7 @@ def world(request: pytest.FixtureRequest) -> World:
 @pytest.fixture(scope="session")
 async def strangers(site: Site, emulated: World) -> AsyncIterator[tuple[World, World]]:
     """Who has a key that Stripe does not know, and who has no patience."""
-    stranger, impatient = connect("sk_test_of_nobody", site.url), connect(API_KEY, site.url, timeout=0.2)
+    stranger, impatient = connect("sk_test_of_nobody", site.url), connect(API_KEY, site.url, timeout=1.0)
     yield World(stranger, emulated.account), World(impatient, emulated.account)
     await stranger.close()
     await impatient.close()

@@ -260,10 +260,11 @@ async def test_a_draft_that_the_agency_finalized_is_believed(emulator: Emulator)
 async def test_a_draft_that_the_agency_finalizes_meanwhile_is_believed(emulator: Emulator) -> None:
     order, draft = await drafted(emulator)
     world = emulator.world
-    await emulator.fault("invoices.finalize_invoice", "delay_before", seconds=1.0)
+    await emulator.fault("invoices.finalize_invoice", "delay_before", seconds=600)
     ours = asyncio.create_task(world.issue(order))
     await emulator.struck()
     await world.do(lambda o: world.connection.v1.invoices.finalize_invoice_async(draft, None, o))
+    await emulator.control.delete("/_emulator/faults")
 
     assert (await ours).status is InvoiceStatus.OPEN
     await assert_issued_once(world, order)

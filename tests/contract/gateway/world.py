@@ -113,7 +113,7 @@ class Emulator:
     stranger: World
     """The same place, seen with a key that Stripe does not know."""
     impatient: World
-    """The same place, seen by somebody who waits a fifth of a second."""
+    """The same place, seen by somebody who waits a second."""
     control: httpx.AsyncClient
     clock: Path
 
