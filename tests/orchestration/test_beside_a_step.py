@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from support.locks import waiters
 from support.servers import Eventually
 from support.sights import Client
 from support.stage import GRACE, Stage
@@ -55,8 +56,7 @@ async def _books_closed(stage: Stage, client: Client) -> AsyncIterator[None]:
 
 
 async def _waiting(stage: Stage, writers: int) -> bool:
-    waiting: int = await stage.sandbox.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    return waiting >= writers
+    return await waiters(stage.sandbox.pool) >= writers
 
 
 async def _assert_agreed(stage: Stage, client: Client) -> None:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from support.house import AGENCY, START, House
+from support.locks import waiters
 from support.servers import Eventually
 
 from adapters.postgres import trail
@@ -54,7 +55,7 @@ async def test_nothing_is_settled_while_an_earlier_entry_is_not_committed(house:
         asked = asyncio.create_task(settled(house.pool))
 
         async def waits() -> bool:
-            return bool(await house.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+            return bool(await waiters(house.pool))
 
         await eventually(waits)
         assert not asked.done()

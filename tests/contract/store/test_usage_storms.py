@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from support.house import AGENCY, DAY, HOUR, START, House, call
+from support.locks import waiters
 from support.servers import Eventually
 
 from adapters.postgres.calls import Call, share_clients
@@ -182,7 +183,7 @@ async def test_reports_that_overlap_without_a_gap_let_others_have_their_turn(
         order.append("reported")
 
     async def waiting(count: int) -> bool:
-        return bool(order) or await house.value("SELECT count(*) FROM pg_locks WHERE NOT granted") == count
+        return bool(order) or await waiters(house.pool) == count
 
     async with transaction(house.pool) as connection:
         await share_clients(connection, AGENCY, ["cli_anna"], ["c0"])
