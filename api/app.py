@@ -1,7 +1,7 @@
 """The HTTP application: routes by audience, one form for every refusal, one document."""
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from http import HTTPStatus
 
 from fastapi import FastAPI
@@ -20,10 +20,16 @@ from api.observing import ObserveRequests
 from api.services import open_services
 
 
-def create_app(settings: Settings | None = None, interceptors: Sequence[Interceptor] = ()) -> FastAPI:
+def create_app(
+    settings: Settings | None = None,
+    interceptors: Sequence[Interceptor] = (),
+    extend: Callable[[FastAPI], None] | None = None,
+) -> FastAPI:
     """The application; uvicorn calls it without arguments, and settings come from the environment.
 
-    `interceptors` go into the Temporal client: the sandbox stamps starts with its clock.
+    Two ways in for the sandbox, which production leaves alone: `interceptors` go into the Temporal client, to stamp
+    starts with the sandbox's clock; `extend` is given the application once it is whole, to add routes of its own and
+    the bar under every page (`app.state.page_bar`, api/pages/rendering.py).
     """
     known = settings or load_settings()
 
@@ -57,6 +63,8 @@ def create_app(settings: Settings | None = None, interceptors: Sequence[Intercep
         app.add_exception_handler(refused, problems.on_error)
     app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _other_method)
     app.openapi = lambda: _once(app)  # type: ignore[method-assign]  # FastAPI's own way to extend the document
+    if extend:
+        extend(app)
     return app
 
 

@@ -1,9 +1,10 @@
 """The API process: one way to run it, in production and in the sandbox."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import uvicorn
+from fastapi import FastAPI
 from temporalio.client import Interceptor
 
 from adapters.logging import configure_logging
@@ -17,15 +18,23 @@ GRACE_SECONDS: Final = 30
 """Longer than a command's 23 s, so that none is cut by a deploy."""
 
 
-def serve(interceptors: Sequence[Interceptor] = (), *, grace_seconds: int = GRACE_SECONDS) -> None:
-    """Serve until SIGTERM or SIGINT; what is being answered has `grace_seconds`. Raises SettingsRefused."""
+def serve(
+    interceptors: Sequence[Interceptor] = (),
+    extend: Callable[[FastAPI], None] | None = None,
+    *,
+    grace_seconds: int = GRACE_SECONDS,
+) -> None:
+    """Serve until SIGTERM or SIGINT; what is being answered has `grace_seconds`. Raises SettingsRefused.
+
+    `interceptors` and `extend` are those of `create_app`.
+    """
     settings = load_settings()
     configure_logging(settings.log_level)
     begin_telemetry(settings, "retainer-api")
     collect_garbage_rarely()
     try:
         uvicorn.run(
-            create_app(settings, interceptors),
+            create_app(settings, interceptors, extend),
             host=settings.api_host,
             port=settings.api_port,
             log_config=None,

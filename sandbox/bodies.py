@@ -38,11 +38,14 @@ class MakeToken(Request):
 
 
 class TypeCard(Request):
+    """`rest`: answered when all that follows has happened, too, with the facts."""
+
     client_id: str
     number: str
     exp_month: int = 12
     exp_year: int = 2050
     cvc: str = "123"
+    rest: bool = False
 
 
 class CardBehaviour(Request):

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from api.problems import InvalidFields, NotFound, Problem, on_error, response
 from api.tokens import Caller, issue
 from sandbox import bodies
+from sandbox.ahead import next_event
 from sandbox.bodies import rfc3339
 from sandbox.check import check
 from sandbox.clock import NotAtRest
@@ -20,8 +21,10 @@ from sandbox.emulator import EmulatorRefused
 from sandbox.mailbox import mailbox
 from sandbox.people import People
 from sandbox.seed import TOKEN_LIFETIME
+from sandbox.sight import client_seen
 from sandbox.stack import PROCESSES, Sandbox
 from sandbox.timeline import settled, timeline
+from sandbox.web.everybody import everybody
 
 Json = dict[str, Any]
 
@@ -38,8 +41,10 @@ def create_control(sandbox: Sandbox) -> FastAPI:
     app = FastAPI(title="Retainer sandbox", redirect_slashes=False)
     _time(app, sandbox)
     _books(app, sandbox)
-    _people(app, People(sandbox))
+    _people(app, sandbox, People(sandbox))
     _trouble(app, sandbox)
+    for router in everybody(sandbox):
+        app.include_router(router)
     for refused in (Problem, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(refused, on_error)
     app.add_exception_handler(NotAtRest, _on_not_at_rest)
@@ -49,8 +54,11 @@ def create_control(sandbox: Sandbox) -> FastAPI:
 
 def _time(app: FastAPI, sandbox: Sandbox) -> None:
     @app.get("/clock")
-    async def clock() -> Json:
-        return {"now": rfc3339(sandbox.machine.now())}
+    async def clock(agency_id: str | None = None, client_id: str | None = None) -> Json:
+        """The time, and what happens next by itself: to all, to an agency's clients, or to one client."""
+        now = sandbox.machine.now()
+        event = await next_event(sandbox.pool, now, agency_id, client_id)
+        return {"now": rfc3339(now), "next": event.as_json() if event else None}
 
     @app.post("/clock/advance")
     async def advance(call: bodies.Advance) -> Json:
@@ -93,6 +101,10 @@ def _books(app: FastAPI, sandbox: Sandbox) -> None:
         )
         return {"data": [dict(row) for row in rows]}
 
+    @app.get("/clients/{client_id}")
+    async def client(client_id: str) -> Json:
+        return await client_seen(sandbox, client_id)
+
     @app.get("/books")
     async def books() -> Json:
         found: Json = await sandbox.emulator.ask("books")
@@ -120,10 +132,15 @@ async def _known(sandbox: Sandbox, client_id: str | None) -> None:
         raise NotFound("There is no such client.")
 
 
-def _people(app: FastAPI, people: People) -> None:
+def _people(app: FastAPI, sandbox: Sandbox, people: People) -> None:
     @app.post("/cards")
     async def type_card(call: bodies.TypeCard) -> Json:
-        return await people.type_card(call)
+        last = await settled(sandbox.pool)
+        said = await people.type_card(call)
+        if call.rest:
+            await sandbox.machine.rest()
+            said["facts"] = [entry.as_json() for entry in await timeline(sandbox.pool, after=last)]
+        return said
 
     @app.post("/cards/behaviour")
     async def behaviour(call: bodies.CardBehaviour) -> Json:

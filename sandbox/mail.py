@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -95,14 +96,16 @@ def caught(folder: Path) -> list[Mail]:
     """Every mail, the first that came first."""
     found: dict[str, Mail] = {}
     for path in sorted(folder.glob("*.eml")):
-        mail = _read(path.read_bytes())
+        mail = _read(path)
         known = found.get(mail.message_id)
         found[mail.message_id] = replace(known, received=known.received + 1) if known else mail
     return list(found.values())
 
 
-def _read(content: bytes) -> Mail:
-    message = message_from_bytes(content, EmailMessage, policy=SMTP)
+@lru_cache(maxsize=2000)
+def _read(path: Path) -> Mail:
+    """What a file holds, which never changes: its name tells of its content."""
+    message = message_from_bytes(path.read_bytes(), EmailMessage, policy=SMTP)
     reply_to = message["Reply-To"]
     return Mail(
         message_id=str(message["Message-ID"]).strip(),

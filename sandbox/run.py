@@ -1,4 +1,5 @@
-"""`python -m sandbox.run worker|api`: production's process with a client that stamps starts, and shorter waits.
+"""`python -m sandbox.run worker|api`: production's process with a client that stamps starts, and shorter waits; the API
+with the bar under its pages.
 
 Temporal starts a workflow at the wall clock's time; the stamp moves it to the sandbox's.
 """
@@ -12,6 +13,8 @@ from sandbox.home import read_offset
 from sandbox.pauses import ShortenPauses
 from sandbox.runs import StampStarts
 
+CONTROL_URL = "SANDBOX_CONTROL_URL"
+"""The variable that tells the API where the control port is."""
 GRACE_SECONDS = 5
 """How long worker and API may take to end what they are doing."""
 
@@ -23,8 +26,9 @@ def main(process: str) -> None:
         work(client_interceptors=[stamp(), ShortenPauses()])
     else:
         from api.serve import serve
+        from sandbox.web.bar import extension
 
-        serve([stamp()], grace_seconds=GRACE_SECONDS)
+        serve([stamp()], extension(os.environ[CONTROL_URL]), grace_seconds=GRACE_SECONDS)
 
 
 def stamp() -> StampStarts:

@@ -26,7 +26,7 @@ from sandbox.mail import mail_program
 from sandbox.postgres import dsn, postgres_program, prepare
 from sandbox.processes import Supervisor, sole_owner
 from sandbox.queues import Watch
-from sandbox.run import GRACE_SECONDS
+from sandbox.run import CONTROL_URL, GRACE_SECONDS
 from sandbox.runs import Runs
 from sandbox.stripe.oauth import client_id_of
 
@@ -163,6 +163,8 @@ def environment(home: Home, kept: Kept) -> dict[str, str]:
         "JWT_ISSUER": "retainer-sandbox",
         "JWT_SECRET": kept.secrets.jwt,
         "PUBLIC_BASE_URL": url(kept, "api"),
+        "SIGN_IN_URL": url(kept, "control"),
+        CONTROL_URL: url(kept, "control"),
         "API_HOST": LOOPBACK,
         "API_PORT": str(kept.ports["api"]),
         "WORKER_STICKY_TIMEOUT_SECONDS": str(STICKY_SECONDS),

@@ -12,8 +12,8 @@ from adapters.postgres.pool import transaction
 from sandbox.bodies import rfc3339
 
 _STORY = """
-    SELECT audit.id, audit.at, agencies.timezone AS zone, audit.client_id, clients.name AS client, audit.what,
-           audit.detail AS fact,
+    SELECT audit.id, audit.at, agencies.timezone AS zone, audit.agency_id, audit.client_id, clients.name AS client,
+           audit.what, audit.detail AS fact,
            invoices.id AS invoice_id, invoices.number, invoices.currency, invoices.amount_due, invoices.provider_id,
            attempts.charge_id, attempts.amount AS attempted, attempts.card, attempts.number AS attempt,
            periods.included_seconds, periods.currency AS period_currency, notifications.id IS NOT NULL AS recovered
@@ -55,6 +55,7 @@ class Entry:
     id: int
     at: datetime
     zone: str
+    agency_id: str
     client_id: str | None
     client: str | None
     invoice_id: str | None
@@ -70,6 +71,7 @@ class Entry:
             "id": self.id,
             "at": rfc3339(self.at),
             "zone": self.zone,
+            "agency_id": self.agency_id,
             "client_id": self.client_id,
             "client": self.client,
             "invoice_id": self.invoice_id,
@@ -103,6 +105,7 @@ def _entry(row: Row) -> Entry:
         row["id"],
         row["at"],
         row["zone"],
+        row["agency_id"],
         row["client_id"],
         row["client"],
         row["invoice_id"],

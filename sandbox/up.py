@@ -13,11 +13,13 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from api.tokens import Role
 from sandbox.control import create_control
 from sandbox.home import Home
 from sandbox.seed import make_tokens, seed
 from sandbox.stack import LOOPBACK, PROCESSES, Sandbox, running_sandbox
 from sandbox.temporal import address
+from sandbox.web import links
 
 KEEP_ALIVE_SECONDS = 60
 """Longer than a caller rests between two requests: a connection that is closed just when it is used again is an error
@@ -117,14 +119,24 @@ def mail_address(sandbox: Sandbox) -> str:
 def readable(sandbox: Sandbox) -> str:
     """The same for people."""
     lines = [*addresses(sandbox), ""]
+    if ids := sandbox.kept.ids:
+        lines += [*log_in_links(sandbox, ids["agency"], ids["client"]), ""]
     lines += [f"{role + ' token':16} {token}" for role, token in make_tokens(sandbox).items()]
     lines += [f"{name:16} {made}" for name, made in sandbox.kept.ids.items()]
     return "\n".join([*lines, "", "Ctrl-C stops everything."])
 
 
+def log_in_links(sandbox: Sandbox, agency: str, client: str) -> list[str]:
+    """Into the pages of either role, one link a line; each click signs in anew."""
+    control = sandbox.url("control")
+    roles = {Role.AGENCY: agency, Role.CLIENT: client}
+    return [f"{f'log in, {role}':16} {links.log_in(control, role, id)}" for role, id in roles.items()]
+
+
 def addresses(sandbox: Sandbox) -> list[str]:
     """What can be opened, one address a line."""
     shown = {
+        "everybody": f"{sandbox.url('control')}/",
         "API": sandbox.url("api"),
         "OpenAPI": f"{sandbox.url('api')}/openapi.json",
         "control": f"{sandbox.url('control')}/docs",

@@ -131,8 +131,10 @@ def page_router(role: Role, prefix: str) -> APIRouter:
             async def answer(request: Request) -> Response:
                 try:
                     request.state.visit = await _visit(request, role)
+                    await rendering.lay_bar(request)
                     response = await handle(request)
                 except Exception as error:
+                    await rendering.lay_bar(request)
                     response = _refusal(request, error, role)
                 return rendering.guarded(response)
 

@@ -31,8 +31,10 @@ async def login(
         answer: Response = RedirectResponse(home, HTTPStatus.SEE_OTHER)
         await sessions.open_session(services, hand_over, answer)
     except Unauthenticated as refused:
+        await rendering.lay_bar(request)
         answer = rendering.signed_out(request, None, why=refused.detail)
     except Exception as error:
+        await rendering.lay_bar(request)
         answer = rendering.refusal(request, problems.problem_of(error), None)
     answer.headers["Referrer-Policy"] = "no-referrer"
     return rendering.guarded(answer)

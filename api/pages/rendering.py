@@ -1,5 +1,7 @@
 """Templates into answers, under a policy that lets a page use nothing but itself (ADR 31)."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,11 +44,31 @@ _TITLES: Final = {
 }
 
 
+@dataclass(frozen=True)
+class Bar:
+    """What lies under a page, as HTML: `head` belongs into the document's head, `body` ends its body."""
+
+    head: str
+    body: str
+
+
+PageBar = Callable[[Request], Awaitable[Bar | None]]
+"""`app.state.page_bar`: what lies under the page of a request, which may have a visit (`request.state.visit`). The
+sandbox has one (`create_app`'s `extend`); in production there is none."""
+
+
+async def lay_bar(request: Request) -> None:
+    """Ask for the bar under this request's page, once: by whoever makes a page, before it is made."""
+    ask: PageBar | None = getattr(request.app.state, "page_bar", None)
+    if ask and not hasattr(request.state, "bar"):
+        request.state.bar = None
+        request.state.bar = await ask(request)
+
+
 def page(request: Request, template: str, status: int = HTTPStatus.OK, **shown: Any) -> Response:
-    """The page of a template. `bar` is what the sandbox lays under every page; in production there is none."""
-    bar = getattr(request.app.state, "page_bar", None)
-    html = PAGES.get_template(template).render(request=request, bar=bar(request) if bar else None, **shown)
-    return HTMLResponse(html, status)
+    """The page of a template, over the bar that was laid."""
+    bar: Bar | None = getattr(request.state, "bar", None)
+    return HTMLResponse(PAGES.get_template(template).render(request=request, bar=bar, **shown), status)
 
 
 def guarded(response: Response) -> Response:

@@ -17,7 +17,7 @@ from sandbox.demo.stage import set_up
 from sandbox.home import Home
 from sandbox.stack import Sandbox, running_sandbox
 from sandbox.story import Colour, Story
-from sandbox.up import addresses, serving_control, stop_signal
+from sandbox.up import addresses, log_in_links, serving_control, stop_signal
 
 _TO_TRY: Final = (
     f"timeline --client {HARBOR.external_id}",
@@ -25,6 +25,12 @@ _TO_TRY: Final = (
     f"forecast --client {KUMO.external_id} --months 12 --minutes 300",
     f"forecast --client {HANA.external_id} --months 6 --minutes 560 --card fails_on:{{day:%Y-%m-%d}}",
 )
+
+
+_IN_THE_BROWSER: Final = f"""\
+In the browser, in a minute: log in as the client, {CEDAR.name}. In the bar at the foot choose "Card", "has insufficient
+funds", "Set". Press "To next event": the renewal fails, and again after 3, 5 and 7 days, until it is past due. Then
+"Card", "Mastercard 4444, which pays", "Enter": it has recovered. The agency's log-in shows the same from its side."""
 
 
 async def demo(data: Path, port: int, *, stay: bool) -> int:
@@ -43,7 +49,8 @@ async def demo(data: Path, port: int, *, stay: bool) -> int:
         ok = playing.result()
         if stay:
             story.line("\nEverything stays up. Ctrl-C stops it.\n")
-            story.line("\n".join(addresses(sandbox)))
+            story.line("\n".join([*addresses(sandbox), *await _log_in_links(sandbox)]))
+            story.line(f"\n{_IN_THE_BROWSER}")
             story.line("\nFrom another terminal:\n")
             story.line("\n".join(_to_try(sandbox.machine.now(), data)))
             await stop.wait()
@@ -64,6 +71,12 @@ async def _play(sandbox: Sandbox, story: Story) -> bool:
         await tell_what_it_took(stage, monotonic() - began_at)
         tell_what_was_in_vain(stage)
         return ok and not stage.in_vain
+
+
+async def _log_in_links(sandbox: Sandbox) -> list[str]:
+    """As the client of whom it is told what to try, and as its agency."""
+    named = "SELECT agency_id, id FROM clients WHERE external_id = $1"
+    return [line for row in await sandbox.pool.fetch(named, CEDAR.external_id) for line in log_in_links(sandbox, *row)]
 
 
 def _to_try(now: datetime, data: Path) -> list[str]:

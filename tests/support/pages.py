@@ -74,7 +74,9 @@ class Browser:
     async def press(self, page: Page, button: str, **fields: str) -> Page:
         """Send the form of this button as it stands on the page, with these fields filled in."""
         form = page.form(button)
-        sent = filled(form) | fields
+        pressed = next(one for one in form.select("button") if words(one) == button)
+        own = {str(pressed["name"]): str(pressed["value"])} if pressed.get("name") else {}
+        sent = filled(form) | own | fields
         unknown = fields.keys() - {str(one["name"]) for one in form.select("[name]")}
         assert not unknown, f"the form has no {unknown}"
         action = str(form.get("action") or page.path)

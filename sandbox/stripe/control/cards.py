@@ -22,10 +22,15 @@ class Cards:
 
     def routes(self) -> list[Route]:
         return [
+            route("GET", "/cards/{id}", self.behaviour),
             route("POST", "/cards/{id}", self.set_behaviour),
             route("POST", "/cards/{id}/update", self.update),
             route("POST", "/cards/{id}/detach", self.detach),
         ]
+
+    async def behaviour(self, request: Request) -> Json:
+        """How the card reacts."""
+        return self._change(request, lambda _work, _method: None)
 
     async def set_behaviour(self, request: Request) -> Json:
         """How the card reacts from now on: one of `Behaviour`, or any decline code."""

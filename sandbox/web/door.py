@@ -1,0 +1,66 @@
+"""The door of the sandbox's own routes: a form is taken from one of our own pages only, and a refusal is a page.
+
+The control port behind them has no login, and a cookie's SameSite protects none of it: so it is looked at where a form
+comes from. Whose name is not this machine's is refused too, so that no other site's name can be made to lead here.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import problems
+from api.guard import limited_body, media_type_of
+from api.pages import rendering
+from api.pages.door import FORM, FORM_LIMIT, Form
+from api.problems import Forbidden, UnsupportedMediaType
+from sandbox.web.links import own_path
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+_THIS_MACHINE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class _SandboxRoute(APIRoute):
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            try:
+                if request.method not in ("GET", "HEAD"):
+                    check_origin(request)
+                response = await handle(request)
+            except Exception as error:
+                response = rendering.refusal(request, problems.problem_of(error), None)
+            return rendering.guarded(response)
+
+        return answer
+
+
+def sandbox_router(prefix: str = "") -> APIRouter:
+    return APIRouter(prefix=f"/sandbox{prefix}", route_class=_SandboxRoute, include_in_schema=False)
+
+
+def check_origin(request: Request) -> None:
+    """Raises Forbidden for what no page of ours has sent. A browser says where it comes from; what says nothing is no
+    browser, and can ask the control port itself."""
+    host, origin = request.headers.get("host", ""), request.headers.get("origin", "null")
+    site = request.headers.get("sec-fetch-site")
+    own = urlsplit(origin).netloc == host if origin != "null" else site == "same-origin"
+    if not own or site not in (None, "same-origin") or urlsplit(f"//{host}").hostname not in _THIS_MACHINE:
+        raise Forbidden("This form is not from a page of the sandbox.", code="csrf")
+
+
+async def form_of(request: Request) -> Form:
+    if media_type_of(request) != FORM:
+        raise UnsupportedMediaType("A form is expected.")
+    return Form(parse_qsl((await limited_body(request, FORM_LIMIT)).decode("utf-8", "replace"), max_num_fields=50))
+
+
+def here(request: Request) -> str:
+    """The page's own address, to lead back to."""
+    path = request.url.path
+    return own_path(f"{path}?{request.url.query}" if request.url.query else path) or ""
