@@ -8,7 +8,7 @@ PACKAGES := billing activities workflows adapters worker api sandbox bench tests
 # Sandbox and tests start Python some hundred times, and load each workflow's code anew: none is to compile it all again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo dev test check format lint types imports compose wheel lock bench clean
+.PHONY: demo dev test screenshots check format lint types imports compose wheel lock bench clean
 
 demo: $(INSTALLED)  ## a year of two agencies, then two acts of a third; EXIT=1 ends when they are played
 	@$(BIN)/python -m sandbox demo $(if $(EXIT),--exit)
@@ -17,7 +17,12 @@ dev: $(INSTALLED)  ## the sandbox: every process on this machine, until Ctrl-C
 	@$(BIN)/python -m sandbox up
 
 test: $(INSTALLED)  ## every test; two workers, each with its own servers; the small ones last, which even out
+	@$(BIN)/python tests/chromium.py
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+screenshots: $(INSTALLED)  ## docs/screenshots: every page and state, of the real thing in a real browser
+	@$(BIN)/python tests/chromium.py
+	$(BIN)/python -m pytest -q tests/browser/screenshots.py
 
 check: format lint types imports compose wheel  ## what CI checks besides the tests
 
