@@ -32,8 +32,13 @@ from billing.payments import KeyMisused, PaymentTrouble, TryLater
 
 MEDIA_TYPE: Final = "application/problem+json"
 _RETRY_SECONDS: Final = 5
-_BUSY: Final = (asyncpg.TooManyConnectionsError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
-"""What a database that is too busy raises."""
+DATABASE_AWAY: Final = (
+    *CONNECTION_LOST,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+)
+"""What a database raises that is away, or too busy."""
 
 log = logging.getLogger(__name__)
 
@@ -168,7 +173,7 @@ def problem_of(error: Exception) -> Problem:
             return _of_payments(error)
         case TemporalAway():
             return TemporarilyUnavailable("The billing engine does not answer just now. Nothing was changed.")
-        case _ if isinstance(error, (*CONNECTION_LOST, *_BUSY)):
+        case _ if isinstance(error, DATABASE_AWAY):
             log.warning("database: %r", error)
             return TemporarilyUnavailable("The database does not answer just now. Nothing was changed.")
         case _:

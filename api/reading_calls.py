@@ -74,6 +74,8 @@ Read: TypeAlias = Call | InvalidCall
 _CALLS: Final = msgspec.json.Decoder(CallsIn)
 _BATCH: Final = msgspec.json.Decoder(_Batch)
 _CALL: Final = msgspec.json.Decoder(CallIn)
+_ANYTHING: Final = msgspec.json.Decoder(float_hook=str)
+"""Takes floats of any size."""
 
 
 def batch(body: bytes) -> Sequence[Read]:
@@ -84,7 +86,7 @@ def batch(body: bytes) -> Sequence[Read]:
         try:
             return _CALLS.decode(body).calls
         except msgspec.ValidationError:
-            msgspec.json.decode(body)  # validation stops at the first wrong field: what follows may be no JSON
+            body.decode()  # what is no JSON is found below, but not in every text
             return [_one_of(raw) for raw in _BATCH.decode(body).calls]
     except msgspec.ValidationError as error:
         raise InvalidFields(_field_and_complaint(error, "body")) from error
@@ -106,8 +108,14 @@ def _one_of(raw: msgspec.Raw) -> Read:
     try:
         return _CALL.decode(raw)
     except msgspec.ValidationError as error:
-        given = msgspec.json.decode(raw)
-        return InvalidCall(_id_of(given), ": ".join(_field_and_complaint(error, "call")))
+        return InvalidCall(_id_in(raw), ": ".join(_field_and_complaint(error, "call")))
+
+
+def _id_in(raw: msgspec.Raw) -> str | None:
+    try:
+        return _id_of(_ANYTHING.decode(raw))
+    except msgspec.ValidationError:  # a whole number of thousands of digits
+        return None
 
 
 def _named(header: Sequence[str], row: Sequence[str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from api.conflicts import conflict
 from api.fields import Answer, LongText, Whole
 from api.guard import BEARER, Calling, guarded, media_type_of, too_large
 from api.openapi import conflicts, example
-from api.problems import BodyTooLarge, InvalidFields, NotFound, Unreadable
+from api.problems import DATABASE_AWAY, BodyTooLarge, InvalidFields, NotFound, TemporarilyUnavailable, Unreadable
 from api.reading_calls import LONGEST_SECONDS, CallsIn, Read, batch
 from api.reading_csv import PIECE, CallRows, NotCsv, WrongHeader, reports
 from api.services import Used
@@ -137,7 +137,11 @@ async def take_calls(request: Request, services: Used, caller: Calling) -> Respo
     with Tally() as tally:
         if media_type_of(request) == CSV:
             async for first, read in _pieces(request):
-                await tally.take(services.database, caller.agency, read, first, services.clock.now())
+                try:
+                    await tally.take(services.database, caller.agency, read, first, services.clock.now())
+                except DATABASE_AWAY as error:
+                    away = f"The database does not answer just now. {_taken(first)}"
+                    raise TemporarilyUnavailable(away) from error
             return tally.streamed()
         await tally.take(services.database, caller.agency, batch(await request.body()), 0, services.clock.now())
         return tally.answer()

@@ -5,6 +5,7 @@ import csv
 import io
 import tracemalloc
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -150,6 +151,34 @@ async def test_pieces_are_taken_as_they_come_and_stay_when_the_sender_goes_away(
     said = (await sent(tenant, whole)).json()
     assert (said["accepted"], said["duplicates"]) == (2, 1)
     assert await used(tenant, client) == 360
+
+
+async def test_a_database_that_goes_away_within_a_stream_is_told_with_what_was_taken(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await served(tenant)
+    first, last = table([call(client)]), table([call(client)]).split(b"\r\n", 1)[1]
+    take = usage.Tally.take
+
+    async def once(tally: usage.Tally, pool: Any, agency: str, read: Any, row: int, now: datetime) -> None:
+        if row:
+            raise ConnectionResetError
+        await take(tally, pool, agency, read, row, now)
+
+    async def streamed() -> AsyncIterator[bytes]:
+        yield first
+        while await used(tenant, client) == 0:
+            yield b""
+        yield last
+
+    monkeypatch.setattr(usage, "PIECE", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(usage.Tally, "take", once)
+        answer = await sent(tenant, streamed())
+    assert (answer.status_code, answer.json()["code"]) == (503, "temporarily_unavailable")
+    assert "The first 1 rows were taken" in answer.json()["detail"]
+    said = (await sent(tenant, first + last)).json()
+    assert (said["accepted"], said["duplicates"]) == (1, 1)
 
 
 async def test_a_file_that_is_too_large_is_refused(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,6 +98,17 @@ async def test_what_can_not_be_read_is_rejected_alone_and_by_its_field(tenant: T
         assert one["detail"].startswith(f"{field}: "), one
 
 
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 5000, "1" + "0" * 30])
+async def test_a_number_beyond_all_bounds_is_of_one_call_alone(tenant: Tenant, number: str) -> None:
+    client = await served(tenant)
+    good, endless = call(client), json.dumps({**call(client), "duration_seconds": 0})
+    body = '{"calls":[' + endless.replace(": 0", f": {number}") + "," + json.dumps(good) + "]}"
+    answer = await tenant.engine.send("POST", CALLS, content=body, headers={"Content-Type": "application/json"})
+    said = answer.json()
+    assert (answer.status_code, said["accepted"]) == (200, 1), said
+    assert [(one["index"], one["code"]) for one in said["rejected"]] == [(0, "invalid")]
+
+
 async def test_a_client_that_is_not_the_agencys_is_unknown(tenant: Tenant, other: Tenant) -> None:
     theirs = await other.client()
     answer = await send(tenant, call(theirs), call("cli_none"))
@@ -174,7 +185,6 @@ async def test_one_to_five_thousand_calls_are_a_report(tenant: Tenant) -> None:
         (b'{"calls":["\\ud800"]}', 400, None),
         (b'{"calls":[{"call_id":"\xff"}]}', 400, None),
         (b'{"calls":[' + b"[" * 100_000, 400, None),
-        (b'{"calls":[1e999]}', 422, "body"),
         (b"[]", 422, "body"),
         (b"{}", 422, "calls"),
         (b'{"calls":7}', 422, "calls"),
