@@ -94,10 +94,7 @@ async def test_a_payment_that_is_processing_is_in_flight_until_the_bank_answers(
     await stage.advance(hours=2)
     assert len(await stage.charges(client)) == 1
 
-    await stage.sandbox.emulator.tell(
-        f"payments/{await stage.at_stripe(client, 'p1')}/settle", {"outcome": "succeeded"}
-    )
-    await stage.rest()
+    await stage.bank_settles(await stage.at_stripe(client, "p1"), "succeeded")
 
     assert await stage.statuses(client) == {"p1": "paid"}
     assert await stage.paid(client) == [4900]
@@ -111,8 +108,7 @@ async def test_a_card_saved_while_an_attempt_is_in_flight_is_tried_when_it_fails
 
     await stage.type_card(client, "5555555555554444")
     assert len(await stage.attempts(client)) == 1
-    await stage.sandbox.emulator.tell(f"payments/{await stage.at_stripe(client, 'p1')}/settle", {"outcome": "failed"})
-    await stage.rest()
+    await stage.bank_settles(await stage.at_stripe(client, "p1"), "failed")
 
     assert [(t.origin, t.result, t.last4) for t in await stage.attempts(client)] == [
         ("issue", "declined", "4242"),

@@ -144,6 +144,11 @@ class Stage(Sights):
         await self.sandbox.emulator.tell(f"cards/{await self.customer(client)}/detach", {})
         await self.rest()
 
+    async def bank_settles(self, provider_id: str, outcome: str) -> None:
+        """What a bank that took its time says at last of the payment of this invoice at Stripe."""
+        await self.sandbox.emulator.tell(f"payments/{provider_id}/settle", {"outcome": outcome})
+        await self.rest()
+
     async def pay_now(self, client: Client, short: str) -> Json:
         said: Json = await client.portal.post(f"/v1/portal/billing/invoices/{client.invoice(short)}/payments", {})
         return said
@@ -231,6 +236,13 @@ class Stage(Sights):
         """End all trouble and let every subscription go, so that nobody moves them through time from here on."""
         await self.control.delete("/faults")
         await self.webhooks("normal")
+        waited_for = await self.sandbox.pool.fetch(
+            "SELECT provider_id FROM invoices WHERE agency_id = $1 AND id IN "
+            "(SELECT invoice_id FROM payment_attempts WHERE result IS NULL)",
+            self.agency_id,
+        )
+        for row in waited_for:
+            await self.bank_settles(row["provider_id"], "failed")
         rows = await self.sandbox.pool.fetch(
             "SELECT client_id, status FROM subscriptions WHERE agency_id = $1 AND NOT finished", self.agency_id
         )

@@ -67,8 +67,8 @@ async def on_trial(stage: Stage) -> Client:
 async def expiring(stage: Stage) -> Client:
     client = await stage.client()
     client = await stage.assign(client, start="first_card")
-    end = stage.now() + 20 * DAY
-    await stage.type_card(client, PAYS, exp_month=end.month, exp_year=end.year)
+    this_month = stage.now()
+    await stage.type_card(client, PAYS, exp_month=this_month.month, exp_year=this_month.year)
     await stage.to(await end_of_period(stage, client) - 5 * DAY)
     return client
 
