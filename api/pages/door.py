@@ -183,7 +183,7 @@ def _refusal(request: Request, error: Exception, role: Role) -> Response:
     else:
         problem = problems.problem_of(error)
     visit: Visit | None = getattr(request.state, "visit", None)
-    if visit and problem.code in _NO_BILLING:
+    if visit and visit.role is Role.CLIENT and problem.code in _NO_BILLING:
         return visit.page("portal/no_billing.html", problem.status, sections=(), code=problem.code)
     if isinstance(problem, Unauthenticated):
         return rendering.signed_out(request, role)

@@ -10,6 +10,8 @@ from api.pages.inside import Refused
 
 _WHOLE_FORM: Final = ("body", "")
 _NOT_OF_THE_FORM: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+_OF_THE_TIER: Final = "billing_not_available"
+"""Forbidden to an agency of this tier, whoever asks: the form says so."""
 _PREDICATES: Final = ("is ", "are ", "has ", "must ", "may ", "can", "needs ", "should ")
 _VALUE: Final = re.compile(r"^(Input|String|List) should ")
 
@@ -39,7 +41,7 @@ def refused_entry(values: Mapping[str, str], refused: Refused, names: Mapping[st
 
     A refusal of who asks, or of what is not there, is raised again: the form has nothing to do with it.
     """
-    if refused.status in _NOT_OF_THE_FORM:
+    if refused.status in _NOT_OF_THE_FORM and refused.code != _OF_THE_TIER:
         raise refused
     errors: dict[str, str] = {}
     rest: list[str] = []
