@@ -15,6 +15,7 @@ from api.pages.agency import (
     overview,
     plan_import,
     plans,
+    settings,
 )
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -28,5 +29,6 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     acts_debt.router,
     acts_terms.router,
     acts_custom.router,
+    *settings.ROUTERS,
 )
 """In the order in which they are asked: `/plans/import` is no plan's id."""
