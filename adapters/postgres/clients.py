@@ -59,19 +59,23 @@ _CLIENTS: Final = """
            ) AS credits
     FROM clients c
     LEFT JOIN LATERAL (
-        SELECT id, status, trial_start, trial_end, state -> 'terms' AS terms, state -> 'terms' ->> 'name' AS plan_name
-        FROM subscriptions
+        SELECT status, state -> 'terms' ->> 'name' AS plan_name FROM subscriptions
         WHERE client_id = c.id AND plan_id IS NOT NULL ORDER BY (status = 'cancelled'), created_at DESC LIMIT 1
     ) s ON true
     WHERE c.agency_id = $1
 """
+_STATUS: Final = """
+    (SELECT status FROM subscriptions
+     WHERE client_id = c.id AND plan_id IS NOT NULL ORDER BY (status = 'cancelled'), created_at DESC LIMIT 1)
+"""
 _USED: Final = """
     EXISTS (
-        SELECT FROM usage_rollups r LEFT JOIN periods p ON (p.subscription_id, p.number) = (r.subscription_id, r.period)
-        WHERE r.subscription_id = s.id
+        SELECT FROM subscriptions s JOIN usage_rollups r ON r.subscription_id = s.id
+        LEFT JOIN periods p ON (p.subscription_id, p.number) = (r.subscription_id, r.period)
+        WHERE s.client_id = c.id AND s.plan_id IS NOT NULL
         AND coalesce(p.starts_at, s.trial_start) <= $8::timestamptz AND coalesce(p.ends_at, s.trial_end) > $8
         AND round(100.0 * r.seconds / nullif(
-            coalesce(p.included_seconds, 60 * (s.terms ->> 'included_minutes')::bigint), 0
+            coalesce(p.included_seconds, 60 * (s.state -> 'terms' ->> 'included_minutes')::bigint), 0
         ), 1) >= $7::numeric
     )
 """
@@ -140,18 +144,22 @@ async def clients(
     column, cast = ("lower(c.name)", "text") if sort.endswith("name") else ("c.created_at", "timestamptz")
     compare, direction = ("<", "DESC") if sort.startswith("-") else (">", "ASC")
     key, id = after or (None, None)
+    # Which clients is settled first: all else is read for those alone.
     rows = await pool.fetch(
         f"""
-        {_CLIENTS}
-        AND ($2::text IS NULL OR strpos(lower(concat_ws(chr(10), c.name, c.email, c.external_id)), lower($2)) > 0)
-        AND CASE $3::text
-            WHEN 'archived' THEN c.archived_at IS NOT NULL
-            WHEN 'none' THEN c.archived_at IS NULL AND s.status IS NULL
-            ELSE c.archived_at IS NULL AND ($3 IS NULL OR s.status = $3)
-        END
-        AND ($7::numeric IS NULL OR {_USED})
-        AND ($4::text IS NULL OR ({column}, c.id) {compare} (($4::text)::{cast}, $5::text))
-        ORDER BY {column} {direction}, c.id {direction} LIMIT $6
+        WITH page AS MATERIALIZED (
+            SELECT c.id FROM clients c WHERE c.agency_id = $1
+            AND ($2::text IS NULL OR strpos(lower(concat_ws(chr(10), c.name, c.email, c.external_id)), lower($2)) > 0)
+            AND CASE $3::text
+                WHEN 'archived' THEN c.archived_at IS NOT NULL
+                WHEN 'none' THEN c.archived_at IS NULL AND {_STATUS} IS NULL
+                ELSE c.archived_at IS NULL AND ($3 IS NULL OR {_STATUS} = $3)
+            END
+            AND ($7::numeric IS NULL OR {_USED})
+            AND ($4::text IS NULL OR ({column}, c.id) {compare} (($4::text)::{cast}, $5::text))
+            ORDER BY {column} {direction}, c.id {direction} LIMIT $6
+        )
+        {_CLIENTS} AND c.id IN (SELECT id FROM page) ORDER BY {column} {direction}, c.id {direction}
         """,
         agency,
         search,

@@ -129,9 +129,9 @@ class Tenant:
         """An instant so long ago, as a request says it."""
         return (datetime.now(UTC) - timedelta(**span)).isoformat()
 
-    async def report(self, client: str, *minutes: int) -> Json:
-        """Report a completed call for each of `minutes`, all of which started an hour ago."""
-        started = self.ago(hours=1)
+    async def report(self, client: str, *minutes: int, hours_ago: float = 1) -> Json:
+        """Report a completed call for each of `minutes`, all of which started an hour ago, or so many hours."""
+        started = self.ago(hours=hours_ago)
         calls = [
             {
                 "call_id": fresh("call"),

@@ -11,7 +11,10 @@ from api.pages.agency import (
     acts_plan,
     acts_service,
     acts_terms,
+    client,
+    clients,
     invoices,
+    notifications,
     overview,
     plan_import,
     plans,
@@ -20,6 +23,9 @@ from api.pages.agency import (
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     overview.router,
+    notifications.router,
+    clients.router,
+    client.router,
     plan_import.router,
     plans.router,
     invoices.router,
@@ -31,4 +37,4 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     acts_custom.router,
     *settings.ROUTERS,
 )
-"""In the order in which they are asked: `/plans/import` is no plan's id."""
+"""In the order in which they are asked: `/plans/import` is no plan's id, `/clients/new` no client's."""

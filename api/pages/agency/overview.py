@@ -7,22 +7,36 @@ from typing import Final
 from starlette.responses import Response
 
 from api.pages import rendering
+from api.pages.agency import messages
 from api.pages.agency.door import API, dashboard_router, show
 from api.pages.door import Visiting
 from api.pages.sessions import end_session
 
 router = dashboard_router()
 _LATEST: Final = 6
+_FEW: Final = 5
+"""Clients in each list of those who need attention."""
+_FULL: Final = 80
 
 
 @router.get("")
 async def overview(visit: Visiting) -> Response:
-    setup, summary, latest = await asyncio.gather(
+    setup, summary, latest, past_due, full = await asyncio.gather(
         visit.inside.get(f"{API}/setup"),
         visit.inside.get(f"{API}/summary"),
         visit.inside.get(f"{API}/notifications", limit=_LATEST),
+        visit.inside.get(f"{API}/clients", status="past_due", limit=_FEW),
+        visit.inside.get(f"{API}/clients", over_percent=_FULL, limit=_FEW),
     )
-    return await show(visit, "overview.html", setup=setup, summary=summary, latest=latest["data"])
+    return await show(
+        visit,
+        "overview.html",
+        setup=setup,
+        summary=summary,
+        latest=messages.told(visit.formats, latest["data"]),
+        past_due=past_due,
+        full=full,
+    )
 
 
 @router.post("/sign-out")

@@ -1,10 +1,9 @@
 """An agency's clients: made, found, changed, archived."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from support.http import fresh, refused
+from support.http import refused
 from support.tenant import FAILS, PAYS, Tenant, subscription_of
 
 CLIENTS = "/v1/agency/clients"
@@ -107,7 +106,7 @@ async def test_a_client_shows_its_newest_subscription_and_card(own: Tenant) -> N
 
 async def test_a_client_shows_how_it_stands(own: Tenant) -> None:
     well, owing, free = await own.subscribed(PAYS), await own.subscribed(FAILS), await own.client()
-    await own.report(well, 520)
+    await own.report(well, 520, hours_ago=0)
     listed = {one["id"]: one for one in (await own.api.get(CLIENTS))["data"]}
     assert listed[well] == await own.api.get(f"{CLIENTS}/{well}")
     for client in (well, owing):
@@ -141,9 +140,7 @@ async def test_those_are_found_who_have_used_most_of_what_is_included(own: Tenan
     with refused(422, "invalid_fields"):
         await own.api.get(CLIENTS, over_percent=81, sort="created_at", cursor=page["next_cursor"])
     # A trial is no period that is billed; what is used in it counts towards what the plan includes all the same.
-    now = datetime.now(UTC).isoformat()
-    call = {"call_id": fresh("call"), "client_id": on_trial, "started_at": now, "duration_seconds": 60 * 450}
-    await own.engine.post("/v1/usage/calls", {"calls": [{**call, "outcome": "completed"}]})
+    await own.report(on_trial, 450, hours_ago=0)
     assert await found(over_percent=80) == [over, near, on_trial]
 
 

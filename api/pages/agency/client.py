@@ -1,0 +1,87 @@
+"""A client's own pages: how it stands and what will happen, its invoices, and what would follow."""
+
+import asyncio
+from datetime import date
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+from fastapi import Query
+from starlette.responses import Response
+
+from api.pages.agency import coming, expected
+from api.pages.agency.door import API, dashboard_router, show
+from api.pages.door import Visit, Visiting
+from api.pages.entries import Entry, refused_entry
+from api.pages.inside import Json, Refused
+
+router = dashboard_router("/clients/{client_id}")
+_INVOICES: Final = 10
+"""A page of invoices, each of which is asked for with its attempts."""
+_MONTHS: Final = 12
+_FORECAST_NAMES: Final = {"minutes": ["minutes_per_month"], "fails": ["card"]}
+Typed = Annotated[str, Query(max_length=40)]
+
+
+@router.get("")
+async def overview(visit: Visiting, client_id: str) -> Response:
+    client, subscription = await _client(visit, client_id)
+    schedule = await visit.inside.get(f"{_of(client_id)}/subscription/schedule") if subscription else {"data": []}
+    return await show(
+        visit,
+        "clients/overview.html",
+        client=client,
+        subscription=subscription,
+        coming=coming.told(visit.formats, schedule["data"], client, subscription),
+    )
+
+
+@router.get("/invoices")
+async def invoices(visit: Visiting, client_id: str, cursor: str | None = None) -> Response:
+    client, page = await asyncio.gather(
+        visit.inside.get(_of(client_id)),
+        visit.inside.get(f"{_of(client_id)}/invoices", limit=_INVOICES, cursor=cursor),
+    )
+    whole = await asyncio.gather(*(visit.inside.get(f"{API}/invoices/{one['id']}") for one in page["data"]))
+    return await show(
+        visit, "clients/invoices.html", client=client, invoices=whole, next=page["next_cursor"], cursor=cursor
+    )
+
+
+@router.get("/forecast")
+async def forecast(visit: Visiting, client_id: str, minutes: Typed = "", fails: Typed = "") -> Response:
+    """`minutes` a month, as so far unless given; `fails`: the day from which the card declines."""
+    client, subscription = await _client(visit, client_id)
+    entry, drawn = Entry({"minutes": minutes.strip(), "fails": fails.strip()}), None
+    if subscription:
+        entry, found = await _forecast(visit, client_id, entry)
+        drawn = expected.drawn(visit.formats, found) if found else None
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if entry.failed else HTTPStatus.OK
+    return await show(
+        visit, "clients/forecast.html", status, client=client, subscription=subscription, entry=entry, forecast=drawn
+    )
+
+
+async def _client(visit: Visit, client_id: str) -> tuple[Json, Json | None]:
+    """The client, and its subscription, if it has or had one. Raises Refused."""
+    client = await visit.inside.get(_of(client_id))
+    known = client["subscription_status"] is not None
+    return client, await visit.inside.get(f"{_of(client_id)}/subscription") if known else None
+
+
+async def _forecast(visit: Visit, client_id: str, entry: Entry) -> tuple[Entry, Json | None]:
+    """What the API foresees; none, and what is wrong, for figures that it refuses."""
+    minutes, fails = entry.value("minutes"), entry.value("fails")
+    asked: dict[str, Any] = {"months": _MONTHS, "minutes_per_month": minutes or None}
+    if fails:
+        try:
+            asked["card"] = f"fails_on:{date.fromisoformat(fails)}"
+        except ValueError:
+            return Entry(entry.values, {"fails": "Please give a day, such as 2027-01-31."}), None
+    try:
+        return entry, await visit.inside.get(f"{_of(client_id)}/subscription/forecast", **asked)
+    except Refused as refused:
+        return refused_entry(entry.values, refused, _FORECAST_NAMES), None
+
+
+def _of(client_id: str) -> str:
+    return f"{API}/clients/{client_id}"
