@@ -1,4 +1,4 @@
-"""A client's own pages: how it stands and what will happen, its invoices, and what would follow."""
+"""A client's own pages: how it stands and what will happen, its invoices, what would follow, and its history."""
 
 import asyncio
 from datetime import date
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from fastapi import Query
 from starlette.responses import Response
 
-from api.pages.agency import coming, expected
+from api.pages.agency import coming, expected, trail
 from api.pages.agency.door import API, dashboard_router, show
 from api.pages.door import Visit, Visiting
 from api.pages.entries import Entry, refused_entry
@@ -17,6 +17,7 @@ from api.pages.inside import Json, Refused
 router = dashboard_router("/clients/{client_id}")
 _INVOICES: Final = 10
 """A page of invoices, each of which is asked for with its attempts."""
+_LINES: Final = 25
 _MONTHS: Final = 12
 _FORECAST_NAMES: Final = {"minutes": ["minutes_per_month"], "fails": ["card"]}
 Typed = Annotated[str, Query(max_length=40)]
@@ -58,6 +59,18 @@ async def forecast(visit: Visiting, client_id: str, minutes: Typed = "", fails: 
     status = HTTPStatus.UNPROCESSABLE_ENTITY if entry.failed else HTTPStatus.OK
     return await show(
         visit, "clients/forecast.html", status, client=client, subscription=subscription, entry=entry, forecast=drawn
+    )
+
+
+@router.get("/history")
+async def history(visit: Visiting, client_id: str, cursor: str | None = None) -> Response:
+    client, page = await asyncio.gather(
+        visit.inside.get(_of(client_id)),
+        visit.inside.get(f"{API}/audit", client_id=client_id, limit=_LINES, cursor=cursor),
+    )
+    lines = [trail.line(visit.formats, entry) for entry in page["data"]]
+    return await show(
+        visit, "clients/history.html", client=client, lines=lines, next=page["next_cursor"], cursor=cursor
     )
 
 

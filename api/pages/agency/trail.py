@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from api.pages.agency.messages import to_agency
 from api.pages.formats import Formats
 from api.pages.inside import Json
 
@@ -154,7 +155,7 @@ def _detail(formats: Formats, what: str, detail: Json) -> str:
             limit = ["Review threshold"] if detail.keys() & _LIMIT else []
             return "; ".join([_change(name, detail[name]) for name in detail if name not in _LIMIT] + limit)
         case "PaymentDeclined":
-            return str(detail.get("reason") or "")
+            return to_agency(formats, detail.get("reason") or "")
         case "LadderExtended":
             return f"by {detail['days']} {'day' if detail['days'] == 1 else 'days'}"
         case "PlanChangeRequested":

@@ -122,7 +122,7 @@ async def test_who_has_a_plan_is_not_archived(own: Tenant, browser: Browser) -> 
 
 async def test_other_agencies_clients_are_not_there(own: Tenant, of_bystander: Browser) -> None:
     client = await own.client()
-    for tail in ("", "/edit", "/archive", "/invoices", "/forecast"):
+    for tail in ("", "/edit", "/archive", "/invoices", "/forecast", "/history"):
         assert (await of_bystander.open(f"{LIST}/{client}{tail}")).status == 404
     form = await of_bystander.open(f"{LIST}/new")
     answer = await of_bystander.http.post(
@@ -163,6 +163,10 @@ async def test_a_client_in_debt_from_every_side(own: Tenant, browser: Browser) -
     assert rows[1].endswith("Paid $74.00")
     assert len(forecast.html.select("svg.chart rect")) == len(rows)
     assert "Every step" in forecast.text
+
+    history = await browser.open(f"{LIST}/{client}/history")
+    assert history.all("tbody th")[-1].startswith("Client added")
+    assert any(one.startswith("Payment declined") for one in history.all("tbody th"))
 
 
 @pytest.mark.parametrize(
