@@ -4,19 +4,23 @@ It can be killed (-9), or see every connection to PostgreSQL cut, before each co
 activity of `MORTAL` makes, and after each commit. What is done between two of these is lost with the process, and
 nothing else is: no other point makes a difference.
 
+What dies is a fork of a process that has only loaded the code, and the next fork takes its place at once: a death costs
+no two seconds of loading. Nobody survives the process itself, which the supervisor knows, kills and starts again.
+
 In the sandbox's folder stand `passed`, a line for every point that was passed, and `doomed`, the points at which a
 fate waits: each once, so that the worker goes on afterwards, or the one that is started again.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar, cast
+from typing import Any, Final, Literal, NoReturn, TypeVar, cast
 
 import asyncpg
 from temporalio import activity
@@ -139,7 +143,7 @@ class MortalStore:
         self._store = store
         self._mortality = mortality
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Ledger]:
         transaction = self._store.transaction()
         books = await transaction.__aenter__()
@@ -209,9 +213,45 @@ def mortal(settings: Settings, fates: Fates) -> Callable[[Parts], Parts]:
     return change
 
 
-if __name__ == "__main__":
+def born_again(work: Callable[[], NoReturn]) -> NoReturn:
+    """Work in a fork, and in another whenever that one was killed. A stop is passed on, and its exit status is ours."""
+    ours, theirs = os.pipe()
+    stopped = threading.Event()
+    while True:
+        if not (child := os.fork()):
+            os.close(theirs)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            _die_with(ours)
+            work()
+
+        def stop(*_: object, child: int = child) -> None:
+            stopped.set()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGTERM)
+
+        signal.signal(signal.SIGTERM, stop)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status != -signal.SIGKILL or stopped.is_set():
+            os._exit(abs(status))
+
+
+def _die_with(parent: int) -> None:
+    """Be killed as soon as nobody holds the other end of the pipe: the parent was."""
+
+    def watch() -> None:
+        os.read(parent, 1)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def work() -> NoReturn:
     of_the_sandbox = Fates(Path(os.environ[HOME_VARIABLE]))
     main(
         client_interceptors=[stamp(), OneAtATime(of_the_sandbox)],
         change=mortal(load_settings(), of_the_sandbox),
     )
+
+
+if __name__ == "__main__":
+    born_again(work)
