@@ -1,11 +1,12 @@
 """What is under way outside the workflows: rows of inbox and outbox, messages, the emulator's webhooks and requests."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
 import httpx
 
-from adapters.postgres.inbox import HELD_FOR, LEASE
+from adapters.postgres.inbox import CHANNEL, HELD_FOR, LEASE
 from adapters.postgres.message_deliveries import DUE
 from adapters.postgres.pool import CONNECTION_LOST
 from billing.steps import ReadNews
@@ -32,11 +33,17 @@ _WAITING = f"""
 
 
 class Watch:
-    """Looks at the queues. What does not answer is under way."""
+    """Looks at the queues. What does not answer is under way.
+
+    A row rings for its carrier when it is written. One that is put off does not ring again when its time has come: the
+    worker looks by itself every quarter of a second, and whoever waits for the row here rings for it at once.
+    """
 
     def __init__(self, pool: asyncpg.Pool, emulator: Emulator) -> None:
         self._pool = pool
         self._emulator = emulator
+        self._put_off: set[tuple[str, datetime]] = set()
+        """What was seen to wait for its time."""
 
     async def look(self, now: datetime) -> Queues:
         """What is due at `now`, and when the next falls due. Events that are held on purpose wait for their release.
@@ -52,12 +59,21 @@ class Watch:
     async def _rows(self, now: datetime) -> Queues:
         try:
             waiting = await self._pool.fetch(_WAITING, ReadNews().key)
+            await self._ring_for(waiting, now)
         except CONNECTION_LOST as error:
             return Queues([f"postgres does not answer: {error!r}"], None)
         busy = [row for row in waiting if row["at"] <= now or (row["begun"] and _is_carried(row["at"] - now))]
         return Queues(
             [row["what"] for row in busy], min((row["at"] for row in waiting if row not in busy), default=None)
         )
+
+    async def _ring_for(self, waiting: Sequence[asyncpg.Record], now: datetime) -> None:
+        """Once for each row that was put off until now."""
+        ahead = {(row["what"], row["at"]) for row in waiting if row["at"] > now}
+        due = {(row["what"], row["at"]) for row in waiting if row["at"] <= now}
+        come, self._put_off = self._put_off & due, ahead
+        if come:
+            await self._pool.execute("SELECT pg_notify($1, '')", CHANNEL)
 
     async def _emulator_under_way(self) -> list[str]:
         try:

@@ -1,5 +1,7 @@
 """What the time machine waits for in the books: everything that is due, and everything that has been begun."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -55,6 +57,40 @@ async def test_an_event_that_is_held_lets_time_pass_because_what_it_waits_for_ma
     (carried,) = await inbox.claim(house.pool, START)
     await inbox.defer(house.pool, carried.id, START + HELD_FOR)
     assert await _look(house, START) == Queues([], START + HELD_FOR)
+
+
+async def test_the_worker_is_told_once_when_the_time_of_a_held_event_has_come(house: House) -> None:
+    await _event(house, START)
+    (carried,) = await inbox.claim(house.pool, START)
+    await inbox.defer(house.pool, carried.id, START + HELD_FOR)
+    watch = Watch(house.pool, _IdleEmulator())  # type: ignore[arg-type]
+    async with _rung(house) as rung:
+        await watch.look(START)
+        assert await rung() == 0
+        for _ in range(2):
+            assert (await watch.look(START + HELD_FOR)).under_way == ["event invoice.paid"]
+        assert await rung() == 1
+
+
+@asynccontextmanager
+async def _rung(house: House) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+    """How often it has rung for the worker since the block began."""
+    rung: list[object] = []
+
+    def ring(*_: object) -> None:
+        rung.append(_)
+
+    async with house.pool.acquire() as connection:
+
+        async def heard() -> int:
+            await connection.execute("SELECT 1")  # the server tells what has rung before it answers
+            return len(rung)
+
+        await connection.add_listener(inbox.CHANNEL, ring)
+        try:
+            yield heard
+        finally:
+            await connection.remove_listener(inbox.CHANNEL, ring)
 
 
 async def test_an_event_for_later_is_a_stop_of_the_clock(house: House) -> None:
