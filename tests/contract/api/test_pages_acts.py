@@ -1,0 +1,207 @@
+"""What an agency does about a client on its pages: each act is asked about once, and undone where that is possible."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from support.http import Site
+from support.pages import Browser, Page, as_agency
+from support.tenant import FAILS, PAYS, Tenant
+
+CLIENTS = "/agency/clients"
+BIGGER = {"name": "Voice Max", "price": {"amount": 9900, "currency": "usd"}, "included_minutes": 1200}
+
+
+@pytest.fixture
+async def browser(site: Site, tenant: Tenant) -> AsyncIterator[Browser]:
+    async with as_agency(site, tenant.id) as browser:
+        yield browser
+
+
+async def ask(browser: Browser, client: str, act: str) -> Page:
+    return await browser.open(f"{CLIENTS}/{client}/{act}")
+
+
+async def offered(browser: Browser, client: str) -> list[str]:
+    return (await browser.open(f"{CLIENTS}/{client}")).all(".acts a")
+
+
+async def test_a_plan_is_assigned_as_it_is_typed(browser: Browser, tenant: Tenant) -> None:
+    client, plan = await tenant.client(), await tenant.plan()
+    assert await offered(browser, client) == ["Assign a plan", "Make a custom invoice", "Ask for a card"]
+    question = await ask(browser, client, "assign")
+    typed = {"plan_id": plan, "start": "first_card", "trial_days": "14", "cap_amount": "20.50", "cap_action": "block"}
+    page = await browser.press(question, "Assign the plan", **typed)
+    assert page.path == f"{CLIENTS}/{client}"
+    assert "It starts as soon as the client has entered a card" in page.text
+    made = await tenant.live(client)
+    assert (made["status"], made["plan"]["id"]) == ("awaiting_card", plan)
+    assert made["spend_cap"] == {"amount": {"amount": 2050, "currency": "usd"}, "action": "block"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong", "says"),
+    [
+        ({"trial_days": "731"}, "trial_days", "This should be less than or equal to 730."),
+        ({"trial_days": "two"}, "trial_days", "Please type a whole number, such as 30."),
+        ({"cap_amount": "20.505"}, "cap_amount", "USD has 2 decimals."),
+    ],
+)
+async def test_what_is_wrong_with_an_assignment_stands_beside_its_field(
+    browser: Browser, tenant: Tenant, fields: dict[str, str], wrong: str, says: str
+) -> None:
+    client, plan = await tenant.client(), await tenant.plan()
+    page = await browser.press(await ask(browser, client, "assign"), "Assign the plan", plan_id=plan, **fields)
+    assert (page.status, page.wrong(wrong)) == (422, says)
+    assert str(page.one(f"[name={wrong}]")["value"]) == fields[wrong]
+    assert str(page.one("option[selected][value^=pln_]")["value"]) == plan
+    assert (await tenant.api.get(f"/v1/agency/clients/{client}"))["subscription_status"] is None
+
+
+async def test_who_collects_by_themselves_waits_for_no_card(browser: Browser, tenant: Tenant) -> None:
+    client, plan = await tenant.client(), await tenant.plan()
+    typed = {"plan_id": plan, "start": "first_card", "collection": "manual"}
+    page = await browser.press(await ask(browser, client, "assign"), "Assign the plan", **typed)
+    assert page.status == 422
+    assert page.all("#start-wrong") == ["Who collects by themselves has no card to wait for: start now."]
+
+
+async def test_without_a_stripe_account_an_assignment_is_refused_kindly(site: Site, bare: Tenant) -> None:
+    client, plan = await bare.client(), await bare.plan()
+    async with as_agency(site, bare.id) as browser:
+        page = await browser.press(await ask(browser, client, "assign"), "Assign the plan", plan_id=plan)
+    assert (page.status, page.all(".banner.bad")) == (422, ["The agency's Stripe account is not ready to charge."])
+
+
+async def test_a_lower_tier_is_told_in_the_form(site: Site, own: Tenant) -> None:
+    client, plan = await own.client(), await own.plan()
+    await (await site.platform()).patch(f"/v1/agencies/{own.id}", {"tier": "starter"})
+    async with as_agency(site, own.id) as browser:
+        page = await browser.press(await ask(browser, client, "assign"), "Assign the plan", plan_id=plan)
+    assert (page.status, page.all(".banner.bad")) == (422, ["The agency's tier does not include billing."])
+
+
+async def test_a_change_now_shows_its_lines_before_it_is_made(browser: Browser, tenant: Tenant) -> None:
+    client, bigger = await tenant.subscribed(PAYS), await tenant.plan(**BIGGER)
+    choice = await ask(browser, client, "change")
+    shown = await browser.press(choice, "Show what that comes to", plan_id=bigger, effective="")
+    lines = shown.all('[aria-label="What would be billed"] tbody tr')
+    assert [line.split(",")[0] for line in lines] == ["Unused time on Voice Pro", "Voice Max"]
+    assert (await tenant.live(client))["plan"]["name"] == "Voice Pro"
+    (button,) = [one for one in shown.all("button") if one.startswith("Change now and bill $")]
+    page = await browser.press(shown, button)
+    assert "The plan is changed." in page.text
+    assert (await tenant.live(client))["plan"]["id"] == bigger
+
+
+async def test_a_change_at_the_periods_end_can_be_undone(browser: Browser, tenant: Tenant) -> None:
+    client = await tenant.subscribed(PAYS)
+    smaller = await tenant.plan(name="Voice Mini", price={"amount": 1900, "currency": "usd"})
+    shown = await browser.press(await ask(browser, client, "change"), "Show what that comes to", plan_id=smaller)
+    (button,) = [one for one in shown.all("button") if one.startswith("Change on ")]
+    page = await browser.press(shown, button)
+    assert "The plan changes to Voice Mini on" in page.text
+    assert (await tenant.live(client))["pending_change"]["plan"]["id"] == smaller
+    page = await browser.press(page, "Keep the plan as it is")
+    assert "The plan stays as it is." in page.text
+    assert (await tenant.live(client))["pending_change"] is None
+
+
+async def test_a_change_with_an_open_debt_is_refused_where_it_is_chosen(browser: Browser, tenant: Tenant) -> None:
+    client, bigger = await tenant.subscribed(FAILS), await tenant.plan(**BIGGER)
+    page = await browser.press(await ask(browser, client, "change"), "Show what that comes to", plan_id=bigger)
+    assert (page.status, page.all(".banner.bad")) == (422, ["The debt has to be paid first."])
+
+
+async def test_a_pause_says_when_it_holds_and_is_undone(browser: Browser, tenant: Tenant) -> None:
+    client = await tenant.subscribed(PAYS)
+    question = await ask(browser, client, "pause")
+    assert "no calls are served and no new period is billed" in question.text
+    (button,) = [one for one in question.all("button") if one.startswith("Pause on ")]
+    page = await browser.press(question, button)
+    assert (await tenant.live(client))["pause_at"]
+    page = await browser.press(page, "Undo the pause")
+    assert "The pause is taken back" in page.text
+    assert (await tenant.live(client))["pause_at"] is None
+
+
+async def test_a_cancellation_at_the_periods_end_is_undone_and_one_now_is_not(browser: Browser, tenant: Tenant) -> None:
+    client = await tenant.subscribed(PAYS)
+    page = await browser.press(await ask(browser, client, "cancel"), "Cancel Voice Pro")
+    assert (await tenant.live(client))["cancel_at"]
+    page = await browser.press(page, "Undo the cancellation")
+    assert (await tenant.live(client))["cancel_at"] is None
+    page = await browser.press(await ask(browser, client, "cancel"), "Cancel Voice Pro", at="now")
+    assert "The subscription is cancelled." in page.text
+    assert (await tenant.live(client))["status"] == "cancelled"
+    assert await offered(browser, client) == ["Assign a plan", "Make a custom invoice", "Ask for a card"]
+
+
+async def test_a_debt_is_tried_and_given_more_days(browser: Browser, tenant: Tenant) -> None:
+    client = await tenant.subscribed(FAILS)
+    assert (await offered(browser, client))[:2] == ["Try to charge now", "Give more days to pay"]
+    page = await browser.press(await ask(browser, client, "extend"), "Move the next attempt", days="15")
+    assert (page.status, page.wrong("days")) == (422, "This should be less than or equal to 14.")
+    page = await browser.press(page, "Move the next attempt", days="14")
+    assert "The next attempt is moved to" in page.text
+    assert (await tenant.live(client))["ladder"]["extended"] is True
+    page = await browser.press(await ask(browser, client, "retry"), "Charge $49.00 now")
+    assert "The bank declined: $49.00 are still open." in page.text
+    await tenant.bank(client, "pays")
+    page = await browser.press(await ask(browser, client, "retry"), "Charge $49.00 now")
+    assert "The payment went through: nothing is open any more." in page.text
+
+
+async def test_the_overage_is_limited_and_let_go_again(browser: Browser, tenant: Tenant) -> None:
+    client = await tenant.subscribed(PAYS)
+    question = await ask(browser, client, "spend-cap")
+    page = await browser.press(question, "Save the limit", amount="100", action="block")
+    assert "Overage is limited to $100.00 a period." in page.text
+    assert (await tenant.live(client))["spend_cap"]["action"] == "block"
+    question = await ask(browser, client, "spend-cap")
+    assert str(question.one("#amount")["value"]) == "100.00"
+    await browser.press(question, "Save the limit", amount="")
+    assert (await tenant.live(client))["spend_cap"] is None
+
+
+async def test_collection_is_changed_and_changed_back(browser: Browser, tenant: Tenant) -> None:
+    client = await tenant.subscribed(PAYS)
+    await browser.press(await ask(browser, client, "collection"), "Collect by yourself")
+    assert (await tenant.live(client))["collection"] == "manual"
+    await browser.press(await ask(browser, client, "collection"), "Charge the client's card")
+    assert (await tenant.live(client))["collection"] == "automatic"
+
+
+async def test_who_is_asked_for_a_card_can_be_handed_the_link(browser: Browser, tenant: Tenant) -> None:
+    client = await tenant.client()
+    page = await browser.press(await ask(browser, client, "card-request"), "Mail the link")
+    assert "/pay/" in str(page.one("#link")["value"])
+
+
+async def test_a_custom_invoice_is_typed_shown_and_made(browser: Browser, tenant: Tenant) -> None:
+    client = await tenant.client()
+    show = "Show what it comes to"
+    question = await ask(browser, client, "invoice")
+    empty = await browser.press(question, show)
+    assert (empty.status, empty.wrong("description-1")) == (422, "Please type at least one line.")
+    more = await browser.press(empty, "More lines", step="more", **{"description-1": "Set-up", "amount-1": "150"})
+    typed = {"description-6": "As agreed", "amount-6": "-25", "collection": "send", "days_until_due": "400"}
+    shown = await browser.press(more, show, **typed)
+    assert shown.all("tfoot td") == ["$125.00"]
+    refused = await browser.press(shown, "Issue and send it")
+    assert (refused.status, refused.wrong("days_until_due")) == (422, "This should be less than or equal to 365.")
+    shown = await browser.press(refused, show, days_until_due="14")
+    page = await browser.press(shown, "Issue and send it")
+    assert "The invoice is made." in page.text
+    (made,) = (await tenant.api.get(f"/v1/agency/clients/{client}/invoices"))["data"]
+    assert (page.path, made["total"]["amount"]) == (f"/agency/invoices/{made['id']}", 12500)
+    assert "Send again" in (await browser.open(f"/agency/invoices/{(await tenant.invoice(client))['id']}")).all(
+        ".acts a"
+    )
+
+
+async def test_another_agencys_client_is_not_there(browser: Browser, other: Tenant) -> None:
+    client = await other.client()
+    for act in ("assign", "change", "cancel", "invoice", "card-request", "retry"):
+        assert (await ask(browser, client, act)).status == 404
+    answer = await browser.http.post(f"{CLIENTS}/{client}/card-request", data={"csrf": "guessed"})
+    assert answer.status_code == 403
