@@ -51,7 +51,9 @@ def _first(row: asyncpg.Record, now: datetime) -> Event | None:
 
 
 def _together(items: Sequence[Item]) -> str:
-    """What falls on the first instant, each thing once; of an invoice only that it comes."""
-    now = [item for item in items if item.at == items[0].at]
+    """What falls on the first instant, each thing once; of an invoice only that it comes, and of what follows when the
+    last retry fails nothing."""
+    at_once = [item for item in items if item.at == items[0].at]
+    now = [item for item in at_once if item.action != "final_action"] or at_once
     said = dict.fromkeys("an invoice is issued" if one.action == "issue_invoice" else one.detail for one in now)
     return ", ".join(said)

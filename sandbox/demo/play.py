@@ -28,9 +28,9 @@ _TO_TRY: Final = (
 
 
 _IN_THE_BROWSER: Final = f"""\
-In the browser, in a minute: log in as the client, {CEDAR.name}. In the bar at the foot choose "Card", "has insufficient
-funds", "Set". Press "To next event": the renewal fails, and again after 3, 5 and 7 days, until it is past due. Then
-"Card", "Mastercard 4444, which pays", "Enter": it has recovered. The agency's log-in shows the same from its side."""
+In the browser, in a minute: log in as the client, {CEDAR.name}. In the bar at the foot choose “Card”, “has insufficient
+funds”, “Set”. Press “To next event” again and again: the renewal fails, is tried again after 3, 5 and 7 days, and is
+past due. Then “Card”, “Mastercard 4444, which pays”, “Enter”: it has recovered. The agency's log-in shows its side."""
 
 
 async def demo(data: Path, port: int, *, stay: bool) -> int:
@@ -50,7 +50,8 @@ async def demo(data: Path, port: int, *, stay: bool) -> int:
         if stay:
             story.line("\nEverything stays up. Ctrl-C stops it.\n")
             story.line("\n".join([*addresses(sandbox), *await _log_in_links(sandbox)]))
-            story.line(f"\n{_IN_THE_BROWSER}")
+            story.line()
+            story.paragraph("", _IN_THE_BROWSER)
             story.line("\nFrom another terminal:\n")
             story.line("\n".join(_to_try(sandbox.machine.now(), data)))
             await stop.wait()
