@@ -77,7 +77,11 @@ async def test_the_agency_moves_time_and_sees_what_happened(stage: Stage, eventu
         page = await back(browser, await browser.press(page, "+1 day"), eventually)
         assert "attempt 1 paid" in news(page), "its period was closed an hour after the month"
 
-        portal = await browser.open(f"{stage.sandbox.url('control')}/login/client/{client.id}")
+        page = await browser.open(f"/agency/clients/{client.id}")
+        assert page.one("#sandbox-behaviour option[selected]")["value"] == "pays"
+        name = (await client_seen(stage.sandbox, client.id))["name"]
+        portal = await browser.open(page.link(f"As {name}: the billing page"))
+        assert portal.path == "/portal/billing"
         assert (await browser.open(portal.link("As Bright Voice: the dashboard"))).path == "/agency"
 
 
