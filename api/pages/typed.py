@@ -10,6 +10,8 @@ from billing.money import ceiling, exponent, is_currency, show, unit
 
 _DECIMAL: Final = re.compile(r"-?\d{1,12}([.,]\d{1,12})?")
 """Point or comma before the decimals, and no signs between thousands: what they mean depends on who types."""
+_THOUSANDS: Final = re.compile(r"-?[1-9]\d{0,2},\d{3}")
+"""What is a thousand to some and one to others: never guessed."""
 _WHOLE: Final = re.compile(r"-?\d{1,12}")
 
 
@@ -39,7 +41,7 @@ class Typed:
         minor = self._minor(name, currency)
         if minor is None:
             return None
-        if minor != minor.to_integral_value():
+        if self._decimals(name) > exponent(currency):
             self.errors[name] = f"{currency.upper()} has {exponent(currency) or 'no'} decimals."
         elif minor % unit(currency):
             self.errors[name] = f"Amounts in {currency.upper()} are multiples of {show(unit(currency), currency)}."
@@ -60,10 +62,17 @@ class Typed:
         """The form again, with what could not be read."""
         return Entry(self._form, self.errors)
 
+    def _decimals(self, name: str) -> int:
+        """How many were typed, zeros too: 1.000 may be meant as a thousand."""
+        return len((self.text(name) or "").replace(",", ".").partition(".")[2])
+
     def _minor(self, name: str, currency: str) -> Decimal | None:
         text = self.text(name)
         if text is not None and not _DECIMAL.fullmatch(text):
             self.errors[name] = "Please type a number, such as 49.00."
+            return None
+        if text is not None and _THOUSANDS.fullmatch(text):
+            self.errors[name] = "Please type thousands without a comma, such as 1000.50."
             return None
         if text is not None and not is_currency(currency):
             self.errors[name] = "Please choose a currency."

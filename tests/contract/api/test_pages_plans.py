@@ -55,6 +55,9 @@ async def test_a_currency_without_decimals_is_typed_and_shown_without(browser: B
     [
         ({"price": "4,900.00"}, "price", "Please type a number, such as 49.00."),
         ({"price": "49.005"}, "price", "USD has 2 decimals."),
+        ({"price": "1.000"}, "price", "USD has 2 decimals."),
+        ({"price": "4.900", "currency": "jpy"}, "price", "JPY has no decimals."),
+        ({"price": "1,000"}, "price", "Please type thousands without a comma, such as 1000.50."),
         ({"price": "1000000"}, "price", "The most that can be charged at once is 999999.99 USD."),
         ({"price": "49.00", "currency": "doubloon"}, "price", "Please choose a currency."),
         ({"name": " "}, "name", "Please fill this in."),
