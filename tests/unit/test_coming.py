@@ -35,7 +35,7 @@ def words(one: Json, client: Json = CLIENT, subscription: Json = SUBSCRIPTION) -
     [
         (
             item("retry", "retry 2 of 3", 4900),
-            "Retry 2 of 3: $49.00 are charged again",
+            "Retry 2 of 3: $49.00 is charged again",
             "1 day after the attempt before, if nothing is paid until then.",
         ),
         (item("final_action", "all retries failed: paused"), "Service is paused", "If every retry fails."),

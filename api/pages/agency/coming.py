@@ -106,7 +106,7 @@ def _close(formats: Formats, item: Json, client: Json, subscription: Json) -> tu
 def _retry(formats: Formats, item: Json, client: Json, subscription: Json) -> tuple[str, str]:
     ladder, number = subscription["ladder"], int(item["detail"].split()[1])
     gaps = ladder["gaps_days"] if ladder else []
-    title = f"Retry {number} of {len(gaps)}: {formats.money(item['amount'])} are charged again"
+    title = f"Retry {number} of {len(gaps)}: {formats.money(item['amount'])} is charged again"
     days = gaps[number - 1] if number <= len(gaps) else None
     since = f"{days} {'day' if days == 1 else 'days'} after the attempt before" if days else "After the attempt before"
     why = f"{since}, if nothing is paid until then."

@@ -143,9 +143,9 @@ async def test_a_client_in_debt_from_every_side(own: Tenant, browser: Browser) -
     client = await own.subscribed(FAILS)
     page = await browser.open(f"{LIST}/{client}")
     assert page.all("section[aria-labelledby=coming-title] strong")[:4] == [
-        "Retry 1 of 3: $49.00 are charged again",
-        "Retry 2 of 3: $49.00 are charged again",
-        "Retry 3 of 3: $49.00 are charged again",
+        "Retry 1 of 3: $49.00 is charged again",
+        "Retry 2 of 3: $49.00 is charged again",
+        "Retry 3 of 3: $49.00 is charged again",
         "The subscription becomes past due",
     ]
     assert "3 days after the attempt before, if nothing is paid until then." in page.text
@@ -222,3 +222,19 @@ async def test_what_is_agreed_stands_on_the_page(tenant: Tenant, site: Site) -> 
         assert "The plan is cancelled and ends on" in page.text
         assert "The subscription ends" in page.all("section[aria-labelledby=coming-title] strong")
         assert "The last invoice" in page.all("section[aria-labelledby=coming-title] strong")
+
+
+async def test_a_held_invoice_stands_over_the_page(own: Tenant, browser: Browser) -> None:
+    client = await own.client()
+    unusable = "UPDATE agencies SET tax_mode = 'rates', tax_rate_ids = '{txr_gone}' WHERE id = $1"
+    await own.site.pool.execute(unusable, own.id)
+    await own.assign(client)
+
+    async def held() -> list[str]:
+        parked: list[str] = (await own.live(client))["parked_invoices"]
+        return parked
+
+    (invoice,) = await own.eventually(held)
+    page = await browser.open(f"{LIST}/{client}")
+    assert "An invoice waits for you to look at it" in page.text
+    assert page.link("the held invoice") == f"/agency/invoices/{invoice}"
