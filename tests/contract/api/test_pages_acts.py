@@ -192,7 +192,9 @@ async def test_a_custom_invoice_is_typed_shown_and_made(browser: Browser, tenant
     shown = await browser.press(refused, show, days_until_due="14")
     page = await browser.press(shown, "Issue and send it")
     assert "The invoice is made." in page.text
+    again = await browser.press(shown, "Issue and send it")
     (made,) = (await tenant.api.get(f"/v1/agency/clients/{client}/invoices"))["data"]
+    assert again.path == page.path, "a form that is sent twice is one command"
     assert (page.path, made["total"]["amount"]) == (f"/agency/invoices/{made['id']}", 12500)
     assert "Send again" in (await browser.open(f"/agency/invoices/{(await tenant.invoice(client))['id']}")).all(
         ".acts a"
