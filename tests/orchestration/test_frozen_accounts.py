@@ -1,13 +1,10 @@
 """An agency's account is restricted in the middle of a ladder, and restored, on the real server (billing-rules 8)."""
 
-from datetime import timedelta
-
+from support.sights import on_time
 from support.stage import DAY, FAILS, GRACE, HOUR, MINUTE, Stage, refusal
 
 from billing.freezing import THAW_SPREAD, place_in_thaw
 from billing.state import Status
-
-EXACTLY = timedelta(seconds=5)
 
 
 async def test_restricted_in_the_middle_of_a_ladder_and_restored(stage: Stage) -> None:
@@ -65,7 +62,7 @@ async def test_restricted_in_the_middle_of_a_ladder_and_restored(stage: Stage) -
     await stage.to(after.ladder.next_at + HOUR)
     tried = await stage.attempts(owing)
     assert [(t.invoice, t.number, t.origin) for t in tried] == [("p1", 1, "issue"), ("p1", 2, "ladder")]
-    assert abs(tried[1].at - after.ladder.next_at) < EXACTLY
+    assert on_time(tried[1].at, after.ladder.next_at)
     assert [what for what in await stage.timeline(owing) if what.startswith("account_")] == [
         "account_frozen",
         "account_thawed",

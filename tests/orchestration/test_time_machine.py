@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support.sights import LATE
 from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from adapters.temporal import connect
-from sandbox.clock import NotAtRest, Queues, TimeMachine
+from sandbox.clock import ONE_STEP, NotAtRest, Queues, TimeMachine
 from sandbox.home import Home
 from sandbox.runs import Due, Runs, StampStarts
 
@@ -123,10 +124,10 @@ async def test_every_due_time_is_kept_in_order_over_two_months(world: World) -> 
     assert world.dues("weekly") == [begin + n * 7 * DAY for n in range(9)]
     assert world.dues("ladder") == [begin + timedelta(seconds=20) + n * 3 * DAY for n in range(20)]
     for worked in world.worked:
-        assert timedelta() <= worked.workflow_time - worked.due < timedelta(seconds=2)
-        assert timedelta() <= worked.sandbox_time - worked.due < timedelta(seconds=62)
+        assert timedelta() <= worked.workflow_time - worked.due < LATE
+        assert timedelta() <= worked.sandbox_time - worked.due < ONE_STEP + LATE
     assert [w.due for w in world.worked] == sorted(w.due for w in world.worked)
-    assert timedelta() <= journey.now - end < timedelta(seconds=2)
+    assert timedelta() <= journey.now - end < LATE
     assert journey.moved >= 29
 
 
@@ -139,7 +140,7 @@ async def test_a_workflow_that_starts_later_starts_at_the_sandboxs_time(world: W
 
     assert world.dues("late") == [begin, begin + 31 * DAY]
     clocks = [run.clock - world.home.now() for run in await Runs(world.client).look()]
-    assert all(abs(ahead) < timedelta(seconds=2) for ahead in clocks), clocks
+    assert all(abs(ahead) < LATE for ahead in clocks), clocks
 
 
 async def test_what_is_due_elsewhere_is_a_stop_too(world: World) -> None:
@@ -153,7 +154,7 @@ async def test_what_is_due_elsewhere_is_a_stop_too(world: World) -> None:
 
     await TimeMachine(world.home, Runs(world.client), look).advance(now + 9 * DAY)
 
-    assert any(timedelta() <= stop - now - 5 * DAY < timedelta(seconds=2) for stop in stops)
+    assert any(timedelta() <= stop - now - 5 * DAY < LATE for stop in stops)
 
 
 async def test_time_stands_still_while_something_is_under_way(world: World) -> None:
@@ -168,7 +169,7 @@ async def test_time_stands_still_while_something_is_under_way(world: World) -> N
     assert world.home.now() - begin < timedelta(seconds=30)
     journey = await world.machine.advance(begin + 40 * DAY)
     assert world.dues("slow") == [begin, begin + 30 * DAY]
-    assert journey.now - begin - 40 * DAY < timedelta(seconds=2)
+    assert journey.now - begin - 40 * DAY < LATE
 
 
 async def test_an_undelivered_event_holds_time(world: World) -> None:
@@ -186,7 +187,7 @@ async def test_what_comes_within_a_moment_is_waited_for_before_all_is_at_rest(wo
         return Queues([], due if at < due else None)
 
     await TimeMachine(world.home, Runs(world.client), look).rest()
-    assert due <= world.home.now() < due + timedelta(seconds=2)
+    assert due <= world.home.now() < due + LATE
 
     world.queues = Queues([], world.home.now() + DAY)
     await world.machine.rest()

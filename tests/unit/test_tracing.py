@@ -51,7 +51,7 @@ def test_a_collector_that_is_away_disturbs_nobody(settings: Settings, monkeypatc
     with traced(settings, NOBODY), tracing.span("work", tracing.SpanKind.CLIENT, {"of": "somebody"}) as span:
         assert span.is_recording()
         assert tracing.carrier().keys() == {"traceparent"}
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5, "by itself it tries for seven seconds"
     assert tracing.carrier() == {}
 
 

@@ -37,7 +37,9 @@ async def test_the_page_shows_plan_usage_next_invoice_and_card(tenant: Tenant) -
     await tenant.assign(client, starts_at=tenant.ago(days=2))
     await tenant.save_card(client, PAYS)
     await tenant.invoice(client, settled=True)
+    days = {datetime.fromisoformat(tenant.ago(hours=1)).date().isoformat()}
     await tenant.report(client, 600, 12)
+    days.add(datetime.fromisoformat(tenant.ago(hours=1)).date().isoformat())
     live = await tenant.live(client)
     page = await (await tenant.portal(client)).get(BILLING)
 
@@ -78,8 +80,9 @@ async def test_the_page_shows_plan_usage_next_invoice_and_card(tenant: Tenant) -
     assert page["banner"] is None
 
     daily = await (await tenant.portal(client)).get(f"{BILLING}/usage/daily")
-    day = (datetime.now(UTC) - timedelta(hours=1)).date().isoformat()
-    assert daily == {"timezone": "UTC", "data": [{"date": day, "minutes": "612.0"}]}
+    (shown,) = daily["data"]
+    assert (daily["timezone"], shown["minutes"]) == ("UTC", "612.0")
+    assert shown["date"] in days
 
 
 async def test_without_a_subscription_the_page_is_there_and_says_nothing(tenant: Tenant) -> None:
