@@ -46,7 +46,8 @@ async def test_a_card_is_replaced_on_stripes_page(
         await expect(viewer.page.locator("body")).to_contain_text("If you have entered a card")
 
         async def known() -> bool:
-            return bool((await stage.shown(client))["payment_method"]["last4"] == ANOTHER_THAT_PAYS[-4:])
+            card = (await client.portal.get("/v1/portal/billing"))["payment_method"]
+            return bool(card["last4"] == ANOTHER_THAT_PAYS[-4:])
 
         await eventually(known)
         await stage.rest()

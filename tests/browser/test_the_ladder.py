@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from playwright.async_api import expect
-from support.stage import GRACE, PAYS, Stage
+from support.stage import ANOTHER_THAT_PAYS, GRACE, Stage
 from support.viewers import BILLING, Viewer, Viewers
 
 
@@ -33,7 +33,7 @@ async def test_the_banner_counts_three_five_and_seven_days_and_a_new_card_ends_i
         assert await viewer.badge("Past due")
 
         await viewer.press("Update card")
-        await viewer.type_card(PAYS)
+        await viewer.type_card(ANOTHER_THAT_PAYS)
         # The page that Stripe leads back to brings itself up to date.
         await expect(viewer.page.locator(".banner.bad")).to_have_count(0)
         await expect(viewer.page.locator("tbody tr").first).to_contain_text("Paid")

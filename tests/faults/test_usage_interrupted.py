@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -44,6 +44,13 @@ def _batches(calls: Sequence[Json], size: int, seed: int) -> list[list[Json]]:
     return [list(order[first : first + size]) for order in (calls, shuffled) for first in range(0, len(order), size)]
 
 
+def _until(done: asyncio.Event, batches: Sequence[list[Json]]) -> Iterator[list[Json]]:
+    """Each batch, and all of them again until it is done: something is always under way."""
+    yield from batches
+    while not done.is_set():
+        yield from batches
+
+
 async def _sent(stage: Stage, batch: Sequence[Json], unanswered: list[str] | None = None) -> Json:
     """The answer, in which every call is taken now or was before; why there was none is noted."""
     said = await _answered(stage, batch, [] if unanswered is None else unanswered)
@@ -76,8 +83,9 @@ async def test_killed_in_the_middle_of_reports_each_call_counts_once(
 ) -> None:
     clients = [await stage.subscribe() for _ in range(3)]
     await stage.advance(hours=2)
-    calls = _calls(stage, clients, each=400)
-    waiting = iter(_batches(calls, 40, seed=len(process)))
+    calls = _calls(stage, clients, each=600)
+    killed = asyncio.Event()
+    waiting = _until(killed, _batches(calls, 40, seed=len(process)))
     unanswered: list[str] = []
     accepted: list[int] = []
 
@@ -91,11 +99,12 @@ async def test_killed_in_the_middle_of_reports_each_call_counts_once(
     sending = [asyncio.create_task(sender()) for _ in range(SENDERS)]
     await eventually(under_way, seconds=30)
     await stage.control.post("/kill", {"process": process})
+    killed.set()
     await asyncio.gather(*sending)
 
     assert unanswered, "it was killed when nothing was under way"
     assert sum(accepted) <= len(calls)
-    assert [await _used(stage, client) for client in clients] == [400 * SECONDS] * len(clients)
+    assert [await _used(stage, client) for client in clients] == [600 * SECONDS] * len(clients)
     for batch in _batches(calls, 500, seed=0):
         assert (await _sent(stage, batch))["duplicates"] == len(batch)
 

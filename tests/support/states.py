@@ -20,7 +20,9 @@ async def awaiting_a_card(stage: Stage) -> Client:
 
 async def all_is_well(stage: Stage) -> Client:
     client = await stage.subscribe()
-    await stage.call(client, 612)
+    for minutes in (90, 140, 122, 160, 100):
+        await stage.advance(days=1)
+        await stage.call(client, minutes)
     return client
 
 
