@@ -17,6 +17,7 @@ async def test_usage_grows_without_loading_the_page_again(stage: Stage, viewers:
 
 async def test_what_the_viewer_is_at_work_in_stays(stage: Stage, viewers: Viewers) -> None:
     client = await stage.subscribe()
+    await stage.call(client, 12)
     async with viewers.client(stage.agency_id, client.id) as viewer:
         await viewer.open(BILLING)
         await viewer.page.get_by_text("As a table").click()

@@ -31,6 +31,7 @@ async def stops(viewer: Viewer) -> list[str]:
 
 async def test_the_way_through_is_that_of_reading(stage: Stage, viewers: Viewers) -> None:
     client = await stage.subscribe(card=FAILS)
+    await stage.call(client, 12)
     async with viewers.client(stage.agency_id, client.id) as viewer:
         await viewer.open(BILLING)
         found = await stops(viewer)
