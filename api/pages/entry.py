@@ -1,4 +1,4 @@
-"""Coming in and going out: the platform hands a browser over with a token in a link (http-api.md, "Pages")."""
+"""Signing in: the platform hands a browser over with a token in a link (http-api.md, "Pages")."""
 
 from http import HTTPStatus
 from typing import Annotated, Final

@@ -27,6 +27,13 @@ async def take(viewer: Viewer, address: str, name: str) -> None:
         await viewer.page.screenshot(path=FOLDER / f"{name}.png", full_page=True, style=WITHOUT_THE_BAR)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _anew() -> None:
+    """What is no longer taken is no longer shown."""
+    for old in FOLDER.glob("*.png"):
+        old.unlink()
+
+
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 async def test_billing(stage: Stage, viewers: Viewers, state: State) -> None:
     client = await state(stage)

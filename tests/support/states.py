@@ -75,6 +75,17 @@ async def expiring(stage: Stage) -> Client:
     return client
 
 
+async def past_due(stage: Stage) -> Client:
+    client = await stage.subscribe(behaviour="insufficient_funds")
+    for days in (3, 5, 7):
+        await stage.advance(days=days)
+    return client
+
+
+async def without_a_good_card(stage: Stage) -> Client:
+    return await stage.subscribe(behaviour="lost_card")
+
+
 async def end_of_period(stage: Stage, client: Client) -> datetime:
     return datetime.fromisoformat((await stage.agency.get(client.path))["current_period"]["end"])
 
@@ -84,6 +95,8 @@ STATES: Final[dict[State, tuple[str, ...]]] = {
     awaiting_a_card: ("Please enter a card", "Your plan starts as soon as there is a card", "Waiting for a card"),
     all_is_well: ("Active", "612 of 500 minutes", "122 %", "$14.00", "Visa •••• 4242"),
     failed: ("Your payment of $49.00 failed", "in 3 days", "3 attempts are left", "Pay now"),
+    without_a_good_card: ("Your payment of $49.00 failed", "We don't try this card again"),
+    past_due: ("$49.00 is past due", "Past due", "Pay now"),
     to_be_confirmed: ("Your bank wants you to confirm the payment of $49.00", "Pay now"),
     without_a_card: ("A card is needed to pay $49.00", "Enter a card"),
     being_checked: ("Your payment of $49.00 is being checked", "you will not be charged twice"),

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request
@@ -12,7 +12,6 @@ from api.tokens import MANAGE_BILLING, Caller, Role, issue
 from sandbox.seed import TOKEN_LIFETIME
 from sandbox.stack import Sandbox
 
-Scheme = Literal["light", "dark"]
 SERIOUS: Final = frozenset({"serious", "critical"})
 PATIENCE_MILLISECONDS: Final = 20_000
 BILLING: Final = "/portal/billing"
@@ -52,9 +51,6 @@ class Viewer:
     async def sign_in(self, role: Role, agency: str, client: str = "", *permissions: str) -> None:
         holder = Caller(role, "viewer", agency, client, frozenset(permissions))
         await self.open(f"/login?token={issue(self.sandbox.settings, holder, TOKEN_LIFETIME)}")
-
-    async def text(self) -> str:
-        return await self.page.inner_text("body")
 
     async def serious_findings(self) -> list[str]:
         """What axe-core finds on this page that is serious or worse, each with where."""

@@ -44,7 +44,7 @@ async def invoice(visit: Visiting, client_id: str) -> Response:
         made = await asking.send(order)
     except Refused as refused:
         return await asking.refuse(refused, order, **form)
-    return visit.go(f"/agency/invoices/{made['id']}", "The invoice is made. It is issued in the moments after.")
+    return visit.go(f"/agency/invoices/{made['id']}", "The invoice is made. It is issued in a moment.")
 
 
 def _currency(asking: Asking, wanted: str) -> str:

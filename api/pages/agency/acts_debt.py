@@ -32,10 +32,10 @@ async def retry(visit: Visiting, client_id: str) -> Response:
     if made["open_invoices"]:
         owed = visit.formats.money(made["amount_due"])
         return visit.go(
-            asking.back, f"The bank declined: {owed} are still open. Its reason is with the invoice.", bad=True
+            asking.back, f"The bank declined: {owed} is still open. Its reason is with the invoice.", bad=True
         )
     if not asking.shown["subscription"]["open_invoices"]:
-        return visit.go(asking.back, "What was held goes on: it is issued in the moments after.")
+        return visit.go(asking.back, "What was held goes on: it is issued in a moment.")
     return visit.go(asking.back, "The payment went through: nothing is open any more.")
 
 

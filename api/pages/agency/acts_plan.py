@@ -49,7 +49,7 @@ def _assigned(visit: Visit, plans: list[Json]) -> tuple[Json, Entry | None]:
         typed.errors["plan_id"] = "Please choose a plan."
         return {}, typed.refused()
     if typed.text("start") == "first_card" and typed.text("collection") == "manual":
-        typed.errors["start"] = "Who collects by themselves has no card to wait for: start now."
+        typed.errors["start"] = "You collect this yourself, so there is no card to wait for: start now."
     cap = typed.money("cap_amount", plan["price"]["currency"])
     given = {
         "plan_id": plan["id"],
@@ -70,7 +70,7 @@ def _assigned_words(visit: Visit, made: Json) -> str:
         return f"{name} is assigned. It starts as soon as the client has entered a card: ask for one."
     if made["trial_end"]:
         return f"{name} is assigned. Its trial ends on {visit.formats.moment(made['trial_end'])}."
-    return f"{name} is assigned. The first invoice follows in the moments after."
+    return f"{name} is assigned. The first invoice follows in a moment."
 
 
 @router.get("/change")

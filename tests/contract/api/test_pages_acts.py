@@ -62,7 +62,7 @@ async def test_who_collects_by_themselves_waits_for_no_card(browser: Browser, te
     typed = {"plan_id": plan, "start": "first_card", "collection": "manual"}
     page = await browser.press(await ask(browser, client, "assign"), "Assign the plan", **typed)
     assert page.status == 422
-    assert page.all("#start-wrong") == ["Who collects by themselves has no card to wait for: start now."]
+    assert page.all("#start-wrong") == ["You collect this yourself, so there is no card to wait for: start now."]
 
 
 async def test_without_a_stripe_account_an_assignment_is_refused_kindly(site: Site, bare: Tenant) -> None:
@@ -145,7 +145,7 @@ async def test_a_debt_is_tried_and_given_more_days(browser: Browser, tenant: Ten
     assert "The next attempt is moved to" in page.text
     assert (await tenant.live(client))["ladder"]["extended"] is True
     page = await browser.press(await ask(browser, client, "retry"), "Charge $49.00 now")
-    assert "The bank declined: $49.00 are still open." in page.text
+    assert "The bank declined: $49.00 is still open." in page.text
     await tenant.bank(client, "pays")
     page = await browser.press(await ask(browser, client, "retry"), "Charge $49.00 now")
     assert "The payment went through: nothing is open any more." in page.text

@@ -13,20 +13,20 @@ from api.pages.door import Visiting
 router = settings_router()
 _ROWS: Final = 25
 FINDINGS: Final = {
-    "account_differs": "The account stands otherwise at Stripe",
+    "account_differs": "The account has another status at Stripe",
     "dispute_amount_differs": "A dispute is over another amount",
     "dispute_missing": "A dispute is not at Stripe",
-    "dispute_status_differs": "A dispute stands otherwise at Stripe",
+    "dispute_status_differs": "A dispute has another status at Stripe",
     "dispute_unknown": "A dispute at Stripe is not in our books",
     "invoice_amount_differs": "An invoice is over another amount",
     "invoice_missing": "An invoice is not at Stripe",
-    "invoice_status_differs": "An invoice stands otherwise at Stripe",
+    "invoice_status_differs": "An invoice has another status at Stripe",
     "invoice_unknown": "An invoice at Stripe is not in our books",
     "payment_missing": "A payment is not at Stripe",
     "payment_unexplained": "Stripe has a payment that nothing explains",
     "refund_amount_differs": "A refund is of another amount",
     "refund_missing": "A refund is not at Stripe",
-    "refund_status_differs": "A refund stands otherwise at Stripe",
+    "refund_status_differs": "A refund has another status at Stripe",
     "refund_unknown": "A refund at Stripe is not in our books",
 }
 """What each kind of difference is called."""
