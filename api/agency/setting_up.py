@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Final, Literal
 
+from adapters.postgres.agencies import SELLING_TIERS, Agency
 from adapters.postgres.setting_up import Progress, progress
 from api.fields import Answer
 from api.guard import Calling
@@ -36,15 +37,20 @@ class SetupOut(
         complete=False,
         first_paid_at=None,
         account="active",
+        billing_available=True,
         next="client",
         steps=[{"step": step, "done": step in ("connect", "plan"), "call": call} for step, call in _CALLS.items()],
     ),
 ):
-    """`next` is the first step that is not done; null once they all are. `complete` from the first paid invoice on."""
+    """`next` is the first step that is not done; null once they all are. `complete` from the first paid invoice on.
+
+    Whatever is set up, nothing is sold with an `account` that is not `active`, nor in a tier without billing.
+    """
 
     complete: bool
     first_paid_at: datetime | None
     account: Literal["not_connected", "onboarding", "active", "restricted", "disconnected"]
+    billing_available: bool
     next: Step | None
     steps: list[StepOut]
 
@@ -53,10 +59,10 @@ class SetupOut(
 async def read(services: Used, caller: Calling) -> SetupOut:
     """From the books: nothing is ticked off by hand, and what is undone is open again."""
     agency = await own_agency(services, caller)
-    return _out(await progress(services.database, agency.id))
+    return _out(agency, await progress(services.database, agency.id))
 
 
-def _out(known: Progress) -> SetupOut:
+def _out(agency: Agency, known: Progress) -> SetupOut:
     done: dict[Step, bool] = {
         "connect": known.account == "active",
         "plan": known.plan,
@@ -68,6 +74,7 @@ def _out(known: Progress) -> SetupOut:
         complete=known.first_paid_at is not None,
         first_paid_at=known.first_paid_at,
         account=known.account or "not_connected",
+        billing_available=agency.tier in SELLING_TIERS,
         next=None if known.first_paid_at else next((step for step, is_done in done.items() if not is_done), None),
         steps=[StepOut(step=step, done=done[step], call=call) for step, call in _CALLS.items()],
     )

@@ -1,4 +1,4 @@
-"""The dashboard's first page: what is left to set up, the figures, and what was told last."""
+"""The dashboard's first page: what holds billing up, what is left to set up, the figures, and what was told last."""
 
 import asyncio
 from http import HTTPStatus
@@ -7,7 +7,7 @@ from typing import Final
 from starlette.responses import Response
 
 from api.pages import rendering
-from api.pages.agency import messages
+from api.pages.agency import messages, standing
 from api.pages.agency.door import API, dashboard_router, show
 from api.pages.door import Visiting
 from api.pages.sessions import end_session
@@ -32,6 +32,7 @@ async def overview(visit: Visiting) -> Response:
         visit,
         "overview.html",
         setup=setup,
+        holds=standing.holds(setup),
         summary=summary,
         latest=messages.told(visit.formats, latest["data"]),
         past_due=past_due,

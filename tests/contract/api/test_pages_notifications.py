@@ -1,8 +1,8 @@
-"""What the agency is told on its pages: the messages, read and unread, and the overview."""
+"""What the agency is told on its pages: the messages, read and unread."""
 
 from support.http import Site
 from support.pages import as_agency
-from support.tenant import FAILS, PAYS, Tenant
+from support.tenant import FAILS, Tenant
 
 MESSAGES = "/agency/notifications"
 
@@ -39,24 +39,3 @@ async def test_nothing_has_happened_and_nothing_is_another_agencys(own: Tenant, 
         assert (await browser.http.post(f"{MESSAGES}/{told['id']}/read", data={"csrf": csrf})).status_code == 404
         assert (await browser.http.post(f"{MESSAGES}/read-all", data={"csrf": "x"})).status_code == 403
     assert (await own.api.get("/v1/agency/notifications", unread="true"))["data"] == [told]
-
-
-async def test_the_overview_leads_to_the_first_payment_and_then_tells_figures(own: Tenant, site: Site) -> None:
-    async with as_agency(site, own.id) as browser:
-        page = await browser.open("/agency")
-        assert page.all(".checks .done strong") == ["Connect your Stripe account"]
-        assert page.link("Start : Create a plan") == "/agency/plans/new"
-        assert "Figures show here with the first invoice." in page.text
-
-        paying, owing = await own.subscribed(PAYS), await own.subscribed(FAILS)
-        await own.report(paying, 450, hours_ago=0)
-        page = await browser.open("/agency")
-        assert page.all(".checks") == []
-        assert "Collected $49.00" in page.text
-        assert "At risk $49.00" in page.text
-        assert "0 of 1 failed invoices" in page.text
-        assert [one["href"] for one in page.html.select("section[aria-labelledby=full-title] a")] == [
-            f"/agency/clients/{paying}"
-        ]
-        assert f"/agency/clients/{owing}" in [one["href"] for one in page.html.select(".timeline a")]
-        assert "Nobody is past due." in page.text

@@ -27,6 +27,7 @@ async def test_each_step_is_done_by_its_own_call_and_leads_to_the_next(bare: Ten
         "complete": False,
         "first_paid_at": None,
         "account": "not_connected",
+        "billing_available": True,
         "next": "connect",
         "steps": [{"step": step, "done": False, "call": call} for step, call in CALLS.items()],
     }
