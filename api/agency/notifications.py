@@ -53,6 +53,12 @@ class ReadOut(Answer, json_schema_extra=example(read=3)):
     read: int
 
 
+class UnreadOut(Answer, json_schema_extra=example(unread=3)):
+    """How many messages nobody has read."""
+
+    unread: int
+
+
 class NotificationsQuery(PageQuery):
     unread: bool = False
 
@@ -69,6 +75,12 @@ async def list_notifications(
     )
     about = await _names(services, caller, rows)
     return page(rows, query.limit, scope, lambda one: (one.at, one.id), lambda one: _out(one, about))
+
+
+@router.get("/unread", summary="How many notifications are unread")
+async def count_unread(services: Used, caller: Calling) -> UnreadOut:
+    agency = await own_agency(services, caller)
+    return UnreadOut(unread=await notifications.unread(services.database, agency.id))
 
 
 @router.post("/read-all", summary="Mark all notifications as read")

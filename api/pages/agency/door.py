@@ -6,7 +6,6 @@ from typing import Final
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from adapters.postgres import notifications
 from api.pages.agency import possible
 from api.pages.door import Visit, page_router
 from api.tokens import Role
@@ -20,5 +19,5 @@ def dashboard_router(prefix: str = "") -> APIRouter:
 
 async def show(visit: Visit, template: str, status: int = HTTPStatus.OK, **shown: object) -> Response:
     """A page of the dashboard, whose menu says how many messages nobody has read."""
-    unread = await notifications.unread(visit.services.database, visit.agency.id)
+    unread = (await visit.inside.get(f"{API}/notifications/unread"))["unread"]
     return visit.page(f"agency/{template}", status, unread=unread, possible=possible, **shown)

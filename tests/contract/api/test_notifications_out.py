@@ -16,11 +16,13 @@ async def test_a_failed_payment_is_told_once_and_read_once(own: Tenant) -> None:
     assert told["detail"].startswith("Your card was declined. Next date: ")
     assert told["at"] == invoice["attempts"][0]["settled_at"]
     assert (await own.api.get(NOTIFICATIONS, unread="true"))["data"] == [told]
+    assert await own.api.get(f"{NOTIFICATIONS}/unread") == {"unread": 1}
 
     read = await own.api.post(f"{NOTIFICATIONS}/{told['id']}/read", {})
     assert read == {**told, "read": True}
     assert await own.api.post(f"{NOTIFICATIONS}/{told['id']}/read", {}) == read
     assert (await own.api.get(NOTIFICATIONS, unread="true"))["data"] == []
+    assert await own.api.get(f"{NOTIFICATIONS}/unread") == {"unread": 0}
     assert (await own.api.get(NOTIFICATIONS, unread="false"))["data"] == [read]
 
 
