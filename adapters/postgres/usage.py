@@ -5,16 +5,15 @@ never wait for each other in a circle, and a period is not closed under a report
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Final
 
 from asyncpg import UniqueViolationError
 
 from adapters.postgres.calls import (
     Call,
-    Details,
     MonthMissing,
     Reported,
     known_contents,
@@ -23,12 +22,12 @@ from adapters.postgres.calls import (
     share_clients,
 )
 from adapters.postgres.codec import decode_state
-from adapters.postgres.keys import insert_keys
+from adapters.postgres.keys import Key, insert_keys
 from adapters.postgres.late import LateEntry, enter_late, settled_up
 from adapters.postgres.placing import coming, insert_periods
 from adapters.postgres.pool import Connection, Pool, transaction
-from adapters.postgres.rollups import Shifts, take_in
-from adapters.postgres.spans import DUPLICATE, Span, Spans, Verdict
+from adapters.postgres.rollups import take_in
+from adapters.postgres.spans import DUPLICATE, Spans, Verdict
 from adapters.postgres.windows import Window, unbilled_at, window_of, windows_of
 from billing.metering import Blocked, Meter
 from billing.usage import LATEST_AHEAD, OLDEST, Unbilled, billed_seconds, check_start, starts_taken
@@ -36,10 +35,6 @@ from billing.usage import LATEST_AHEAD, OLDEST, Unbilled, billed_seconds, check_
 _LONGEST_SECONDS: Final = 2_000_000_000
 """What an integer column holds, with room for rounding up."""
 _KEY_TAKEN: Final = "calls_pkey"
-
-
-Placed: TypeAlias = tuple[Reported, Span, int]
-"""A call, where it counts, and its billed seconds."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +73,7 @@ async def _record(
         _windows(connection, clients, min(since, now), now), _first_of_each(preparing, clients, known, now)
     )
     over = await _over(connection, windows)
-    taken, meters = await _take(connection, agency, list(first.values()), Spans(agency, windows, over), now)
+    taken, meters = await _take(connection, agency, first, Spans(agency, windows, over), now)
     stored = await known_contents(connection, agency, others) if others else {}
     return Receipt(
         tuple(
@@ -167,46 +162,43 @@ async def _over(connection: Connection, windows: Mapping[str, Sequence[Window]])
 
 
 async def _take(
-    connection: Connection, agency: str, told: Sequence[Reported], spans: Spans, now: datetime
+    connection: Connection, agency: str, told: Mapping[str, Reported], spans: Spans, now: datetime
 ) -> tuple[dict[str, Verdict], dict[tuple[str, int], Meter]]:
-    """Enter calls whose ids were free: the verdicts by id, and what the calls' periods have come to.
+    """Enter calls, by ids that were free: the verdicts by id, and what the calls' periods have come to.
 
     A late one is an entry to be settled (billing-rules 4).
     """
     if not told:
         return {}, {}
-    placed = _placed(told, spans)
-    keys = [(span.place, call.call_id, start, hash, seconds) for (call, start, _, hash), span, seconds in placed]
-    _, (shifts, details, late, verdicts) = await asyncio.gather(
-        insert_keys(connection, keys), _aside(agency, placed, spans)
-    )
+    taking = _Taking(agency, spans)
+    # In the order of the ids, so that reports at once do not wait in a circle.
+    await insert_keys(connection, taking.keys(told[id] for id in sorted(told)))
+    shifts, details = spans.totals()
     meters = await take_in(connection, agency, shifts, details, spans.periods(), now)
-    if late:
-        await enter_late(connection, late, now)
-    return verdicts, meters
+    if taking.late:
+        await enter_late(connection, taking.late, now)
+    return taking.verdicts, meters
 
 
-def _placed(told: Sequence[Reported], spans: Spans) -> list[Placed]:
-    found = [spans.of(call.client, call.started_at) for call, _, _, _ in told]
-    billed = [
-        billed_seconds(call.duration_seconds, call.outcome, span.increment)
-        for (call, _, _, _), span in zip(told, found, strict=True)
-    ]
-    return list(zip(told, found, billed, strict=True))
+class _Taking:
+    """Calls on their way into the books: each finds its span, and is counted there, when its key is asked for. So the
+    server enters the first keys while the places of the next are looked for."""
 
+    def __init__(self, agency: str, spans: Spans) -> None:
+        self._agency, self._spans = agency, spans
+        self.verdicts: dict[str, Verdict] = {}
+        self.late: list[LateEntry] = []
 
-async def _aside(
-    agency: str, placed: Sequence[Placed], spans: Spans
-) -> tuple[Shifts, list[Details], list[LateEntry], dict[str, Verdict]]:
-    """What is written and answered beside the keys, made while the server enters them."""
-    for (call, _, content, _), span, seconds in placed:
-        span.count(f"{call.call_id}\t{content}", seconds)
-    late = [
-        (agency, span.window.subscription, span.window.number, one[0].call_id, seconds)
-        for one, span, seconds in placed
-        if span.late and span.window and seconds
-    ]
-    return *spans.totals(), late, {one[0].call_id: span.verdict for one, span, _ in placed}
+    def keys(self, told: Iterable[Reported]) -> Iterator[Key]:
+        for call, start, content, hash in told:
+            span = self._spans.of(call.client, call.started_at)
+            seconds = billed_seconds(call.duration_seconds, call.outcome, span.increment)
+            span.count(f"{call.call_id}\t{content}", seconds)
+            self.verdicts[call.call_id] = span.verdict
+            if span.late and span.window and seconds:
+                late = self._agency, span.window.subscription, span.window.number, call.call_id, seconds
+                self.late.append(late)
+            yield span.place, call.call_id, start, hash, seconds
 
 
 def blocked_at(windows: Sequence[Window], meters: Mapping[tuple[str, int], Meter], now: datetime) -> Blocked | None:
