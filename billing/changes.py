@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
-from billing.facts import PlanChangeRequested, PlanChangeUndone
+from billing.orders import PlanChangeRequested, PlanChangeUndone
 from billing.plans import Terms
 from billing.prorating import take_effect, terms_at
 from billing.service import end_of_period_at

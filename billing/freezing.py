@@ -11,7 +11,14 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from billing.facts import AccountFrozen, AccountReplaced, AccountThawed, CancelRequested
+from billing.facts import (
+    AccountFrozen,
+    AccountReplaced,
+    AccountThawed,
+)
+from billing.orders import (
+    CancelRequested,
+)
 from billing.service import cancel_requested, end_of_period_at
 from billing.state import Forgive, Freeze, FreezeCause, Origin, Period, State, Status
 from billing.steps import (

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from billing.facts import DunningApplied, LadderExtended
+from billing.facts import DunningApplied
 from billing.freezing import is_frozen
+from billing.orders import LadderExtended
 from billing.plans import Dunning, FinalAction
 from billing.service import awaits_final_action
 from billing.state import Ladder, State

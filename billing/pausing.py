@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from billing import requests, service
-from billing.facts import PauseRequested, PauseUndone
+from billing.orders import PauseRequested, PauseUndone
 from billing.plans import FinalAction
 from billing.state import Answer, Ending, State, Status
 

@@ -7,10 +7,11 @@ nothing else happens in between: no call, no correction, no credit.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from billing.facts import PeriodClosed, PlanChangeRequested
+from billing.facts import PeriodClosed
 from billing.invoices import Draft, compose
 from billing.ledger import LateEntries
 from billing.lines import invoice_lines
+from billing.orders import PlanChangeRequested
 from billing.prorating import terms_in
 from billing.service import closing
 from billing.state import Issue, State

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
-from billing.facts import ParkingRepeated, ReviewDecided
+from billing.facts import ParkingRepeated
 from billing.money import ceiling, round_to_unit, show
+from billing.orders import ReviewDecided
 from billing.parking import is_being_voided
 from billing.revisions import revision_of
 from billing.state import Decision, Issue, Parked, Review, State

@@ -5,8 +5,15 @@ from datetime import datetime
 from typing import Final, Literal
 
 from billing import prorating
-from billing.facts import CancelRequested, CancelUndone, FinalActionTaken, PeriodClosed
+from billing.facts import (
+    FinalActionTaken,
+    PeriodClosed,
+)
 from billing.invoices import InvoiceKind
+from billing.orders import (
+    CancelRequested,
+    CancelUndone,
+)
 from billing.periods import boundary
 from billing.plans import FinalAction
 from billing.state import Closed, Ending, Forgive, Issue, Period, State, Status

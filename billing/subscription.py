@@ -19,6 +19,7 @@ from billing import (
     facts,
     freezing,
     ladders,
+    orders,
     parking,
     pausing,
     requests,
@@ -116,7 +117,7 @@ def apply(s: State, fact: facts.Fact) -> State:
 
 
 def _moved(s: State, fact: facts.Fact) -> State:  # noqa: C901  one case per fact, each a line
-    if isinstance(fact, Order):
+    if isinstance(fact, orders.Order):
         return _ordered(s, fact)
     match fact:
         case facts.PeriodClosed():
@@ -186,43 +187,28 @@ def _moved(s: State, fact: facts.Fact) -> State:  # noqa: C901  one case per fac
     assert_never(fact)
 
 
-Order = (
-    facts.ReviewDecided
-    | facts.CancelRequested
-    | facts.CancelUndone
-    | facts.PauseRequested
-    | facts.PauseUndone
-    | facts.LadderExtended
-    | facts.PlanChangeRequested
-    | facts.PlanChangeUndone
-    | caps.SpendCapSet
-    | CollectionSet
-)
-"""What a person ordered."""
-
-
-def _ordered(s: State, fact: Order) -> State:
+def _ordered(s: State, fact: orders.Order) -> State:
     """It takes effect once, however often it is asked for."""
     return s if requests.answered(s, fact.request) else requests.remember(_effect(s, fact), fact.request)
 
 
-def _effect(s: State, fact: Order) -> State:
+def _effect(s: State, fact: orders.Order) -> State:
     match fact:
-        case facts.ReviewDecided():
+        case orders.ReviewDecided():
             return review.decided(s, fact)
-        case facts.CancelRequested():
+        case orders.CancelRequested():
             return service.cancel_requested(s, fact)
-        case facts.CancelUndone():
+        case orders.CancelUndone():
             return service.cancel_undone(s, fact)
-        case facts.PauseRequested():
+        case orders.PauseRequested():
             return pausing.pause_requested(s, fact)
-        case facts.PauseUndone():
+        case orders.PauseUndone():
             return pausing.pause_undone(s, fact)
-        case facts.LadderExtended():
+        case orders.LadderExtended():
             return ladders.ladder_extended(s, fact)
-        case facts.PlanChangeRequested():
+        case orders.PlanChangeRequested():
             return changes.requested(s, fact)
-        case facts.PlanChangeUndone():
+        case orders.PlanChangeUndone():
             return changes.undone(s, fact)
         case caps.SpendCapSet():
             return caps.cap_set(s, fact)

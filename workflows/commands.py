@@ -17,21 +17,23 @@ from billing import changes, debt
 from billing.caps import SpendCapSet
 from billing.collection import CollectionSet
 from billing.facts import (
+    Fact,
+    Requested,
+    RequestRefused,
+)
+from billing.orders import (
     CancelRequested,
     CancelUndone,
-    Fact,
     LadderExtended,
+    Order,
     PauseRequested,
     PauseUndone,
     PlanChangeRequested,
     PlanChangeUndone,
-    Requested,
-    RequestRefused,
     ReviewDecided,
 )
 from billing.review import held
 from billing.state import Answer, Asked, State
-from billing.subscription import Order
 from workflows.messages import (
     Cancel,
     ChangePlan,

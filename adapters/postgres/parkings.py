@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from adapters.postgres.pool import Connection, Pool
-from billing.facts import Fact, InvoiceParked, ReviewDecided
+from billing.facts import Fact, InvoiceParked
+from billing.orders import ReviewDecided
 from billing.review import MOST_OF_ONE_CAUSE, WINDOW
 from billing.revisions import revision_of
 from billing.state import Decision, Parked, State, Trouble

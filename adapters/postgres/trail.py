@@ -30,11 +30,13 @@ from billing.facts import (
     PeriodClosed,
     Reminded,
     Requested,
-    ReviewDecided,
     StepFailed,
     WrittenOff,
 )
 from billing.notices import Notice
+from billing.orders import (
+    ReviewDecided,
+)
 from billing.state import State
 from billing.trialing import TrialEnded, TrialEnding
 

@@ -31,8 +31,8 @@ from api.subscription_out import PLAN, SubscriptionOut, TermsOut, terms_out
 from api.tenant import agency_router, own_agency
 from api.tokens import Caller
 from billing import changes
-from billing.facts import PlanChangeRequested
 from billing.invoices import total
+from billing.orders import PlanChangeRequested
 from billing.payments import Refused, Taxed
 from billing.plans import Terms
 from billing.prorating import terms_at, terms_in

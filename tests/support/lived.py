@@ -13,7 +13,6 @@ from adapters.postgres.reconciling import PostgresComparison
 from billing.agenda import next_step
 from billing.declines import Decline
 from billing.facts import (
-    CancelRequested,
     Fact,
     FinalActionTaken,
     InvoiceParked,
@@ -24,6 +23,9 @@ from billing.facts import (
 )
 from billing.invoices import InvoiceStatus
 from billing.ledger import ACCOUNT_CHANGED
+from billing.orders import (
+    CancelRequested,
+)
 from billing.payments import AccountReading
 from billing.reconciling import Difference, FindingKind
 from billing.state import Asked, Card, Forgive, State, Trouble

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from billing import facts
+from billing import facts, orders
 from billing.agenda import begin, next_step
 from billing.changes import Effective, takes_effect_now
 from billing.credit_notes import CreditOrder, InvoiceCredited
@@ -350,38 +350,38 @@ class World:
 
     def cancel(self, *, now: bool = False, forgive: Forgive = Forgive.NONE) -> "World":
         request = f"cancel{len(self.history)}"
-        return self.learn(facts.CancelRequested(self.now, now, forgive, "agency", request))
+        return self.learn(orders.CancelRequested(self.now, now, forgive, "agency", request))
 
     def review(self, decision: Decision, reason: str = "", *, id: str | None = None) -> "World":
         """The agency's word on what is held, as the workflow's update would pass it on."""
         parked = held(self.state)
         assert parked is not None, "nothing is held"
         request = id or f"review{len(self.history)}"
-        return self.learn(facts.ReviewDecided(self.now, parked.invoice, decision, "agency", reason, request))
+        return self.learn(orders.ReviewDecided(self.now, parked.invoice, decision, "agency", reason, request))
 
     def undo_cancel(self) -> "World":
-        return self.learn(facts.CancelUndone(self.now, "agency", f"undo{len(self.history)}"))
+        return self.learn(orders.CancelUndone(self.now, "agency", f"undo{len(self.history)}"))
 
     def pause(self) -> "World":
-        return self.learn(facts.PauseRequested(self.now, "agency", f"pause{len(self.history)}"))
+        return self.learn(orders.PauseRequested(self.now, "agency", f"pause{len(self.history)}"))
 
     def undo_pause(self) -> "World":
-        return self.learn(facts.PauseUndone(self.now, "agency", f"unpause{len(self.history)}"))
+        return self.learn(orders.PauseUndone(self.now, "agency", f"unpause{len(self.history)}"))
 
     def resume(self) -> str:
         return self.ask("resume")
 
     def extend(self, days: int) -> "World":
-        return self.learn(facts.LadderExtended(self.now, days, "agency", f"extend{len(self.history)}"))
+        return self.learn(orders.LadderExtended(self.now, days, "agency", f"extend{len(self.history)}"))
 
     def change_plan(self, terms: Terms, effective: Effective | None = None) -> "World":
         """The change's id is "chg_c<n>", and its invoice's short name "c<n>"."""
-        number = sum(isinstance(fact, facts.PlanChangeRequested) for fact in self.history) + 1
+        number = sum(isinstance(fact, orders.PlanChangeRequested) for fact in self.history) + 1
         now = takes_effect_now(self.state, terms, effective, self.now)
-        return self.learn(facts.PlanChangeRequested(self.now, f"chg_c{number}", terms, now, "agency", f"chg{number}"))
+        return self.learn(orders.PlanChangeRequested(self.now, f"chg_c{number}", terms, now, "agency", f"chg{number}"))
 
     def undo_change(self) -> "World":
-        return self.learn(facts.PlanChangeUndone(self.now, "agency", f"unchg{len(self.history)}"))
+        return self.learn(orders.PlanChangeUndone(self.now, "agency", f"unchg{len(self.history)}"))
 
     def pay_elsewhere(self, short: str) -> "World":
         self.books.close(self.invoice(short), "paid")

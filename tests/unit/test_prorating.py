@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.world import DAY, TERMS, World, a_world
 
-from billing.facts import PlanChangeRequested
 from billing.invoices import Draft, compose, total
 from billing.lines import invoice_lines
 from billing.money import unit
+from billing.orders import PlanChangeRequested
 from billing.periods import boundary
 from billing.plans import Terms
 from billing.prorating import included_minutes, prorate, seconds_left

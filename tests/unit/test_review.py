@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from support.world import DAY, HOUR, TERMS, World, a_world
 
-from billing import facts
+from billing import facts, orders
 from billing.notices import NoticeKind
 from billing.plans import Terms
 from billing.requests import retry_refusal
@@ -186,7 +186,7 @@ def test_asked_twice_it_is_decided_once() -> None:
     world = lived(10_000_000)
     world.review(Decision.REJECT, id="one")
     before = world.state
-    world.learn(facts.ReviewDecided(world.now, "inv_demo_p5", Decision.APPROVE, "agency", "", "two"))
+    world.learn(orders.ReviewDecided(world.now, "inv_demo_p5", Decision.APPROVE, "agency", "", "two"))
     assert world.state.to_issue == before.to_issue
     assert review_refusal(world.state, Decision.REJECT) == "nothing_to_review"
 

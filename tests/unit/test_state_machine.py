@@ -17,17 +17,17 @@ from support.books import Behaviour
 from support.forecasts import foretold, happened
 from support.world import DAY, HOUR, MINUTE, REASON, T0, TERMS, World, a_world
 
-from billing import facts
+from billing import facts, orders
 from billing.caps import SpendCapSet
 from billing.collection import CollectionSet
 from billing.credit_notes import CreditOrder, InvoiceCredited
 from billing.declines import DeclineClass
+from billing.orders import Order
 from billing.plans import CapAction, Dunning, FinalAction, SpendCap
 from billing.requests import ANSWERS_KEPT
 from billing.review import held
 from billing.state import Decision, Forgive, FreezeCause, Obstacle, Status
 from billing.steps import ReadNews
-from billing.subscription import Order
 
 Happening = Callable[[World], object]
 
@@ -295,7 +295,7 @@ class Subscription(RuleBasedStateMachine):
             facts.InvoiceIssued(at, name, 4900),
             facts.InvoiceParked(at, name, "?"),
             facts.ParkingRepeated(at, name, at, number),
-            facts.ReviewDecided(at, name, Decision.REJECT, "agency"),
+            orders.ReviewDecided(at, name, Decision.REJECT, "agency"),
             facts.PaymentSucceeded(at, name, number),
             facts.PaymentDeclined(at, name, number, DeclineClass.HARD, REASON, Dunning((1,), FinalAction.CANCEL)),
             facts.PaymentProcessing(at, name, number),

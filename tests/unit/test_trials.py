@@ -13,9 +13,10 @@ from support.world import DAY, HOUR, MINUTE, OVER, T0, TERMS, World, a_world, ca
 from billing.agenda import next_step, planned
 from billing.changes import takes_effect_now
 from billing.collection import CollectionSet
-from billing.facts import AccountReplaced, PlanChangeRequested, StepFailed
+from billing.facts import AccountReplaced, StepFailed
 from billing.freezing import place_in_thaw
 from billing.notices import Notice
+from billing.orders import PlanChangeRequested
 from billing.pausing import pause_refusal
 from billing.periods import boundary, days_later
 from billing.quotes import Known, quote

@@ -11,7 +11,7 @@ from adapters.postgres.invariants import examine
 from adapters.postgres.late import Correction, record_correction
 from adapters.postgres.usage import Receipt
 from billing.caps import SpendCapSet
-from billing.facts import PlanChangeRequested
+from billing.orders import PlanChangeRequested
 from billing.plans import CapAction, SpendCap
 from billing.state import State
 

@@ -10,9 +10,9 @@ from support.house import DAY, HOUR, START, House, call
 
 from adapters.postgres.closing import PeriodRefused
 from adapters.postgres.late import Correction, record_correction
-from billing.facts import CancelRequested
 from billing.invoices import InvoiceKind, Line, LineKind
 from billing.ledger import LateEntries, NewInvoice
+from billing.orders import CancelRequested
 from billing.state import Forgive, State
 from billing.usage import late_amount
 

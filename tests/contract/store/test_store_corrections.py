@@ -7,7 +7,7 @@ import pytest
 from support.house import AGENCY, DAY, HOUR, START, House, call
 
 from adapters.postgres.late import Correction, CorrectionVerdict, record_correction, settled_up
-from billing.facts import CancelRequested
+from billing.orders import CancelRequested
 from billing.state import Forgive, State
 from billing.usage import Outcome
 

@@ -17,8 +17,9 @@ from billing.collection import CollectionSet
 from billing.custom import ordered
 from billing.disputed import CardDisputed
 from billing.disputes import DisputeReading, DisputeStatus
-from billing.facts import CancelRequested, Requested
+from billing.facts import Requested
 from billing.ledger import CARD_DISPUTED
+from billing.orders import CancelRequested
 from billing.state import Asked, Custom, Forgive, State
 
 AT = START + timedelta(days=1)

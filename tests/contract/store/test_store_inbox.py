@@ -11,9 +11,10 @@ from support.lived import EMPTY, receive_event
 
 from adapters.postgres import inbox
 from adapters.postgres.inbox import LEASE, OWN, Event, Reader
-from billing.facts import CancelRequested, NewsRead
+from billing.facts import NewsRead
 from billing.invoices import InvoiceStatus
 from billing.ledger import News
+from billing.orders import CancelRequested
 from billing.state import Forgive, State
 
 SECOND = timedelta(seconds=1)

@@ -9,9 +9,10 @@ from support.house import DAY, HOUR, START, House
 from adapters.postgres import parkings
 from adapters.postgres.pool import transaction
 from billing.agenda import begin
-from billing.facts import InvoiceParked, ReviewDecided
+from billing.facts import InvoiceParked
 from billing.invoices import InvoiceKind, InvoiceStatus, Line, LineKind
 from billing.ledger import NewInvoice
+from billing.orders import ReviewDecided
 from billing.review import MOST_OF_ONE_CAUSE, Past
 from billing.state import Closed, Decision, Review, State, Trouble
 from billing.steps import IssueInvoice

@@ -9,7 +9,7 @@ from support.house import DAY, HOUR, START, House, call
 from adapters.postgres import figures
 from adapters.postgres.invariants import examine
 from adapters.postgres.late import Correction, record_correction
-from billing.facts import CancelRequested, PlanChangeRequested
+from billing.orders import CancelRequested, PlanChangeRequested
 from billing.plans import Terms
 from billing.state import Forgive, State
 

@@ -13,7 +13,6 @@ from adapters.postgres import inbox
 from adapters.postgres.pool import transaction
 from adapters.postgres.projection import load, open_subscription
 from billing.facts import (
-    CancelRequested,
     Fact,
     FinalActionTaken,
     GraceSet,
@@ -25,6 +24,9 @@ from billing.facts import (
     Requested,
     StepFailed,
     WrittenOff,
+)
+from billing.orders import (
+    CancelRequested,
 )
 from billing.plans import FinalAction
 from billing.state import Asked, Forgive, State, Status, Trouble

@@ -5,7 +5,7 @@ from datetime import timedelta
 from support.house import DAY, HOUR, START, House, call
 
 from adapters.postgres.figures import client_usage
-from billing.facts import CancelRequested
+from billing.orders import CancelRequested
 from billing.state import Forgive, State, Status
 from billing.trialing import TrialEnded, TrialEnding
 

@@ -9,7 +9,7 @@ from support.house import ACCOUNT, AGENCY, CARD, DAY, HOUR, START, House, call, 
 from adapters.postgres.calls import Call
 from adapters.postgres.figures import agency_usage, blocked, client_usage, daily_usage
 from adapters.postgres.usage import Receipt
-from billing.facts import CancelRequested
+from billing.orders import CancelRequested
 from billing.state import Forgive, State
 from billing.usage import Outcome
 

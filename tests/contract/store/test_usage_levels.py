@@ -10,7 +10,8 @@ from support.house import AGENCY, DAY, HOUR, START, House, call
 from adapters.postgres.agencies import change_agency
 from adapters.postgres.invariants import examine
 from adapters.postgres.late import Correction, record_correction
-from billing.facts import AccountFrozen, PlanChangeRequested
+from billing.facts import AccountFrozen
+from billing.orders import PlanChangeRequested
 from billing.state import State
 
 NOW = START + 10 * DAY

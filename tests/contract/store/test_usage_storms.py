@@ -15,7 +15,7 @@ from adapters.postgres.invariants import examine
 from adapters.postgres.late import Correction, record_correction
 from adapters.postgres.locks import lock_client
 from adapters.postgres.pool import CONNECTION_LOST, transaction
-from billing.facts import CancelRequested, PauseRequested, PlanChangeRequested
+from billing.orders import CancelRequested, PauseRequested, PlanChangeRequested
 from billing.plans import Terms
 from billing.state import Forgive, State
 
