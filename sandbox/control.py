@@ -4,7 +4,7 @@ from datetime import UTC, timedelta
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -24,6 +24,7 @@ from sandbox.seed import TOKEN_LIFETIME
 from sandbox.sight import client_seen
 from sandbox.stack import PROCESSES, Sandbox
 from sandbox.timeline import settled, timeline
+from sandbox.web.door import check_host
 from sandbox.web.everybody import everybody
 
 Json = dict[str, Any]
@@ -38,7 +39,7 @@ class StillMoving(Problem):
 
 def create_control(sandbox: Sandbox) -> FastAPI:
     """The application over a running sandbox."""
-    app = FastAPI(title="Retainer sandbox", redirect_slashes=False)
+    app = FastAPI(title="Retainer sandbox", redirect_slashes=False, dependencies=[Depends(check_host)])
     _time(app, sandbox)
     _books(app, sandbox)
     _people(app, sandbox, People(sandbox))

@@ -8,6 +8,7 @@ import json
 import secrets
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl
@@ -21,7 +22,7 @@ from adapters.postgres.agencies import Agency
 from adapters.telemetry.context import bind
 from api import problems
 from api.guard import limited_body, media_type_of
-from api.pages import rendering
+from api.pages import cookies, rendering
 from api.pages.formats import Formats, formats_of
 from api.pages.inside import Inside, Refused
 from api.pages.sessions import Signed, same_csrf, signed_in
@@ -34,7 +35,8 @@ FORM: Final = "application/x-www-form-urlencoded"
 FORM_LIMIT: Final = 64 * 1024
 _MOST_FIELDS: Final = 500
 _NO_BILLING: Final = frozenset({"permission_required", "billing_not_available"})
-_SAID: Final = "retainer-said-"
+_SAID: Final = "said-"
+_SAID_LASTS: Final = timedelta(minutes=1)
 _SAID_CHARACTERS: Final = 400
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -94,7 +96,7 @@ class Visit:
     def page(self, template: str, status: int = HTTPStatus.OK, **shown: object) -> Response:
         """The page of a template, which knows the visit and what is `shown`."""
         answer = rendering.page(self.request, template, status, visit=self, said=_said(self), **shown)
-        answer.delete_cookie(_SAID + self.role)
+        cookies.drop(self.request, answer, _SAID + self.role)
         return answer
 
     def go(self, path: str, said: str = "", *, bad: bool = False) -> Response:
@@ -103,7 +105,7 @@ class Visit:
         if said:
             told = {"kind": "bad" if bad else "good", "text": said[:_SAID_CHARACTERS]}
             value = base64.urlsafe_b64encode(json.dumps(told).encode()).decode()
-            answer.set_cookie(_SAID + self.role, value, max_age=60, httponly=True, samesite="lax")
+            cookies.put(self.request, answer, _SAID + self.role, value, _SAID_LASTS)
         return answer
 
     def leave(self, url: str, where: str) -> Response:
@@ -136,7 +138,7 @@ def page_router(role: Role, prefix: str) -> APIRouter:
                 except Exception as error:
                     await rendering.lay_bar(request)
                     response = _refusal(request, error, role)
-                return rendering.guarded(response)
+                return rendering.guarded(response, over_tls=cookies.over_tls(request))
 
             return answer
 
@@ -192,7 +194,7 @@ def _refusal(request: Request, error: Exception, role: Role) -> Response:
 
 def _said(visit: Visit) -> dict[str, str] | None:
     """What the command before has to tell, by a cookie of our own."""
-    text = visit.request.cookies.get(_SAID + visit.role, "")
+    text = cookies.read(visit.request, _SAID + visit.role)
     try:
         said = json.loads(base64.urlsafe_b64decode(text)) if text else None
         return {"kind": str(said["kind"]), "text": str(said["text"])} if said else None

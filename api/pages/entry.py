@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from api import problems
-from api.pages import rendering, sessions
+from api.pages import cookies, rendering, sessions
 from api.problems import Forbidden, Unauthenticated
 from api.services import Used
 from api.tokens import Role
@@ -29,7 +29,7 @@ async def login(
         if home is None:
             raise Forbidden("There are pages for agencies and for clients.")
         answer: Response = RedirectResponse(home, HTTPStatus.SEE_OTHER)
-        await sessions.open_session(services, hand_over, answer)
+        await sessions.open_session(services, request, hand_over, answer)
     except Unauthenticated as refused:
         await rendering.lay_bar(request)
         answer = rendering.signed_out(request, None, why=refused.detail)
@@ -37,4 +37,4 @@ async def login(
         await rendering.lay_bar(request)
         answer = rendering.refusal(request, problems.problem_of(error), None)
     answer.headers["Referrer-Policy"] = "no-referrer"
-    return rendering.guarded(answer)
+    return rendering.guarded(answer, over_tls=cookies.over_tls(request))

@@ -35,6 +35,8 @@ _HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
+_OVER_TLS: Final = {"Strict-Transport-Security": "max-age=31536000"}
+"""Of this host alone: those beside it are somebody else's."""
 _TITLES: Final = {
     HTTPStatus.NOT_FOUND: "There is nothing here",
     HTTPStatus.FORBIDDEN: "This is not open to you",
@@ -71,9 +73,9 @@ def page(request: Request, template: str, status: int = HTTPStatus.OK, **shown: 
     return HTMLResponse(PAGES.get_template(template).render(request=request, bar=bar, **shown), status)
 
 
-def guarded(response: Response) -> Response:
+def guarded(response: Response, *, over_tls: bool = False) -> Response:
     """With the headers of every page: what the page itself set stays."""
-    for name, value in _HEADERS.items():
+    for name, value in (_HEADERS | (_OVER_TLS if over_tls else {})).items():
         response.headers.setdefault(name, value)
     return response
 

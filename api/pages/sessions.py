@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.postgres import agencies, clients, sessions
-from adapters.settings import Settings
+from api.pages import cookies
 from api.problems import Unauthenticated
 from api.services import Services
 from api.tokens import Caller, HandOver, Role
@@ -34,7 +34,7 @@ class Signed:
     csrf: str
 
 
-async def open_session(services: Services, hand_over: HandOver, answer: Response) -> None:
+async def open_session(services: Services, request: Request, hand_over: HandOver, answer: Response) -> None:
     """Sign in, and set the cookie on `answer`. Raises Unauthenticated for a hand-over that was used, or of nobody."""
     caller, now, secret = hand_over.caller, datetime.now(UTC), secrets.token_urlsafe(_SECRET_BYTES)
     await _check_is_there(services, caller)
@@ -54,15 +54,7 @@ async def open_session(services: Services, hand_over: HandOver, answer: Response
     )
     if not opened:
         raise Unauthenticated("The link was used before.")
-    answer.set_cookie(
-        cookie_name(services.settings, caller.role),
-        secret,
-        max_age=round(LASTS.total_seconds()),
-        secure=_secure(services.settings),
-        httponly=True,
-        # Not strict: who comes back from Stripe's page is still signed in.
-        samesite="lax",
-    )
+    cookies.put(request, answer, caller.role, secret, LASTS)
 
 
 async def _check_is_there(services: Services, caller: Caller) -> None:
@@ -74,36 +66,22 @@ async def _check_is_there(services: Services, caller: Caller) -> None:
 
 async def signed_in(services: Services, request: Request, role: Role) -> Signed:
     """Who is signed in with this role. Raises Unauthenticated."""
-    secret = request.cookies.get(cookie_name(services.settings, role))
+    secret = cookies.read(request, role)
     found = await sessions.session(services.database, _hash(secret), datetime.now(UTC)) if secret else None
-    if secret is None or found is None or found.role != role:
+    if found is None or found.role != role:
         raise Unauthenticated("You are not signed in, or not any more.")
     caller = Caller(role, found.subject, found.agency_id, found.client_id or "", frozenset(found.permissions))
     return Signed(found.id, caller, _csrf(secret))
 
 
-async def end_session(services: Services, signed: Signed, answer: Response) -> None:
+async def end_session(services: Services, request: Request, signed: Signed, answer: Response) -> None:
     """Sign out: here, and for whoever has the cookie's secret."""
     await sessions.end_session(services.database, signed.session, datetime.now(UTC))
-    answer.delete_cookie(
-        cookie_name(services.settings, signed.caller.role),
-        secure=_secure(services.settings),
-        httponly=True,
-        samesite="lax",
-    )
+    cookies.drop(request, answer, signed.caller.role)
 
 
 def same_csrf(signed: Signed, given: str) -> bool:
     return hmac.compare_digest(signed.csrf.encode(), given.encode())
-
-
-def cookie_name(settings: Settings, role: Role) -> str:
-    """With the prefix by which a browser itself sees to it that only we, over TLS, can set it."""
-    return f"{'__Host-' if _secure(settings) else ''}retainer-{role}"
-
-
-def _secure(settings: Settings) -> bool:
-    return settings.public_base_url.startswith("https:")
 
 
 def _csrf(secret: str) -> str:

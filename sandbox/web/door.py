@@ -1,7 +1,8 @@
 """The door of the sandbox's own routes: a form is taken from one of our own pages only, and a refusal is a page.
 
 The control port behind them has no login, and a cookie's SameSite protects none of it: so it is looked at where a form
-comes from. Whose name is not this machine's is refused too, so that no other site's name can be made to lead here.
+comes from. Here and on the control port, whatever comes by a name that is not this machine's is refused, so that no
+other site's name can be made to lead here.
 """
 
 from collections.abc import Callable, Coroutine
@@ -30,6 +31,7 @@ class _SandboxRoute(APIRoute):
 
         async def answer(request: Request) -> Response:
             try:
+                check_host(request)
                 if request.method not in ("GET", "HEAD"):
                     check_origin(request)
                 response = await handle(request)
@@ -44,13 +46,19 @@ def sandbox_router(prefix: str = "") -> APIRouter:
     return APIRouter(prefix=f"/sandbox{prefix}", route_class=_SandboxRoute, include_in_schema=False)
 
 
+def check_host(request: Request) -> None:
+    """Raises Forbidden for a name that is not this machine's: another site's page could read what is answered to it."""
+    if urlsplit(f"//{request.headers.get('host', '')}").hostname not in _THIS_MACHINE:
+        raise Forbidden("The sandbox is reached as 127.0.0.1 or localhost only.", code="foreign_host")
+
+
 def check_origin(request: Request) -> None:
     """Raises Forbidden for what no page of ours has sent. A browser says where it comes from; what says nothing is no
     browser, and can ask the control port itself."""
     host, origin = request.headers.get("host", ""), request.headers.get("origin", "null")
     site = request.headers.get("sec-fetch-site")
     own = urlsplit(origin).netloc == host if origin != "null" else site == "same-origin"
-    if not own or site not in (None, "same-origin") or urlsplit(f"//{host}").hostname not in _THIS_MACHINE:
+    if not own or site not in (None, "same-origin"):
         raise Forbidden("This form is not from a page of the sandbox.", code="csrf")
 
 

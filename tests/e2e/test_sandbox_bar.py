@@ -183,3 +183,11 @@ async def test_the_clock_tells_what_comes_next(stage: Stage) -> None:
     assert (await stage.control.get("/clock", agency_id=stage.agency_id))["next"] == told["next"]
     assert (await stage.control.get("/clock", agency_id="agc_of_nobody"))["next"] is None
     assert (await stage.control.get("/clock"))["next"]["at"] <= told["next"]["at"]
+
+
+async def test_nothing_is_told_under_another_sites_name(stage: Stage) -> None:
+    api, control = stage.sandbox.url("api"), stage.sandbox.url("control")
+    async with httpx.AsyncClient(headers={"Host": "evil.example"}) as http:
+        for address in (f"{api}/sandbox/mail", f"{control}/", f"{control}/clients", f"{control}/mail"):
+            assert (await http.get(address)).status_code == 403, address
+        assert (await http.post(f"{control}/tokens", json={"role": "platform"})).status_code == 403

@@ -10,7 +10,7 @@ from api.problems import Forbidden
 from api.tokens import Caller, Role
 from sandbox.caller import ApiRefused
 from sandbox.web.asking import Whom, in_words, whom
-from sandbox.web.door import check_origin
+from sandbox.web.door import check_host, check_origin
 from sandbox.web.links import own_path
 
 HERE = "127.0.0.1:8000"
@@ -68,13 +68,25 @@ def test_a_form_of_our_own_pages_is_taken(headers: dict[str, str]) -> None:
         {"host": HERE, "origin": "http://evil.example", "sec_fetch_site": "cross-site"},
         {"host": HERE, "origin": "http://127.0.0.1:9999", "sec_fetch_site": "same-site"},
         {"host": HERE, "origin": f"http://{HERE}", "sec_fetch_site": "cross-site"},
-        # A name of somebody else's that leads to this machine.
-        {"host": "evil.example:8000", "origin": "http://evil.example:8000", "sec_fetch_site": "same-origin"},
     ],
 )
 def test_no_other_form_is_taken(headers: dict[str, str]) -> None:
     with pytest.raises(Forbidden):
         check_origin(sent(**headers))
+
+
+@pytest.mark.parametrize("host", [HERE, "127.0.0.1", "localhost:8000", "[::1]:8000"])
+def test_the_sandbox_answers_to_this_machines_names(host: str) -> None:
+    check_host(sent(host=host))
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"host": ""}, {"host": "evil.example:8000"}, {"host": "127.0.0.1.evil.example"}]
+)
+def test_the_sandbox_answers_to_no_other_name(headers: dict[str, str]) -> None:
+    """One of somebody else's that leads to this machine."""
+    with pytest.raises(Forbidden):
+        check_host(sent(**headers))
 
 
 @pytest.mark.parametrize(

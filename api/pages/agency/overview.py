@@ -43,5 +43,5 @@ async def overview(visit: Visiting) -> Response:
 @router.post("/sign-out")
 async def sign_out(visit: Visiting) -> Response:
     answer = rendering.signed_out(visit.request, visit.role, HTTPStatus.OK)
-    await end_session(visit.services, visit.signed, answer)
+    await end_session(visit.services, visit.request, visit.signed, answer)
     return answer

@@ -7,13 +7,15 @@ from uuid import uuid4
 import httpx
 import jwt
 import pytest
-from support.http import Site
+from support.http import Site, running_site
 from support.pages import Page, as_agency, as_client, filled, signed_in
+from support.servers import StripeServer
 from support.tenant import Tenant
 
 from adapters.postgres import sessions
 from api.tokens import MANAGE_BILLING, Role
 
+NOBODY = "127.0.0.1:1"
 PORTAL, DASHBOARD = "/portal/billing", "/agency"
 
 
@@ -180,6 +182,26 @@ async def test_a_form_from_elsewhere_changes_nothing(site: Site, bystander: Tena
         assert (await browser.http.post("/agency/sign-out", content=content, headers=kind)).status_code == 400
         assert (await browser.http.post("/agency/sign-out", content="a" * 70_000, headers=kind)).status_code == 413
         assert (await browser.open(DASHBOARD)).status == 200
+
+
+async def test_over_tls_only_we_set_our_cookies_and_no_page_comes_without_it(
+    site: Site, stripe_server: StripeServer, bystander: Tenant
+) -> None:
+    assert "strict-transport-security" not in (await login(site, "")).headers
+    database = site.settings.database_url.get_secret_value()
+    async with running_site(database, stripe_server, NOBODY, public_base_url="https://billing.example.com") as secure:
+        answer = await login(secure, secure.token(Role.AGENCY, bystander.id))
+        session = answer.headers["set-cookie"].partition(";")[0]
+        assert session.startswith("__Host-retainer-agency=")
+        async with httpx.AsyncClient(base_url=secure.base, headers={"Cookie": session}) as http:
+            page = Page(await http.get("/agency/notifications"))
+            form = {"csrf": str(page.html.select("[name=csrf]")[0]["value"]), "key": "once"}
+            told = await http.post("/agency/notifications/read-all", data=form)
+        for set_cookie in (answer, told, page.answer):
+            name, *how = set_cookie.headers["set-cookie"].lower().split("; ")
+            assert name.startswith("__host-retainer-")
+            assert {"secure", "httponly", "path=/", "samesite=lax"} <= set(how)
+            assert set_cookie.headers["strict-transport-security"] == "max-age=31536000"
 
 
 async def test_every_page_may_use_nothing_but_itself(site: Site, tenant: Tenant) -> None:
