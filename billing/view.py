@@ -1,6 +1,6 @@
 """A subscription as people see it at an instant: what the clock alone has changed since its last fact is included."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -10,6 +10,7 @@ from billing.agenda import agenda
 from billing.periods import boundary
 from billing.service import SERVING, closing, too_many_unpaid
 from billing.state import Obstacle, PausedReason, Period, State, Status
+from billing.switching import wanted_manual
 
 
 class BannerKind(StrEnum):
@@ -23,25 +24,43 @@ class BannerKind(StrEnum):
 
 
 @dataclass(frozen=True)
+class NextTry:
+    """An attempt that will be made by itself: of how much, in minor units, and how many are left with it."""
+
+    at: datetime
+    amount: int
+    attempts_left: int
+
+
+@dataclass(frozen=True)
 class Banner:
-    """What the client has to know, and can do. `amount_due` is the whole debt in minor units, `invoice` its oldest."""
+    """What the client has to know, and can do. `amount_due` is the whole debt in minor units, `invoice` its oldest.
+
+    `tries` are the next ones, the soonest first: one for each ladder that can charge. Where there is none, `frozen` or
+    else `obstacle` says why, and of a card that was tried too often `possible_at` when it can be tried again. `sent`:
+    an invoice among them was sent, which only a person pays; everything else is charged to a new card at once.
+    """
 
     kind: BannerKind
     reason: str | None
     invoice: str | None
     amount_due: int
     open_invoices: int
-    next_attempt_at: datetime | None
-    attempts_left: int
+    tries: tuple[NextTry, ...]
+    obstacle: Obstacle | None
+    frozen: bool
+    possible_at: datetime | None
+    sent: bool
     actions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class View:
-    """`cancel_at` or `pause_at` is set while a cancellation or a pause is agreed and still ahead, `trial_end` in a
-    trial."""
+    """`starts_at` is set while service is still to begin, `cancel_at` or `pause_at` while a cancellation or a pause is
+    agreed and still ahead, `trial_end` in a trial."""
 
     status: Status
+    starts_at: datetime | None
     current_period: Period | None
     cancel_at: datetime | None
     pause_at: datetime | None
@@ -57,8 +76,10 @@ def view(s: State, now: datetime) -> View:
     if status is Status.TRIALING and s.trial and s.trial.end <= now:
         status = Status.ACTIVE
     agreed = s.ending if s.ending and not ended and s.status is not Status.CANCELLED else None
+    begins = s.trial.start if s.trial else s.anchor
     return View(
         status,
+        begins if begins and begins > now and status in SERVING else None,
         current_period(s, now),
         cancel_at=agreed.at if agreed and agreed.into is Status.CANCELLED else None,
         pause_at=agreed.at if agreed and agreed.into is Status.PAUSED else None,
@@ -112,25 +133,36 @@ def banner(s: State, status: Status, now: datetime) -> Banner | None:
     if kind is None:
         return None
     oldest = s.debt[0] if s.debt else None
-    next_at = s.ladder.next_at if s.ladder else None
+    ahead = s.ladder.next_at if s.ladder else None
+    at = max(ahead, now) if ahead else now
     # The dates of a ladder that cannot charge are reminders: no attempt is promised.
-    tries = s.ladder if next_at and debt.obstacle(s, next_at) is None and not freezing.is_frozen(s, now) else None
+    obstacle, frozen = debt.obstacle(s, at), freezing.is_frozen(s, at)
     return Banner(
         kind,
         next((i.reason for i in s.debt if i.reason), None),
         oldest.id if oldest else None,
         sum(i.amount for i in s.debt),
         len(s.debt),
-        tries.next_at if tries else None,
-        tries.attempts_left if tries else 0,
+        () if obstacle or frozen else tuple(_next_tries(s)),
+        obstacle,
+        frozen,
+        debt.possible_again(s, now),
+        debt.sent(s),
         _actions(s, kind, now),
     )
+
+
+def _next_tries(s: State) -> Iterator[NextTry]:
+    amount = sum(i.amount for i in debt.collectable(s))
+    if s.ladder and s.ladder.next_at and amount:
+        yield NextTry(s.ladder.next_at, amount, s.ladder.attempts_left)
 
 
 def whole_debt(own: Banner | None, earlier: Sequence[Banner | None]) -> Banner | None:
     """The banner of a client, whose cancelled subscriptions may have left debts: one that tells of a debt goes first.
 
     `own` is that of the subscription, `earlier` those of the cancelled ones, the oldest first; all in one currency.
+    What can be done is about the oldest invoice, unless nothing may be done meanwhile.
     """
     owing = [one for one in (*earlier, own) if one and one.open_invoices]
     if not owing:
@@ -141,6 +173,9 @@ def whole_debt(own: Banner | None, earlier: Sequence[Banner | None]) -> Banner |
         invoice=owing[0].invoice,
         amount_due=sum(one.amount_due for one in owing),
         open_invoices=sum(one.open_invoices for one in owing),
+        tries=tuple(sorted((one for banner in owing for one in banner.tries), key=lambda one: one.at)),
+        sent=any(one.sent for one in owing),
+        actions=owing[0].actions if first.actions else (),
     )
 
 
@@ -155,7 +190,8 @@ def _banner_kind(s: State, status: Status, now: datetime) -> BannerKind | None:
         return BannerKind.PAST_DUE
     if debt.sent(s) and not any(i.failed for i in s.debt):
         return None  # it waits to be paid on its page, which needs no card on file
-    needed = status in (Status.ACTIVE, Status.AWAITING_CARD) or trials.ends_soon(s, now)
+    charged = (status is Status.ACTIVE or trials.ends_soon(s, now)) and not wanted_manual(s)
+    needed = charged or status is Status.AWAITING_CARD
     if blocked is Obstacle.NO_CARD and (s.debt or needed):
         return BannerKind.NO_PAYMENT_METHOD
     if blocked is Obstacle.CUSTOMER_MUST_ACT:
@@ -171,7 +207,8 @@ def _expires_first(s: State, status: Status, now: datetime) -> bool:
 
 
 def _actions(s: State, kind: BannerKind, now: datetime) -> tuple[str, ...]:
-    if kind is BannerKind.CHECKING:
+    """Of what the client may do, what would be taken now. A card is entered in the agency's account, if it has one."""
+    if kind is BannerKind.CHECKING or any(f.cause == "disconnected" and f.since <= now for f in s.freezes):
         return ()
     payable = debt.collectable(s) and debt.obstacle(s, now, on_session=True) is None and not freezing.is_frozen(s, now)
     return ("update_payment_method", "pay_now") if payable else ("update_payment_method",)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from adapters.postgres.codec import decode_state
 from adapters.postgres.pool import Connection, Pool
@@ -160,7 +160,7 @@ def _usage(state: State, period: Period, seconds: int, now: datetime) -> Usage:
     meter = Meter(period.number, period.end, seconds, included, own.rate, currency, state.spend_cap if billed else None)
     projected = projected_seconds(seconds, period.start, period.end, now)
     tenth = Decimal("0.1")
-    percent = (Decimal(100 * seconds) / included).quantize(tenth, ROUND_HALF_UP) if included else None
+    percent = (Decimal(100 * seconds) / included).quantize(tenth, ROUND_DOWN) if included else None
     return Usage(
         client=state.client,
         subscription=state.id,

@@ -1,7 +1,7 @@
 """The agency's business at a glance, in each currency that it bills in."""
 
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from adapters.postgres.pool import snapshot
 from adapters.postgres.summary import AHEAD, BACK, Figures, summary
@@ -81,7 +81,7 @@ async def read(services: Used, caller: Calling) -> SummaryOut:
 
 
 def _out(one: Figures) -> CurrencyOut:
-    percent = (Decimal(100 * one.recovered) / one.failed).quantize(_TENTH, ROUND_HALF_UP) if one.failed else None
+    percent = (Decimal(100 * one.recovered) / one.failed).quantize(_TENTH, ROUND_DOWN) if one.failed else None
     return CurrencyOut(
         currency=one.currency,
         collected=money(one.collected, one.currency),

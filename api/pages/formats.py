@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time, format_timedelta
-from babel.numbers import NumberPattern, format_decimal
+from babel.numbers import NumberPattern, format_decimal, format_percent
 from starlette.requests import Request
 
 from billing.money import exponent
@@ -61,8 +61,8 @@ class Formats:
         return format_decimal(round(Decimal(str(of)), decimals), "#,##0.###", locale=self.locale)
 
     def percent(self, of: float | None) -> str:
-        """122.4 as 122 %: downwards, so that 100 % is never said before it is reached."""
-        return "–" if of is None else f"{self.number(math.floor(of))} %"
+        """122.4 as 122%: downwards, so that 100% is never said before it is reached."""
+        return "–" if of is None else format_percent(Decimal(math.floor(of)) / 100, locale=self.locale)
 
     def moment(self, at: str | datetime | None) -> str:
         """An instant with the name of its zone: Nov 4, 2026, 1:00 AM EST."""
@@ -79,10 +79,12 @@ class Formats:
         """Without the year: Nov 4."""
         return format_date(self._date(at, zone), self.words.datetime_skeletons["MMMd"].pattern, locale=self.words)
 
-    def until(self, at: str, now: str) -> str:
-        """How far off an instant is: in 3 days."""
+    def ahead(self, at: str, now: str) -> str:
+        """When something comes: in 3 days, on Nov 4, 2026, 1:00 AM EST. What is late by now comes any moment."""
         apart: timedelta = _instant(at) - _instant(now)
-        return format_timedelta(apart, add_direction=True, locale=self.words, threshold=1.2)
+        if apart <= timedelta():
+            return "any moment now"
+        return f"{format_timedelta(apart, add_direction=True, locale=self.words, threshold=1.2)}, on {self.moment(at)}"
 
     def _date(self, at: str | datetime | date, zone: str | None) -> date:
         if isinstance(at, str) and len(at) == len("2026-11-04"):

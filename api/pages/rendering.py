@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from api.pages import assets, charts
+from api.pages import assets, cards, charts
 from api.problems import Problem
 from api.services import of_request
 from api.tokens import Role
@@ -24,7 +24,7 @@ PAGES: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-PAGES.globals |= {"asset": assets.address, "charts": charts}
+PAGES.globals |= {"asset": assets.address, "cards": cards, "charts": charts}
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",

@@ -23,7 +23,7 @@ from api.usage_out import USAGE, UsageOut, usage_out
 from billing import changes
 from billing.plans import Terms
 from billing.prorating import terms_at
-from billing.state import State
+from billing.state import Obstacle, State
 from billing.switching import wanted_manual
 from billing.usage import minutes_text
 from billing.view import Banner, BannerKind, View, next_invoice, view, whole_debt
@@ -39,6 +39,12 @@ _BANNER: Final[dict[str, Any]] = {
     "open_invoices": 1,
     "next_attempt_at": "2026-11-04T00:00:05Z",
     "attempts_left": 3,
+    "next_attempts": [
+        {"at": "2026-11-04T00:00:05Z", "amount": {"amount": 4900, "currency": "usd"}, "attempts_left": 3}
+    ],
+    "obstacle": None,
+    "possible_at": None,
+    "sent": False,
     "actions": ["update_payment_method", "pay_now"],
 }
 
@@ -67,19 +73,36 @@ class PendingPlanOut(Answer):
 
 class SubscriptionStatusOut(Answer):
     """How the subscription stands. In a trial `current_period` is the trial, which costs nothing, and `trial_end` says
-    when the first period begins; `pending_change` is the plan that is agreed for a boundary ahead."""
+    when the first period begins; `pending_change` is the plan that is agreed for a boundary ahead. `starts_at` is set
+    while service is still to begin, `pause_at` and `cancel_at` while its end is agreed and ahead."""
 
     status: Literal["awaiting_card", "trialing", "active", "past_due", "paused", "cancelled"]
+    starts_at: datetime | None
     current_period: PeriodOut | None
     trial_end: datetime | None
     pending_change: PendingPlanOut | None
+    pause_at: datetime | None
     cancel_at: datetime | None
     paused_reason: Literal["unpaid", "agency"] | None
     collection: Literal["automatic", "manual"]
 
 
+class NextAttemptOut(Answer):
+    """An attempt that is made by itself. `attempts_left`: this one and those after it."""
+
+    at: datetime
+    amount: Money
+    attempts_left: int
+
+
 class BannerOut(Answer):
-    """What stands over the page. `amount_due` is the whole debt, `invoice_id` its oldest invoice."""
+    """What stands over the page. `amount_due` is the whole debt, `invoice_id` its oldest invoice.
+
+    Debts that are tried on days of their own are listed in `next_attempts`, the soonest first, which
+    `next_attempt_at` and `attempts_left` are of. Where nothing is tried, `obstacle` says why, if anything stands in the
+    way; for `card_limit`, `possible_at` is when this card can be tried again. `sent`: an invoice among them was sent,
+    which only a person pays; everything else is charged to a new card at once.
+    """
 
     kind: BannerKind
     reason: str | None
@@ -88,6 +111,10 @@ class BannerOut(Answer):
     open_invoices: int
     next_attempt_at: datetime | None
     attempts_left: int
+    next_attempts: list[NextAttemptOut]
+    obstacle: Obstacle | Literal["agency_frozen"] | None
+    possible_at: datetime | None
+    sent: bool
     actions: list[str]
 
 
@@ -99,9 +126,11 @@ class BillingOut(
         plan=PLAN,
         subscription={
             "status": "active",
+            "starts_at": None,
             "current_period": PERIOD,
             "trial_end": None,
             "pending_change": None,
+            "pause_at": None,
             "cancel_at": None,
             "paused_reason": None,
             "collection": "automatic",
@@ -207,9 +236,11 @@ def _pending_out(state: State, now: datetime) -> PendingPlanOut | None:
 def _subscription_out(state: State, shown: View, now: datetime) -> SubscriptionStatusOut:
     return SubscriptionStatusOut(
         status=shown.status.value,
+        starts_at=shown.starts_at,
         current_period=period_out(shown.current_period),
         trial_end=shown.trial_end,
         pending_change=_pending_out(state, now),
+        pause_at=shown.pause_at,
         cancel_at=shown.cancel_at,
         paused_reason=shown.paused_reason,
         collection="manual" if wanted_manual(state) else "automatic",
@@ -229,13 +260,21 @@ async def _banner(services: Services, caller: Caller, state: State | None, now: 
 
 
 def _banner_out(banner: Banner, currency: str) -> BannerOut:
+    soonest = banner.tries[0] if banner.tries else None
     return BannerOut(
         kind=banner.kind,
         reason=banner.reason,
         invoice_id=banner.invoice,
         amount_due=money(banner.amount_due, currency),
         open_invoices=banner.open_invoices,
-        next_attempt_at=banner.next_attempt_at,
-        attempts_left=banner.attempts_left,
+        next_attempt_at=soonest.at if soonest else None,
+        attempts_left=soonest.attempts_left if soonest else 0,
+        next_attempts=[
+            NextAttemptOut(at=one.at, amount=money(one.amount, currency), attempts_left=one.attempts_left)
+            for one in banner.tries
+        ],
+        obstacle="agency_frozen" if banner.frozen else banner.obstacle,
+        possible_at=banner.possible_at,
+        sent=banner.sent,
         actions=list(banner.actions),
     )

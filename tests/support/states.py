@@ -93,9 +93,9 @@ async def end_of_period(stage: Stage, client: Client) -> datetime:
 STATES: Final[dict[State, tuple[str, ...]]] = {
     nothing_yet: ("You have no plan at present", "There are no invoices yet"),
     awaiting_a_card: ("Please enter a card", "Your plan starts as soon as there is a card", "Waiting for a card"),
-    all_is_well: ("Active", "612 of 500 minutes", "122 %", "$14.00", "Visa •••• 4242"),
+    all_is_well: ("Active", "612 of 500 minutes", "122%", "$14.00", "Visa •••• 4242"),
     failed: ("Your payment of $49.00 failed", "in 3 days", "3 attempts are left", "Pay now"),
-    without_a_good_card: ("Your payment of $49.00 failed", "We don't try this card again"),
+    without_a_good_card: ("Your payment of $49.00 failed", "This card is not tried again", "Please enter another card"),
     past_due: ("$49.00 is past due", "Past due", "Pay now"),
     to_be_confirmed: ("Your bank wants you to confirm the payment of $49.00", "Pay now"),
     without_a_card: ("A card is needed to pay $49.00", "Enter a card"),

@@ -145,7 +145,7 @@ def test_pay_now_on_a_sent_one_that_is_declined_starts_no_ladder() -> None:
     assert world.state.ladder is None
     shown = banner(world.state, world.state.status, world.now)
     assert shown
-    assert shown.kind is BannerKind.PAYMENT_FAILED
+    assert (shown.kind, shown.tries, shown.sent) == (BannerKind.PAYMENT_FAILED, (), True)
 
 
 def test_only_what_was_sent_is_sent_again_and_only_while_it_is_open() -> None:

@@ -160,7 +160,7 @@ def test_people_see_the_state_before_and_the_schedule_says_what_is_waited_for() 
     assert shown.banner is not None
     assert before.banner is not None
     assert shown.banner.kind is before.banner.kind
-    assert (shown.banner.next_attempt_at, shown.banner.actions) == (None, ("update_payment_method",))
+    assert (shown.banner.tries, shown.banner.actions) == ((), ("update_payment_method",))
     items = planned(world.state)
     assert items[0].action == "frozen"
     assert items[0].detail == "frozen since 2026-03-02 00:00 UTC: waits for the account to be restored"

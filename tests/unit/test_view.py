@@ -8,10 +8,12 @@ from support.books import Behaviour
 from support.world import DAY, HOUR, MINUTE, OVER, T0, World, a_world, card
 
 from billing import facts
+from billing.collection import CollectionSet
+from billing.debt import CARD_CAP, CARD_WINDOW, learn_tries
 from billing.expiry import expires_at
 from billing.plans import Dunning, FinalAction
-from billing.state import Forgive, Status
-from billing.view import Banner, BannerKind, next_invoice, renewal, view
+from billing.state import Forgive, Obstacle, Status
+from billing.view import Banner, BannerKind, NextTry, next_invoice, renewal, view, whole_debt
 
 MARCH = 31 * DAY
 BOTH = ("update_payment_method", "pay_now")
@@ -120,9 +122,12 @@ def test_a_failed_payment_says_why_when_and_how_often_again() -> None:
         "inv_demo_p1",
         4900,
         1,
-        T0 + 8 * DAY,
-        2,
-        BOTH,
+        tries=(NextTry(T0 + 8 * DAY, 4900, 2),),
+        obstacle=None,
+        frozen=False,
+        possible_at=None,
+        sent=False,
+        actions=BOTH,
     )
 
 
@@ -134,7 +139,7 @@ def test_the_whole_debt_is_named_with_its_oldest_invoice() -> None:
     assert shown
     assert (shown.kind, shown.invoice) == (BannerKind.PAST_DUE, "inv_demo_p1")
     assert (shown.amount_due, shown.open_invoices) == (4900 + 6244, 2)
-    assert (shown.next_attempt_at, shown.attempts_left) == (None, 0)
+    assert shown.tries == ()
 
 
 @pytest.mark.parametrize(
@@ -153,11 +158,62 @@ def test_what_the_client_can_do(card_does: Behaviour, what: BannerKind, actions:
     assert (shown.kind, shown.actions) == (what, actions)
 
 
-@pytest.mark.parametrize("card_does", ["hard", "must_act"])
-def test_no_attempt_is_promised_that_will_not_be_made(card_does: Behaviour) -> None:
+@pytest.mark.parametrize(
+    ("card_does", "why"), [("hard", Obstacle.HARD_DECLINE), ("must_act", Obstacle.CUSTOMER_MUST_ACT)]
+)
+def test_no_attempt_is_promised_that_will_not_be_made(card_does: Behaviour, why: Obstacle) -> None:
     shown = banner(a_world(card_does).run(days=1))
     assert shown
-    assert (shown.next_attempt_at, shown.attempts_left) == (None, 0)
+    assert (shown.tries, shown.obstacle, shown.frozen) == ((), why, False)
+
+
+def test_a_frozen_account_tries_nothing_and_takes_nothing() -> None:
+    shown = banner(a_world("soft").run(days=1).freeze())
+    assert shown
+    assert (shown.tries, shown.frozen, shown.actions) == ((), True, ONLY_A_CARD)
+    gone = banner(a_world("soft").run(days=1).freeze(cause="disconnected"))
+    assert gone
+    assert gone.actions == (), "no card can be entered in an account that is not there"
+
+
+def test_a_card_that_was_tried_too_often_says_when_it_can_be_tried_again() -> None:
+    world = a_world("soft").run()
+    shown = view(learn_tries(world.state, card().identity, (T0,) * CARD_CAP), world.now).banner
+    assert shown
+    assert (shown.tries, shown.obstacle, shown.actions) == ((), Obstacle.CARD_LIMIT, ONLY_A_CARD)
+    assert shown.possible_at == T0 + CARD_WINDOW
+
+
+def test_a_debt_that_was_left_behind_keeps_its_own_dates() -> None:
+    earlier = banner(a_world("soft", dunning=Dunning(gaps_days=(2,))).run(days=1))
+    own = banner(a_world("soft").run(days=1))
+    assert earlier
+    assert own
+    whole = whole_debt(own, [replace(earlier, invoice="inv_before", actions=ONLY_A_CARD)])
+    assert whole
+    assert (whole.kind, whole.invoice, whole.amount_due) == (own.kind, "inv_before", 9800)
+    assert whole.tries == (NextTry(T0 + 2 * DAY, 4900, 1), NextTry(T0 + 3 * DAY, 4900, 3))
+    assert whole.actions == ONLY_A_CARD, "what can be done is about the invoice that is named"
+    checked = whole_debt(replace(own, actions=()), [earlier])
+    assert checked
+    assert checked.actions == ()
+
+
+def test_a_client_whom_the_agency_bills_itself_needs_no_card() -> None:
+    world = a_world(starts_at=T0 + HOUR, with_card=False)
+    world.learn(CollectionSet(T0, manual=True, by="agency"))
+    assert banner(world.run(days=1)) is None
+    world.learn(CollectionSet(world.now, manual=False, by="agency"))
+    assert kind(world) is BannerKind.NO_PAYMENT_METHOD
+
+
+@pytest.mark.parametrize("trial_days", [0, 14])
+def test_a_start_that_lies_ahead_is_told_until_service_begins(trial_days: int) -> None:
+    begins = T0 + 5 * DAY
+    state = a_world(starts_at=begins, trial_days=trial_days).state
+    assert view(state, T0).starts_at == begins
+    assert view(state, begins).starts_at is None
+    assert view(a_world(starts_at=None, with_card=False).state, T0).starts_at is None
 
 
 @pytest.mark.parametrize(("action", "what"), [("pause", BannerKind.PAUSED), ("cancel", BannerKind.PAYMENT_FAILED)])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from api.pages.agency.messages import to_agency
+from api.pages.cards import brand_name
 from api.pages.formats import Formats
 from api.pages.inside import Json
 
@@ -165,7 +166,7 @@ def _detail(formats: Formats, what: str, detail: Json) -> str:
         case "FinalActionTaken":
             return _plain(detail["action"])
         case "CardSaved":
-            return f"{_plain(detail['card']['brand'])} ending in {detail['card']['last4']}"
+            return f"{brand_name(detail['card']['brand'])} ending in {detail['card']['last4']}"
         case "dunning_applied":
             return f"{detail['moved']} moved"
         case "client_changed":

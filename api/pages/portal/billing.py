@@ -8,7 +8,9 @@ from starlette.responses import Response
 from api.pages import charts
 from api.pages.door import Visiting
 from api.pages.inside import Json, Refused
+from api.pages.portal import plan
 from api.pages.portal.door import API, SECTIONS, portal_router
+from api.pages.portal.notice import Told, notice
 
 router = portal_router("/billing")
 _HERE: Final = "/portal/billing"
@@ -24,11 +26,17 @@ async def read(visit: Visiting, card: str = "") -> Response:
         visit.inside.get(f"{API}/usage/daily"),
         visit.inside.get(f"{API}/invoices", limit=_INVOICES),
     )
+    sub, zone = billing["subscription"], daily["timezone"] or visit.agency.timezone
     return visit.page(
         "portal/billing.html",
         sections=SECTIONS,
         billing=billing,
-        zone=daily["timezone"],
+        zone=zone,
+        notice=notice(Told(visit.formats, visit.agency.name, billing, zone)),
+        plan=plan,
+        agreed=list(plan.agreed(visit.formats, visit.agency.name, zone, sub)) if sub else [],
+        by_hand=plan.by_hand(sub),
+        coming=_coming(billing),
         chart=_chart(billing, daily),
         invoices=invoices,
         back=card == "back",
@@ -70,6 +78,12 @@ async def pay_now(visit: Visiting) -> Response:
 def _declined(paid: Json) -> str:
     why = paid["reason"] or "The bank did not say why."
     return f"The payment did not go through. {why} Nothing was charged."
+
+
+def _coming(billing: Json) -> Json | None:
+    """The next invoice, unless nothing will be due of it: then none is sent."""
+    coming: Json | None = billing["next_invoice"]
+    return coming if coming and coming["estimate"]["amount"] else None
 
 
 def _chart(billing: Json, daily: Json) -> dict[str, Any] | None:

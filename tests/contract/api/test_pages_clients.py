@@ -29,7 +29,7 @@ async def test_the_list_says_how_each_client_stands(own: Tenant, browser: Browse
     await own.report(paying, 450, hours_ago=0)
     page = await browser.open(LIST)
     rows = {str(row.select_one("a")["href"]): row.get_text(" ", strip=True) for row in page.html.select("tbody tr")}  # type: ignore[index]
-    assert "Active Voice Pro 90 % of 500 min" in rows[f"{LIST}/{paying}"]
+    assert "Active Voice Pro 90% of 500 min" in rows[f"{LIST}/{paying}"]
     assert "$49.00" in rows[f"{LIST}/{paying}"]
     assert "$49.00 due" in rows[f"{LIST}/{owing}"]
     assert "No plan" in rows[f"{LIST}/{free}"]

@@ -54,9 +54,11 @@ async def test_the_page_shows_plan_usage_next_invoice_and_card(tenant: Tenant) -
     }
     assert page["subscription"] == {
         "status": "active",
+        "starts_at": None,
         "current_period": live["current_period"],
         "trial_end": None,
         "pending_change": None,
+        "pause_at": None,
         "cancel_at": None,
         "paused_reason": None,
         "collection": "automatic",
@@ -119,6 +121,16 @@ async def test_a_failed_payment_stands_over_the_page_with_what_can_be_done(tenan
         "open_invoices": 1,
         "next_attempt_at": ladder["next_attempt_at"],
         "attempts_left": 3,
+        "next_attempts": [
+            {
+                "at": ladder["next_attempt_at"],
+                "amount": {"amount": 4900, "currency": "usd"},
+                "attempts_left": 3,
+            }
+        ],
+        "obstacle": None,
+        "possible_at": None,
+        "sent": False,
         "actions": ["update_payment_method", "pay_now"],
     }
 
