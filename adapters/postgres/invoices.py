@@ -22,7 +22,7 @@ class Invoice:
     """An invoice. Amounts are minor units; before it is issued what is due is its total.
 
     `tax` is what rates that are not included added to the total, `balance_applied` what the customer's balance at
-    Stripe did: negative when it paid for some.
+    Stripe did: negative when it paid for some. `credited` is what credit notes have taken off what was due.
     """
 
     id: str
@@ -45,6 +45,7 @@ class Invoice:
     amount_paid: int
     amount_refunded: int
     balance_applied: int
+    credited: int
     paid_out_of_band: bool
     closed_period: int | None
     disputed: bool
@@ -80,6 +81,8 @@ _INVOICES: Final = f"""
            coalesce(i.amount_due, i.total) AS amount_due,
            coalesce(i.amount_paid, 0) AS amount_paid, i.amount_refunded,
            coalesce(i.starting_balance, 0) - coalesce(i.ending_balance, i.starting_balance, 0) AS balance_applied,
+           (SELECT coalesce(sum(n.before_payment), 0)::bigint FROM credit_notes n
+            WHERE n.invoice_id = i.id AND n.status = 'issued') AS credited,
            i.paid_out_of_band, i.closed_period, coalesce(i.account_id, '') AS account_id,
            i.provider_id, i.hosted_url, i.pdf_url,
            EXISTS (SELECT 1 FROM disputes d WHERE d.invoice_id = i.id AND d.status IN ('warning', 'open', 'lost'))

@@ -38,6 +38,12 @@ async def subscription(source: Connection | Pool, subscription: str) -> Subscrip
     return _subscription(await source.fetchrow(f"SELECT {_COLUMNS} FROM subscriptions WHERE id = $1", subscription))
 
 
+async def states(source: Connection | Pool, subscriptions: Sequence[str]) -> dict[str, State]:
+    """The state of each, by its id."""
+    rows = await source.fetch("SELECT id, state FROM subscriptions WHERE id = ANY ($1::text[])", subscriptions)
+    return {row["id"]: decode_state(row["state"]) for row in rows}
+
+
 async def in_debt_before(source: Connection | Pool, agency: str, client: str) -> list[State]:
     """Where the client may still owe beside its subscription, the oldest first: cancelled ones and custom invoices."""
     rows = await source.fetch(

@@ -2,7 +2,8 @@
 
 The pages' words are English, and so are the words within dates; digits and symbols are the viewer's own.
 Instants are shown in the viewer's zone, which their browser tells in a cookie, else in the agency's. Days of billing
-(periods, usage a day) are days of the zone in which they are counted, whoever looks (docs/adr/0031).
+(periods, usage a day, in the portal an invoice's too) are days of the zone in which they are counted, whoever looks
+(docs/adr/0031).
 """
 
 import copy

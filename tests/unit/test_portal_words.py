@@ -1,5 +1,6 @@
-"""What a client reads over the billing page and about the plan: in each state only what is true in it."""
+"""What a client reads over the billing page, of its plan and of an invoice: in each state only what is true in it."""
 
+from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -7,7 +8,7 @@ import pytest
 
 from api.pages.formats import Formats, locale_of
 from api.pages.inside import Json
-from api.pages.portal import plan
+from api.pages.portal import plan, sums
 from api.pages.portal.notice import Notice, Told, notice
 
 AS_OF: Final = "2026-11-01T06:00:00Z"
@@ -227,3 +228,76 @@ def test_only_what_the_agency_collects_itself_is_billed_by_hand() -> None:
         False,
         True,
     ]
+
+
+# Invoices
+
+
+def invoice(**of: Any) -> Json:
+    nothing = ("tax", "balance_applied", "credited", "amount_paid", "amount_refunded")
+    known = {"due_at": None, "paid_out_of_band": False, "status": "pending", "collectible": True, "payable": True}
+    return {"amount": usd(4900), "pay_url": None, **known, **{name: usd(0) for name in nothing}, **of}
+
+
+def rows(**of: Any) -> list[tuple[str, int]]:
+    return [(row.label, row.amount["amount"]) for row in sums.sums(invoice(**of))]
+
+
+PAID: Final[Json] = {"status": "paid", "collectible": False, "payable": False}
+
+
+@pytest.mark.parametrize(
+    ("of", "said"),
+    [
+        ({}, [("Amount due", 4900), ("Still to be paid", 4900)]),
+        (
+            {"tax": usd(931), "balance_applied": usd(-500), "credited": usd(1331), "amount": usd(4000)},
+            [
+                ("Tax", 931),
+                ("Your balance", -500),
+                ("Credit notes", -1331),
+                ("Amount due", 4000),
+                ("Still to be paid", 4000),
+            ],
+        ),
+        (
+            {**PAID, "amount_paid": usd(4900), "amount_refunded": usd(1000)},
+            [("Amount due", 4900), ("Paid", -4900), ("Still to be paid", 0), ("Given back to you", 1000)],
+        ),
+        (
+            {**PAID, "paid_out_of_band": True},
+            [("Amount due", 4900), ("Paid by other means", -4900), ("Still to be paid", 0)],
+        ),
+        (
+            {**PAID, "credited": usd(4900), "amount": usd(0)},
+            [("Credit notes", -4900), ("Amount due", 0), ("Still to be paid", 0)],
+        ),
+        ({"status": "void", "collectible": False}, [("Amount due", 4900)]),
+        ({"status": "failed", "collectible": False}, [("Amount due", 4900)]),
+    ],
+)
+def test_the_sums_of_an_invoice_explain_themselves(of: Json, said: list[tuple[str, int]]) -> None:
+    assert rows(**of) == said
+
+
+@pytest.mark.parametrize(
+    ("of", "badge", "remark"),
+    [
+        ({}, "Pending", ""),
+        ({"due_at": "2026-11-01T06:00:01Z"}, "Pending", ""),
+        ({"due_at": AS_OF}, "Overdue", ""),
+        ({"due_at": AS_OF, **PAID}, "Paid", ""),
+        ({"status": "failed"}, "Failed", ""),
+        ({"status": "failed", "payable": False}, "Failed", "It can't be paid on this page just now."),
+        ({"payable": False, "pay_url": "https://billing.example.com/pay/x"}, "Pending", ""),
+        ({"status": "failed", "collectible": False}, "Not collected", "This invoice is not collected any more."),
+        ({"status": "void", "collectible": False}, "Void", "This invoice is void: nothing is to be paid of it."),
+    ],
+)
+def test_an_invoice_says_how_it_stands(of: Json, badge: str, remark: str) -> None:
+    now = datetime(2026, 11, 1, 6, tzinfo=UTC)
+    assert (sums.badge(invoice(**of), now)[0], sums.remark(invoice(**of))) == (badge, remark)
+
+
+def test_what_was_paid_of_an_open_invoice_is_not_asked_for_again() -> None:
+    assert sums.remaining(invoice(amount_paid=usd(900))) == usd(4000)

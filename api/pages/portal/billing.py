@@ -8,8 +8,8 @@ from starlette.responses import Response
 from api.pages import charts
 from api.pages.door import Visiting
 from api.pages.inside import Json, Refused
-from api.pages.portal import plan
-from api.pages.portal.door import API, SECTIONS, portal_router
+from api.pages.portal import plan, sums
+from api.pages.portal.door import API, SECTIONS, billing_zone, portal_router
 from api.pages.portal.notice import Told, notice
 
 router = portal_router("/billing")
@@ -26,7 +26,7 @@ async def read(visit: Visiting, card: str = "") -> Response:
         visit.inside.get(f"{API}/usage/daily"),
         visit.inside.get(f"{API}/invoices", limit=_INVOICES),
     )
-    sub, zone = billing["subscription"], daily["timezone"] or visit.agency.timezone
+    sub, zone = billing["subscription"], billing_zone(visit, daily)
     return visit.page(
         "portal/billing.html",
         sections=SECTIONS,
@@ -39,6 +39,8 @@ async def read(visit: Visiting, card: str = "") -> Response:
         coming=_coming(billing),
         chart=_chart(billing, daily),
         invoices=invoices,
+        sums=sums,
+        now=visit.services.clock.now(),
         back=card == "back",
     )
 

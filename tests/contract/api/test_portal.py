@@ -156,14 +156,19 @@ async def test_invoices_are_the_clients_own_in_its_words(tenant: Tenant, site: S
         "id": agencys["id"],
         "number": agencys["number"],
         "issued_at": agencys["issued_at"],
+        "due_at": None,
         "amount": {"amount": 4900, "currency": "usd"},
         "total": {"amount": 4900, "currency": "usd"},
         "tax": {"amount": 0, "currency": "usd"},
         "balance_applied": {"amount": 0, "currency": "usd"},
+        "credited": {"amount": 0, "currency": "usd"},
         "amount_paid": {"amount": 4900, "currency": "usd"},
         "amount_refunded": {"amount": 0, "currency": "usd"},
+        "paid_out_of_band": False,
         "status": "paid",
         "collectible": False,
+        "payable": False,
+        "pay_url": None,
         "disputed": False,
         "lines": agencys["lines"],
         "pdf_url": f"{site.base}{BILLING}/invoices/{agencys['id']}/pdf",
@@ -171,6 +176,7 @@ async def test_invoices_are_the_clients_own_in_its_words(tenant: Tenant, site: S
     assert await portal.get(f"{BILLING}/invoices/{shown['id']}") == shown
     failed = await (await tenant.portal(owing)).get(f"{BILLING}/invoices/{theirs['id']}")
     assert (failed["status"], failed["collectible"], failed["amount_paid"]["amount"]) == ("failed", True, 0)
+    assert (failed["payable"], failed["pay_url"]) == (True, None)
     for path in (f"{BILLING}/invoices/{theirs['id']}", f"{BILLING}/invoices/{theirs['id']}/pdf"):
         with refused(404, "not_found"):
             await portal.get(path)
