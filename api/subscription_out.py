@@ -127,7 +127,7 @@ def subscription_out(live: Live) -> SubscriptionOut:
         current_period=period_out(shown.current_period),
         starts_at=state.anchor,
         trial_end=shown.trial_end,
-        ladder=_ladder_out(state.ladder),
+        ladder=ladder_out(state.ladder),
         pending_change=pending_change_out(state, live.now),
         cancel_at=shown.cancel_at,
         pause_at=shown.pause_at,
@@ -165,7 +165,7 @@ def period_out(period: Period | None) -> PeriodOut | None:
     return PeriodOut(start=period.start, end=period.end) if period else None
 
 
-def _ladder_out(ladder: Ladder | None) -> LadderOut | None:
+def ladder_out(ladder: Ladder | None) -> LadderOut | None:
     if ladder is None:
         return None
     return LadderOut(

@@ -138,6 +138,14 @@ async def invoice(source: Connection | Pool, agency: str, invoice: str) -> Invoi
     return next(iter(await _with_lines(source, rows)), None)
 
 
+async def numbers(source: Connection | Pool, agency: str, invoices: Sequence[str]) -> dict[str, str | None]:
+    """The number of each of these invoices of the agency; none of one that has none yet."""
+    rows = await source.fetch(
+        "SELECT id, number FROM invoices WHERE agency_id = $1 AND id = ANY ($2::text[])", agency, invoices
+    )
+    return {row["id"]: row["number"] for row in rows}
+
+
 async def _with_lines(source: Connection | Pool, rows: Sequence[asyncpg.Record]) -> list[Invoice]:
     found = await source.fetch(
         "SELECT * FROM invoice_lines WHERE invoice_id = ANY ($1::text[]) ORDER BY invoice_id, position",

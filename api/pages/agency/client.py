@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from fastapi import Query
 from starlette.responses import Response
 
-from api.pages.agency import coming, expected, trail
+from api.pages.agency import coming, debts, expected, trail
 from api.pages.agency.door import API, dashboard_router, show
 from api.pages.door import Visit, Visiting
 from api.pages.entries import Entry, refused_entry
@@ -26,12 +26,14 @@ Typed = Annotated[str, Query(max_length=40)]
 @router.get("")
 async def overview(visit: Visiting, client_id: str) -> Response:
     client, subscription = await _client(visit, client_id)
+    owed = await visit.inside.get(f"{_of(client_id)}/debts")
     schedule = await visit.inside.get(f"{_of(client_id)}/subscription/schedule") if subscription else {"data": []}
     return await show(
         visit,
         "clients/overview.html",
         client=client,
         subscription=subscription,
+        owed=debts.told(visit.formats, owed, client, subscription),
         coming=coming.told(visit.formats, schedule["data"], client, subscription),
     )
 
