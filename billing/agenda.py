@@ -13,7 +13,7 @@ from billing import custom, debt, expiry, freezing, review, trials
 from billing.plans import FinalAction
 from billing.prorating import terms_at
 from billing.service import awaits_final_action, closing, ends_unopened, too_many_unpaid
-from billing.state import Backoff, Forgive, Ladder, OpenInvoice, Origin, State, Status, Sweep
+from billing.state import Backoff, Forgive, Ladder, Obstacle, OpenInvoice, Origin, State, Status, Sweep
 from billing.steps import (
     ChargeInvoice,
     ClosePeriod,
@@ -330,9 +330,10 @@ def _ladder(s: State, ladder: Ladder, *, blocked: bool) -> Iterator[Item]:
         if at is None:
             break
         step = _ladder_step(s, oldest, at, used) if used == ladder.used and not blocked else None
-        yield Item(
-            at, Rank.COLLECT, step, "retry", "billing-rules 6", f"retry {used + 1} of {len(gaps)}", oldest.amount
-        )
+        action, detail = "retry", f"retry {used + 1} of {len(gaps)}"
+        if hindrance := debt.obstacle(s, at):
+            action, detail = "remind", f"instead of {detail}: {_HINDERED[hindrance]}"
+        yield Item(at, Rank.COLLECT, step, action, "billing-rules 6", detail, oldest.amount)
         at = at + ladder.dunning.gap(used + 1) if used + 1 < len(gaps) else at
     if awaits_final_action(s):
         final = ladder.dunning.final_action
@@ -340,6 +341,14 @@ def _ladder(s: State, ladder: Ladder, *, blocked: bool) -> Iterator[Item]:
         yield Item(at or s.clock, Rank.COLLECT, take, "final_action", "billing-rules 6", _FINAL[final])
 
 
+_HINDERED = {
+    Obstacle.NO_CARD: "there is no card on file",
+    Obstacle.HARD_DECLINE: "the card was refused for good",
+    Obstacle.CUSTOMER_MUST_ACT: "the bank wants the client to confirm",
+    Obstacle.CARD_LIMIT: "the card was tried as often as is allowed",
+    Obstacle.DISPUTED: "the card rests because of a dispute",
+}
+"""Why the client is reminded on a date of the ladder, and no card charged."""
 _FINAL = {
     FinalAction.PAST_DUE: "all retries failed: past due",
     FinalAction.PAUSE: "all retries failed: paused",

@@ -37,14 +37,24 @@ def test_the_whole_ladder_is_announced() -> None:
     assert details[:3] == ["retry 2 of 3", "retry 3 of 3", "all retries failed: past due"]
 
 
+_STEPS = {"retry": "ChargeInvoice", "remind": "Remind", "final_action": "TakeFinalAction"}
+
+
 @pytest.mark.parametrize("card", ["soft", "hard", "must_act"])
 def test_what_the_schedule_says_of_the_ladder_is_what_happens(card: str) -> None:
     world = a_world(card, dunning=Dunning((2, 4, 6), FinalAction.CANCEL)).run()  # type: ignore[arg-type]
-    said = [at for at, action in schedule(world) if action in ("retry", "final_action")]
+    said = [(at, _STEPS[action]) for at, action in schedule(world) if action in _STEPS]
     world.run(days=20)
 
-    did = [e.offset for e in world.log if e.step in ("ChargeInvoice", "Remind", "TakeFinalAction")][1:]
-    assert said == did == [2 * DAY, 6 * DAY, 12 * DAY, 12 * DAY]
+    did = [(e.offset, e.step) for e in world.log if e.step in _STEPS.values()][1:]
+    assert said == did
+    assert [at for at, _ in did] == [2 * DAY, 6 * DAY, 12 * DAY, 12 * DAY]
+
+
+def test_a_date_that_only_reminds_says_why() -> None:
+    world = a_world(with_card=False).run(days=4)
+    details = [item.detail for item in agenda(world.state)]
+    assert details[0] == "instead of retry 2 of 3: there is no card on file"
 
 
 def test_amounts_are_announced() -> None:

@@ -110,16 +110,14 @@ def _retry(formats: Formats, item: Json, client: Json, subscription: Json) -> tu
     days = gaps[number - 1] if number <= len(gaps) else None
     since = f"{days} {'day' if days == 1 else 'days'} after the attempt before" if days else "After the attempt before"
     why = f"{since}, if nothing is paid until then."
-    if not client["payment_method"]:
-        why = "There is no card to charge: the client is reminded instead."
-    elif ladder and ladder["extended"] and number == ladder["used"] + 1:
+    if ladder and ladder["extended"] and number == ladder["used"] + 1:
         why = "The date was moved by your promise of more time."
     return title, why
 
 
 def _final(formats: Formats, item: Json, client: Json, subscription: Json) -> tuple[str, str]:
     title, then = _FINAL[item["detail"].rpartition(": ")[2]]
-    return title, f"If every retry fails. {then}"
+    return title, f"If it is not paid by then. {then}"
 
 
 def _change(formats: Formats, item: Json, client: Json, subscription: Json) -> tuple[str, str]:
@@ -135,7 +133,7 @@ def _end(formats: Formats, item: Json, client: Json, subscription: Json) -> tupl
 
 
 def _remind(formats: Formats, item: Json, client: Json, subscription: Json) -> tuple[str, str]:
-    """Instead of an attempt that can't be made."""
+    """Of what was sent, when it is due; or instead of an attempt that can't be made."""
     return "The client is reminded to pay", f"{item['detail'][:1].upper()}{item['detail'][1:]}."
 
 
