@@ -61,6 +61,7 @@ def create_app(
     app.add_middleware(ObserveRequests)
     for refused in (problems.Problem, HTTPException, RequestValidationError):
         app.add_exception_handler(refused, problems.on_error)
+    app.add_exception_handler(HTTPStatus.NOT_FOUND, _nothing_here)
     app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _other_method)
     app.openapi = lambda: _once(app)  # type: ignore[method-assign]  # FastAPI's own way to extend the document
     if extend:
@@ -68,12 +69,21 @@ def create_app(
     return app
 
 
-def _other_method(request: Request, error: Exception) -> Response:
+async def _nothing_here(request: Request, error: Exception) -> Response:
+    """404 for an address without a route, under the pages as a page."""
+    return await _in_its_form(request, problems.problem_of(error))
+
+
+async def _other_method(request: Request, error: Exception) -> Response:
     """405 with all that the address takes: the router itself names the methods of its first match only."""
     routes = (context.original_route for context in iter_route_contexts(request.app.routes))
     here = [route for route in routes if isinstance(route, Route) and route.path_regex.match(request.scope["path"])]
     allowed = sorted({method for route in here for method in route.methods or ()})
-    return problems.response(problems.MethodNotAllowed({"Allow": ", ".join(allowed)}))
+    return await _in_its_form(request, problems.MethodNotAllowed({"Allow": ", ".join(allowed)}))
+
+
+async def _in_its_form(request: Request, problem: problems.Problem) -> Response:
+    return await pages.refusal(request, problem) if pages.is_page(request) else problems.response(problem)
 
 
 def _once(app: FastAPI) -> openapi.Json:

@@ -6,7 +6,21 @@ They show and do only what the HTTP API answers and takes: every page asks it, i
 from typing import Final
 
 from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
 
-from api.pages import agency, assets, entry, portal
+from api.pages import agency, assets, cookies, login, portal, rendering
+from api.problems import Problem
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (assets.router, entry.router, *portal.ROUTERS, *agency.ROUTERS)
+ROUTERS: Final[tuple[APIRouter, ...]] = (assets.router, login.router, *portal.ROUTERS, *agency.ROUTERS)
+
+
+def is_page(request: Request) -> bool:
+    """Whether a browser may have looked for a page under this address."""
+    return rendering.start_of(request) is not None
+
+
+async def refusal(request: Request, problem: Problem) -> Response:
+    """A page for an address under the pages that none has."""
+    await rendering.lay_bar(request)
+    return rendering.guarded(rendering.refusal(request, problem), over_tls=cookies.over_tls(request))

@@ -6,12 +6,11 @@ session (kindly said when it has ended) → role → CSRF token of a form → th
 import base64
 import json
 import secrets
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Final
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends
 from fastapi.routing import APIRoute
@@ -21,44 +20,22 @@ from starlette.responses import RedirectResponse, Response
 from adapters.postgres.agencies import Agency
 from adapters.telemetry.context import bind
 from api import problems
-from api.guard import limited_body, media_type_of
 from api.pages import cookies, rendering
+from api.pages.form import Form, is_sent, read_form
 from api.pages.formats import Formats, formats_of
-from api.pages.inside import Inside, Refused
+from api.pages.inside import UNDER_WAY, Inside, Refused
 from api.pages.sessions import Signed, same_csrf, signed_in
-from api.problems import Forbidden, Problem, Unauthenticated, UnsupportedMediaType
+from api.problems import Forbidden, Problem, Unauthenticated
 from api.services import Services, of_request
 from api.tenant import own_agency
 from api.tokens import Role
 
-FORM: Final = "application/x-www-form-urlencoded"
-FORM_LIMIT: Final = 64 * 1024
-_MOST_FIELDS: Final = 500
 _NO_BILLING: Final = frozenset({"permission_required", "billing_not_available"})
 _SAID: Final = "said-"
 _SAID_LASTS: Final = timedelta(minutes=1)
 _SAID_CHARACTERS: Final = 400
+_KINDS: Final = frozenset({"good", "bad", "info"})
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
-
-class Form(Mapping[str, str]):
-    """The fields of a form that was sent, trimmed; of a name that comes more than once `all` gives each."""
-
-    def __init__(self, fields: Sequence[tuple[str, str]] = ()) -> None:
-        self._fields = [(name, value.strip()) for name, value in fields]
-        self._last = dict(self._fields)
-
-    def __getitem__(self, name: str) -> str:
-        return self._last[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._last)
-
-    def __len__(self) -> int:
-        return len(self._last)
-
-    def all(self, name: str) -> list[str]:
-        return [value for given, value in self._fields if given == name]
 
 
 @dataclass(frozen=True)
@@ -81,8 +58,7 @@ class Visit:
 
     @property
     def sent(self) -> bool:
-        """Whether this is a form that was sent, and not only a page that is asked for."""
-        return self.request.method == "POST"
+        return is_sent(self.request)
 
     @property
     def key(self) -> str:
@@ -101,9 +77,23 @@ class Visit:
 
     def go(self, path: str, said: str = "", *, bad: bool = False) -> Response:
         """On to another page after a command; that page tells first what was `said`."""
+        return self._go(path, said, "bad" if bad else "good")
+
+    def under_way(self, path: str, said: str = UNDER_WAY) -> Response:
+        """On to the page that will show what came of a command that is not finished."""
+        return self._go(path, said, "info")
+
+    def refused(self, path: str, refused: Refused) -> Response:
+        """On to another page after a command that was refused. Raises `refused` when nobody knows whether it was done:
+        then the form has to come again."""
+        if refused.unsettled:
+            raise refused
+        return self.under_way(path) if refused.under_way else self.go(path, refused.detail, bad=True)
+
+    def _go(self, path: str, said: str, kind: str) -> Response:
         answer = RedirectResponse(path, HTTPStatus.SEE_OTHER)
         if said:
-            told = {"kind": "bad" if bad else "good", "text": said[:_SAID_CHARACTERS]}
+            told = {"kind": kind, "text": said[:_SAID_CHARACTERS]}
             value = base64.urlsafe_b64encode(json.dumps(told).encode()).decode()
             cookies.put(self.request, answer, _SAID + self.role, value, _SAID_LASTS)
         return answer
@@ -137,7 +127,7 @@ def page_router(role: Role, prefix: str) -> APIRouter:
                     response = await handle(request)
                 except Exception as error:
                     await rendering.lay_bar(request)
-                    response = _refusal(request, error, role)
+                    response = await _refusal(request, error, role)
                 return rendering.guarded(response, over_tls=cookies.over_tls(request))
 
             return answer
@@ -148,6 +138,9 @@ def page_router(role: Role, prefix: str) -> APIRouter:
 async def _visit(request: Request, role: Role) -> Visit:
     services = of_request(request)
     signed = await signed_in(services, request, role)
+    form = await read_form(request)
+    if is_sent(request) and not same_csrf(signed, form.get("csrf", "")):
+        raise Forbidden("This form is not from a page of yours, or you have signed in anew since.", code="csrf")
     bind(role=role, agency=signed.caller.agency, client=signed.caller.client)
     agency = await own_agency(services, signed.caller)
     return Visit(
@@ -156,28 +149,12 @@ async def _visit(request: Request, role: Role) -> Visit:
         signed=signed,
         agency=agency,
         formats=formats_of(request, agency.timezone),
-        form=await _form(request, signed),
+        form=form,
         inside=Inside(request, signed.caller),
     )
 
 
-async def _form(request: Request, signed: Signed) -> Form:
-    """Raises Forbidden for a form that is not from a page of this session."""
-    if request.method in ("GET", "HEAD"):
-        return Form()
-    if media_type_of(request) != FORM:
-        raise UnsupportedMediaType("A form is expected.")
-    text = (await limited_body(request, FORM_LIMIT)).decode("utf-8", "replace")
-    try:
-        form = Form(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
-    except ValueError as error:
-        raise problems.Unreadable("The form has too many fields.") from error
-    if not same_csrf(signed, form.get("csrf", "")):
-        raise Forbidden("This form is not from a page of yours, or you have signed in anew since.", code="csrf")
-    return form
-
-
-def _refusal(request: Request, error: Exception, role: Role) -> Response:
+async def _refusal(request: Request, error: Exception, role: Role) -> Response:
     """A page that says what is the matter: never a bare code, and what can be done."""
     if isinstance(error, Refused):
         problem = Problem(error.detail, code=error.code)
@@ -189,7 +166,10 @@ def _refusal(request: Request, error: Exception, role: Role) -> Response:
         return visit.page("portal/no_billing.html", problem.status, sections=(), code=problem.code)
     if isinstance(problem, Unauthenticated):
         return rendering.signed_out(request, role)
-    return rendering.refusal(request, problem, visit)
+    under_way = isinstance(error, Refused) and error.under_way
+    if is_sent(request) and (under_way or problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR):
+        return rendering.again(request, await read_form(request), under_way=under_way)
+    return rendering.refusal(request, problem)
 
 
 def _said(visit: Visit) -> dict[str, str] | None:
@@ -197,6 +177,6 @@ def _said(visit: Visit) -> dict[str, str] | None:
     text = cookies.read(visit.request, _SAID + visit.role)
     try:
         said = json.loads(base64.urlsafe_b64decode(text)) if text else None
-        return {"kind": str(said["kind"]), "text": str(said["text"])} if said else None
+        return {"kind": str(said["kind"]), "text": str(said["text"])} if said and said["kind"] in _KINDS else None
     except (ValueError, TypeError, KeyError):
         return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
-from api.pages.inside import Refused
+from api.pages.inside import UNSETTLED, Refused
 
 _WHOLE_FORM: Final = ("body", "")
 _NOT_OF_THE_FORM: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
@@ -18,11 +18,13 @@ _VALUE: Final = re.compile(r"^(Input|String|List) should ")
 
 @dataclass(frozen=True)
 class Entry:
-    """A form as it is shown. `trouble` is about the form as a whole."""
+    """A form as it is shown. `trouble` is about the form as a whole. `key`: of a form that was sent, when nobody knows
+    what came of it; under the same key it is the same command."""
 
     values: Mapping[str, str] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
     trouble: str | None = None
+    key: str | None = None
 
     def value(self, name: str) -> str:
         return self.values.get(name, "")
@@ -34,14 +36,26 @@ class Entry:
     def failed(self) -> bool:
         return bool(self.errors or self.trouble)
 
+    @property
+    def status(self) -> HTTPStatus:
+        """Of the page that shows it."""
+        if self.key:
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        return HTTPStatus.UNPROCESSABLE_ENTITY if self.failed else HTTPStatus.OK
+
 
 def refused_entry(values: Mapping[str, str], refused: Refused, names: Mapping[str, Sequence[str]]) -> Entry:
     """The form again after the API's refusal. `names`: by the form's field those of the API that it stands for, each
     with what lies under it (`price` for `price.amount`). What no field stands for is told above the form.
 
-    A refusal of who asks, or of what is not there, is raised again: the form has nothing to do with it.
+    What nobody knows the end of comes again under its own key. A refusal of who asks, or of what is not there, and a
+    command that is under way are raised again: the form has nothing to do with them.
     """
-    if refused.status in _NOT_OF_THE_FORM and refused.code != _OF_THE_TIER:
+    key = values.get("key")
+    if refused.unsettled and key:
+        return Entry(values, trouble=UNSETTLED, key=key)
+    of_the_form = refused.status not in _NOT_OF_THE_FORM or refused.code == _OF_THE_TIER
+    if refused.unsettled or refused.under_way or not of_the_form:
         raise refused
     errors: dict[str, str] = {}
     rest: list[str] = []

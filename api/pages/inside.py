@@ -20,14 +20,33 @@ _OF_THE_PAGE: Final = ("path_params", "endpoint", "route", "router")
 """What the routing of the page itself left in the scope."""
 
 
+UNDER_WAY: Final = "This is being carried out, and takes a little longer than usual. What came of it shows here soon."
+UNSETTLED: Final = (
+    "It is not known whether this was done: there was no answer. Nothing that you typed is lost. Press again: what was "
+    "done already is not done twice."
+)
+_IN_PROGRESS: Final = "request_in_progress"
+_FOR_PEOPLE: Final = {
+    "idempotency_key_reused": "You sent this form before, with other details. Please look what came of that first; "
+    "pressing again sends it as it is now.",
+    _IN_PROGRESS: UNDER_WAY,
+}
+"""What the API tells programs about their keys, to people whose forms have them."""
+_NO_ANSWER: Final = "There is no answer just now. Please try again in a moment."
+
+
 class Refused(Exception):
-    """The API's refusal: a problem with its `code`, and the fields that it names."""
+    """The API's refusal: a problem with its `code`, its `detail` in words for people, and the fields that it names."""
 
     def __init__(self, status: int, problem: Json) -> None:
         super().__init__(problem["detail"])
         self.status = HTTPStatus(status)
         self.code: str = problem["code"]
-        self.detail: str = problem["detail"]
+        self.unsettled = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        """Whether a command was carried out is not known: the same key asked again says it."""
+        self.under_way = self.code == _IN_PROGRESS
+        """The same command was sent before, and is not finished."""
+        self.detail: str = _NO_ANSWER if self.unsettled else _FOR_PEOPLE.get(self.code, str(problem["detail"]))
         self.fields: dict[str, str] = {one["field"]: one["detail"] for one in problem.get("errors", ())}
 
 

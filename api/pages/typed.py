@@ -4,8 +4,8 @@ import re
 from decimal import Decimal
 from typing import Any, Final
 
-from api.pages.door import Form
 from api.pages.entries import Entry
+from api.pages.form import Form
 from billing.money import ceiling, exponent, is_currency, show, unit
 
 _DECIMAL: Final = re.compile(r"-?\d{1,12}([.,]\d{1,12})?")

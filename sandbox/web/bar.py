@@ -9,7 +9,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from starlette.requests import Request
 
-from api.pages.rendering import Bar
+from api.pages.rendering import PageBar
 from api.tokens import Role
 from billing.money import show
 from sandbox.web import door, errands, links, mails, rendering, routes
@@ -39,13 +39,13 @@ class _Bar:
         self._control = control
         self._errands = known
 
-    async def under(self, request: Request) -> Bar | None:
+    async def under(self, request: Request) -> PageBar | None:
         """None where a script only brings parts of a page up to date."""
         if request.headers.get("sec-fetch-dest") == "empty":
             return None
         head = f'<link rel="stylesheet" href="{rendering.address("bar.css")}">'
         head += f'<script src="{rendering.address("bar.js")}" defer></script>'
-        return Bar(head, rendering.html("bar.html", **await self._shown(request)))
+        return PageBar(head, rendering.html("bar.html", **await self._shown(request)))
 
     async def _shown(self, request: Request) -> Json:
         of = whom(request)

@@ -7,7 +7,7 @@ other site's name can be made to lead here.
 
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
@@ -15,10 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import problems
-from api.guard import limited_body, media_type_of
 from api.pages import rendering
-from api.pages.door import FORM, FORM_LIMIT, Form
-from api.problems import Forbidden, UnsupportedMediaType
+from api.problems import Forbidden
 from sandbox.web.links import own_path
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -36,7 +34,7 @@ class _SandboxRoute(APIRoute):
                     check_origin(request)
                 response = await handle(request)
             except Exception as error:
-                response = rendering.refusal(request, problems.problem_of(error), None)
+                response = rendering.refusal(request, problems.problem_of(error))
             return rendering.guarded(response)
 
         return answer
@@ -60,12 +58,6 @@ def check_origin(request: Request) -> None:
     own = urlsplit(origin).netloc == host if origin != "null" else site == "same-origin"
     if not own or site not in (None, "same-origin"):
         raise Forbidden("This form is not from a page of the sandbox.", code="csrf")
-
-
-async def form_of(request: Request) -> Form:
-    if media_type_of(request) != FORM:
-        raise UnsupportedMediaType("A form is expected.")
-    return Form(parse_qsl((await limited_body(request, FORM_LIMIT)).decode("utf-8", "replace"), max_num_fields=50))
 
 
 def here(request: Request) -> str:

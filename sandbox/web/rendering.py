@@ -12,12 +12,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from api.pages.formats import Formats, formats_of
-from api.pages.rendering import PAGES, guarded
+from api.pages.rendering import TEMPLATES, guarded
 from api.problems import NotFound
 
 PATH: Final = "/sandbox"
 UTC: Final = "UTC"
-_TEMPLATES: Final = PAGES.overlay(loader=ChoiceLoader([PackageLoader("sandbox.web"), PackageLoader("api")]))
+_TEMPLATES: Final = TEMPLATES.overlay(loader=ChoiceLoader([PackageLoader("sandbox.web"), PackageLoader("api")]))
 _TYPES: Final = {"bar.css": "text/css; charset=utf-8", "bar.js": "text/javascript; charset=utf-8"}
 _KEPT: Final = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 

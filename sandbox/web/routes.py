@@ -10,14 +10,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api.pages.door import Form
+from api.pages.form import Form, read_form
 from api.problems import NotFound
 from billing.periods import boundary
 from sandbox.bodies import rfc3339
 from sandbox.web import rendering
 from sandbox.web.asking import Control, InVain, Json, Whom
 from sandbox.web.choices import BEHAVIOURS
-from sandbox.web.door import form_of, sandbox_router
+from sandbox.web.door import sandbox_router
 from sandbox.web.errands import COOKIE, PATIENCE_SECONDS, Errand, Errands, News
 from sandbox.web.links import own_path
 
@@ -35,17 +35,17 @@ def router(control: Control, errands: Errands) -> APIRouter:
 
     @routes.post("/advance")
     async def advance(request: Request) -> Response:
-        form = await form_of(request)
+        form = await read_form(request)
         return await sent(_advanced(control, form, request), form)
 
     @routes.post("/card")
     async def card(request: Request) -> Response:
-        form = await form_of(request)
+        form = await read_form(request)
         return await sent(_typed(control, form), form)
 
     @routes.post("/behaviour")
     async def behaviour(request: Request) -> Response:
-        form = await form_of(request)
+        form = await read_form(request)
         return await sent(_behaves(control, form), form)
 
     @routes.get("/errands/{id}")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from api.pages.agency.possible import on_client, on_invoice, refundable
+from api.pages.agency.possible import archivable, change_times, on_client, on_invoice, reasons, refundable
 
 USD = {"amount": 4900, "currency": "usd"}
 NOTHING = {"amount": 0, "currency": "usd"}
@@ -68,6 +68,8 @@ def test_what_was_given_back_can_not_be_given_back_again() -> None:
 
 TERMS = ["spend-cap", "collection"]
 LADDER = {"next_attempt_at": "2026-12-01T00:00:00Z", "extended": False}
+EXHAUSTED = {"next_attempt_at": None, "extended": False, "final_action": "pause"}
+IN_VAIN = {"status": "paused", "open_invoices": 1, "ladder": EXHAUSTED}
 ALWAYS = ["invoice", "card-request"]
 
 
@@ -82,6 +84,9 @@ ALWAYS = ["invoice", "card-request"]
         ({"cancel_at": "2026-12-01T00:00:00Z"}, ["change", *TERMS, "undo-cancel", "cancel"]),
         ({"status": "paused", "paused_reason": "agency"}, ["resume", *TERMS, "cancel"]),
         ({"status": "paused", "paused_reason": "unpaid", "open_invoices": 1}, ["retry", *TERMS, "cancel"]),
+        ({**IN_VAIN, "paused_reason": "agency"}, ["retry", *TERMS, "cancel"]),
+        ({**IN_VAIN, "paused_reason": "agency", "open_invoices": 0}, ["resume", *TERMS, "cancel"]),
+        ({"cancel_at": "2026-12-01T00:00:00Z", "open_invoices": 1}, ["retry", *TERMS, "undo-cancel", "cancel"]),
         ({"status": "past_due", "open_invoices": 1}, ["retry", "change", "pause", *TERMS, "cancel"]),
         ({"open_invoices": 1, "ladder": LADDER}, ["retry", "extend", "change", "pause", *TERMS, "cancel"]),
         ({"open_invoices": 1, "ladder": LADDER | {"extended": True}}, ["retry", "change", "pause", *TERMS, "cancel"]),
@@ -97,3 +102,48 @@ def test_a_client_offers_what_its_subscription_allows(changes: dict[str, Any], e
 def test_without_a_subscription_a_plan_is_assigned_and_an_archived_client_is_left_alone() -> None:
     assert on_client(NO_CARD, None) == ["assign", *ALWAYS]
     assert on_client(CARD | {"archived_at": "2026-11-01T00:00:00Z"}, SUBSCRIPTION) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "times"),
+    [
+        ({}, ["", "now", "period_end"]),
+        ({"open_invoices": 1}, ["period_end"]),
+        ({"cancel_at": "2026-12-01T00:00:00Z"}, ["now"]),
+        ({"cancel_at": "2026-12-01T00:00:00Z", "open_invoices": 1}, []),
+        ({"status": "trialing"}, ["replace"]),
+        ({"status": "awaiting_card"}, ["replace"]),
+        ({"status": "paused"}, []),
+    ],
+)
+def test_a_plan_changes_only_when_the_api_lets_it(changes: dict[str, Any], times: list[str]) -> None:
+    assert change_times(SUBSCRIPTION | changes) == times
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, {}),
+        ({"open_invoices": 1}, {}),
+        ({"status": "cancelled"}, {}),
+        ({"status": "paused", "paused_reason": "agency"}, {"change": "service is paused"}),
+        (
+            {"cancel_at": "2026-12-01T00:00:00Z", "open_invoices": 1},
+            {"change": "the plan ends with this period, and there is a debt"},
+        ),
+        (
+            {"status": "paused", "paused_reason": "unpaid", "open_invoices": 1},
+            {"change": "service is paused", "resume": "the debt has to be paid first"},
+        ),
+    ],
+)
+def test_what_is_looked_for_and_not_offered_has_its_reason(changes: dict[str, Any], why: dict[str, str]) -> None:
+    assert reasons(SUBSCRIPTION | changes) == why
+
+
+@pytest.mark.parametrize(
+    ("status", "due", "expected"),
+    [(None, [], True), ("cancelled", [], True), ("cancelled", [USD], False), ("active", [], False)],
+)
+def test_a_client_without_service_and_debt_can_be_archived(status: str | None, due: list[Any], expected: bool) -> None:
+    assert archivable({"subscription_status": status, "amount_due": due}) is expected

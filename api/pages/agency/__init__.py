@@ -5,12 +5,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from api.pages.agency import (
-    acts_custom,
-    acts_debt,
-    acts_invoice,
-    acts_plan,
-    acts_service,
-    acts_terms,
+    acts,
     client,
     clients,
     invoices,
@@ -29,12 +24,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     plan_import.router,
     plans.router,
     invoices.router,
-    acts_invoice.router,
-    acts_plan.router,
-    acts_service.router,
-    acts_debt.router,
-    acts_terms.router,
-    acts_custom.router,
+    *acts.ROUTERS,
     *settings.ROUTERS,
 )
 """In the order in which they are asked: `/plans/import` is no plan's id, `/clients/new` no client's."""

@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import date
-from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import Query
@@ -20,7 +19,7 @@ _INVOICES: Final = 10
 _LINES: Final = 25
 _MONTHS: Final = 12
 _FORECAST_NAMES: Final = {"minutes": ["minutes_per_month"], "fails": ["card"]}
-Typed = Annotated[str, Query(max_length=40)]
+Asked = Annotated[str, Query(max_length=40)]
 
 
 @router.get("")
@@ -51,16 +50,21 @@ async def invoices(visit: Visiting, client_id: str, cursor: str | None = None) -
 
 
 @router.get("/forecast")
-async def forecast(visit: Visiting, client_id: str, minutes: Typed = "", fails: Typed = "") -> Response:
+async def forecast(visit: Visiting, client_id: str, minutes: Asked = "", fails: Asked = "") -> Response:
     """`minutes` a month, as so far unless given; `fails`: the day from which the card declines."""
     client, subscription = await _client(visit, client_id)
     entry, drawn = Entry({"minutes": minutes.strip(), "fails": fails.strip()}), None
     if subscription:
         entry, found = await _forecast(visit, client_id, entry)
         drawn = expected.drawn(visit.formats, found) if found else None
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if entry.failed else HTTPStatus.OK
     return await show(
-        visit, "clients/forecast.html", status, client=client, subscription=subscription, entry=entry, forecast=drawn
+        visit,
+        "clients/forecast.html",
+        entry.status,
+        client=client,
+        subscription=subscription,
+        entry=entry,
+        forecast=drawn,
     )
 
 

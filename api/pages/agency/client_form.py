@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from babel import Locale
 
-from api.pages.door import Form
 from api.pages.entries import Entry, refused_entry
+from api.pages.form import Form
 from api.pages.inside import Json, Refused
 
 _DETAILS: Final = {"billing_name": "name", "billing_email": "email", "phone": "phone", "tax_id": "tax_id"}

@@ -1,6 +1,5 @@
 """The agency's clients: found, added, changed and archived."""
 
-from http import HTTPStatus
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
@@ -17,7 +16,6 @@ router = dashboard_router("/clients")
 _HERE: Final = "/agency/clients"
 _API: Final = f"{API}/clients"
 _ROWS: Final = 25
-_RUNNING: Final = frozenset({"awaiting_card", "trialing", "active", "past_due", "paused"})
 Asked = Annotated[str, Query(max_length=200)]
 
 
@@ -92,16 +90,13 @@ async def archive(visit: Visiting, client_id: str) -> Response:
 
 async def _archive(visit: Visit, client_id: str, entry: Entry) -> Response:
     client = await visit.inside.get(f"{_API}/{client_id}")
-    status = HTTPStatus.CONFLICT if entry.failed else HTTPStatus.OK
-    running = client["subscription_status"] in _RUNNING
-    return await show(visit, "clients/archive.html", status, client=client, running=running, entry=entry)
+    return await show(visit, "clients/archive.html", entry.status, client=client, entry=entry)
 
 
 async def _form(visit: Visit, entry: Entry, client: Json | None = None) -> Response:
     """The form of a new client, or of the `client` that is changed."""
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if entry.failed else HTTPStatus.OK
     countries = client_form.countries()
-    return await show(visit, "clients/form.html", status, entry=entry, client=client, countries=countries)
+    return await show(visit, "clients/form.html", entry.status, entry=entry, client=client, countries=countries)
 
 
 def _address(wanted: dict[str, str], cursor: str | None = None) -> str:

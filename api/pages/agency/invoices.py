@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from api.pages.agency.acts import client_of
+from api.pages.agency.acts.asking import client_of
 from api.pages.agency.door import API, dashboard_router, show
 from api.pages.door import Visiting
 

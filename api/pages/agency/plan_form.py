@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from api.pages.door import Form, Visit
+from api.pages.door import Visit
 from api.pages.entries import Entry
+from api.pages.form import Form
 from api.pages.inside import Json
 from api.pages.typed import Typed, major
 

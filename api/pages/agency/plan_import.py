@@ -1,6 +1,5 @@
 """Prices of the agency's own Stripe account that become plans."""
 
-from http import HTTPStatus
 from typing import Final
 
 from starlette.responses import Response
@@ -57,7 +56,6 @@ async def take(visit: Visiting, cursor: str | None = None) -> Response:
 
 async def _form(visit: Visit, entry: Entry, cursor: str | None) -> Response:
     """Without a Stripe account there is nothing to choose from: the page says so, and where to connect one."""
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if entry.failed else HTTPStatus.OK
     try:
         prices = await visit.inside.get(f"{API}/stripe/prices", limit=_ROWS, cursor=cursor)
     except Refused as refused:
@@ -67,7 +65,7 @@ async def _form(visit: Visit, entry: Entry, cursor: str | None) -> Response:
     return await show(
         visit,
         "plans/import.html",
-        status,
+        entry.status,
         entry=entry,
         prices=prices,
         cursor=cursor,

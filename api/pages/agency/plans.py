@@ -84,17 +84,16 @@ async def archive(visit: Visiting, plan_id: str) -> Response:
     except Refused as refused:
         if refused.status is HTTPStatus.NOT_FOUND:
             raise
-        return visit.go(here, f"The plan was not archived. {refused.detail}", bad=True)
+        return visit.refused(here, refused)
     return visit.go(here, f"{plan['name']} is archived. Clients who have it keep it.")
 
 
 async def _form(visit: Visit, entry: Entry, plan: Json | None = None) -> Response:
     """The form of a new plan, or of a `plan`'s next version."""
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if entry.failed else HTTPStatus.OK
     return await show(
         visit,
         "plans/form.html",
-        status,
+        entry.status,
         entry=entry,
         plan=plan,
         currencies=choices.currencies(),

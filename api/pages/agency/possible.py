@@ -63,12 +63,12 @@ def _on_live(client: Json, subscription: Json) -> Iterator[str]:
     status, serving = subscription["status"], subscription["current_period"] is not None
     if subscription["pending_change"]:
         yield "undo-change"
-    elif status != "paused":
+    elif change_times(subscription):
         yield "change"
     if subscription["pause_at"]:
         yield "undo-pause"
     elif status == "paused":
-        if subscription["paused_reason"] == "agency":
+        if subscription["paused_reason"] == "agency" and not _waits_for_money(subscription):
             yield "resume"
     elif status in ("active", "past_due") and serving and not subscription["cancel_at"]:
         yield "pause"
@@ -76,3 +76,39 @@ def _on_live(client: Json, subscription: Json) -> Iterator[str]:
     if subscription["cancel_at"] and status != "paused":
         yield "undo-cancel"
     yield "cancel"
+
+
+def change_times(subscription: Json) -> list[str]:
+    """When a change of the plan may hold, by the API's `effective`; empty for as the API decides, `replace` for a plan
+    of which nothing was billed yet. At once nothing changes in a debt, and at its end no plan that ends then."""
+    if subscription["status"] in ("awaiting_card", "trialing"):
+        return ["replace"]
+    if subscription["status"] in ("paused", "cancelled"):
+        return []
+    now, later = not subscription["open_invoices"], not subscription["cancel_at"]
+    return ([""] if now and later else []) + (["now"] if now else []) + (["period_end"] if later else [])
+
+
+def reasons(subscription: Json | None) -> dict[str, str]:
+    """Why what people look for is not offered, by the name of the act."""
+    if subscription is None or subscription["status"] == "cancelled":
+        return {}
+    why = {}
+    if not subscription["pending_change"] and not change_times(subscription):
+        paused = subscription["status"] == "paused"
+        why["change"] = "service is paused" if paused else "the plan ends with this period, and there is a debt"
+    if subscription["status"] == "paused" and not subscription["pause_at"] and _waits_for_money(subscription):
+        why["resume"] = "the debt has to be paid first"
+    return why
+
+
+def archivable(client: Json) -> bool:
+    """Whether nothing that can be seen stands in the way: what is still being prepared the API knows."""
+    return client["subscription_status"] in (None, "cancelled") and not client["amount_due"]
+
+
+def _waits_for_money(subscription: Json) -> bool:
+    """Whether service begins again with a payment only: it was paused for want of one, or would be again at once."""
+    ladder = subscription["ladder"]
+    exhausted = bool(ladder) and not ladder["next_attempt_at"] and ladder["final_action"] == "pause"
+    return bool(subscription["open_invoices"]) and (subscription["paused_reason"] == "unpaid" or exhausted)

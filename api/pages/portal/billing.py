@@ -52,7 +52,7 @@ async def new_card(visit: Visiting) -> Response:
     try:
         page = await visit.inside.send("POST", f"{API}/payment-method-sessions", {"return_url": own}, key=visit.key)
     except Refused as refused:
-        return visit.go(_HERE, refused.detail, bad=True)
+        return visit.refused(_HERE, refused)
     return visit.leave(page["url"], _STRIPE)
 
 
@@ -63,14 +63,14 @@ async def pay_now(visit: Visiting) -> Response:
     try:
         paid = await visit.inside.send("POST", f"{API}/invoices/{invoice}/payments", key=visit.key)
     except Refused as refused:
-        return visit.go(_HERE, refused.detail, bad=True)
+        return visit.refused(_HERE, refused)
     match paid["status"]:
         case "action_required" if paid["action_url"]:
             return visit.leave(paid["action_url"], _STRIPE)
         case "failed" | "action_required":
             return visit.go(_HERE, _declined(paid), bad=True)
         case "processing":
-            return visit.go(
+            return visit.under_way(
                 _HERE, "The payment is on its way. What came of it shows here; there is nothing more to do."
             )
         case _:

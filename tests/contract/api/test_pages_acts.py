@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from support.http import Site
-from support.pages import Browser, Page, as_agency
+from support.pages import Browser, Page, as_agency, words
 from support.tenant import FAILS, PAYS, Tenant
+
+from sandbox.seed import PLAN
 
 CLIENTS = "/agency/clients"
 BIGGER = {"name": "Voice Max", "price": {"amount": 9900, "currency": "usd"}, "included_minutes": 1200}
@@ -21,6 +23,10 @@ async def ask(browser: Browser, client: str, act: str) -> Page:
     return await browser.open(f"{CLIENTS}/{client}/{act}")
 
 
+SHOW = "Show what that comes to"
+CHANGED = "This is not any more what you were shown. Please look again: nothing was done yet."
+
+
 async def offered(browser: Browser, client: str) -> list[str]:
     return (await browser.open(f"{CLIENTS}/{client}")).all(".acts a")
 
@@ -30,7 +36,13 @@ async def test_a_plan_is_assigned_as_it_is_typed(browser: Browser, tenant: Tenan
     assert await offered(browser, client) == ["Assign a plan", "Make a custom invoice", "Ask for a card"]
     question = await ask(browser, client, "assign")
     typed = {"plan_id": plan, "start": "first_card", "trial_days": "14", "cap_amount": "20.50", "cap_action": "block"}
-    page = await browser.press(question, "Assign the plan", **typed)
+    shown = await browser.press(question, SHOW, **typed)
+    assert "First charge $49.00, 14 days after the first card" in shown.text
+    assert "Trial 14 days free of charge" in shown.text
+    assert (await tenant.api.get(f"/v1/agency/clients/{client}"))["subscription_status"] is None
+    edit = await browser.press(shown, "Change it", step="edit")
+    assert str(edit.one("#trial_days")["value"]) == "14"
+    page = await browser.press(await browser.press(edit, SHOW), "Assign Voice Pro")
     assert page.path == f"{CLIENTS}/{client}"
     assert "It starts as soon as the client has entered a card" in page.text
     made = await tenant.live(client)
@@ -41,7 +53,6 @@ async def test_a_plan_is_assigned_as_it_is_typed(browser: Browser, tenant: Tenan
 @pytest.mark.parametrize(
     ("fields", "wrong", "says"),
     [
-        ({"trial_days": "731"}, "trial_days", "This should be less than or equal to 730."),
         ({"trial_days": "two"}, "trial_days", "Please type a whole number, such as 30."),
         ({"cap_amount": "20.505"}, "cap_amount", "USD has 2 decimals."),
     ],
@@ -50,17 +61,43 @@ async def test_what_is_wrong_with_an_assignment_stands_beside_its_field(
     browser: Browser, tenant: Tenant, fields: dict[str, str], wrong: str, says: str
 ) -> None:
     client, plan = await tenant.client(), await tenant.plan()
-    page = await browser.press(await ask(browser, client, "assign"), "Assign the plan", plan_id=plan, **fields)
+    page = await browser.press(await ask(browser, client, "assign"), SHOW, plan_id=plan, **fields)
     assert (page.status, page.wrong(wrong)) == (422, says)
     assert str(page.one(f"[name={wrong}]")["value"]) == fields[wrong]
     assert str(page.one("option[selected][value^=pln_]")["value"]) == plan
     assert (await tenant.api.get(f"/v1/agency/clients/{client}"))["subscription_status"] is None
 
 
+async def test_what_the_api_refuses_of_an_assignment_stands_beside_its_field(browser: Browser, tenant: Tenant) -> None:
+    client, plan = await tenant.client(), await tenant.plan()
+    shown = await browser.press(await ask(browser, client, "assign"), SHOW, plan_id=plan, trial_days="731")
+    page = await browser.press(shown, "Assign Voice Pro")
+    assert (page.status, page.wrong("trial_days")) == (422, "This should be less than or equal to 730.")
+
+
+async def test_a_plan_that_was_changed_meanwhile_is_shown_again(browser: Browser, tenant: Tenant) -> None:
+    client, plan = await tenant.client(), await tenant.plan()
+    shown = await browser.press(await ask(browser, client, "assign"), SHOW, plan_id=plan)
+    await tenant.api.post(f"/v1/agency/plans/{plan}/versions", PLAN | {"price": {"amount": 5900, "currency": "usd"}})
+    again = await browser.press(shown, "Assign Voice Pro")
+    assert (again.status, again.all("[role=alert]")) == (422, [CHANGED])
+    assert "Price $59.00 a month" in again.text
+    await browser.press(again, "Assign Voice Pro")
+    assert (await tenant.live(client))["plan"]["version"] == 2
+
+
+async def test_without_plans_there_is_nothing_to_assign(site: Site, own: Tenant) -> None:
+    client = await own.client()
+    async with as_agency(site, own.id) as browser:
+        page = await ask(browser, client, "assign")
+    assert page.link("Create a plan") == "/agency/plans/new"
+    assert page.html.select("main select") == []
+
+
 async def test_who_collects_by_themselves_waits_for_no_card(browser: Browser, tenant: Tenant) -> None:
     client, plan = await tenant.client(), await tenant.plan()
     typed = {"plan_id": plan, "start": "first_card", "collection": "manual"}
-    page = await browser.press(await ask(browser, client, "assign"), "Assign the plan", **typed)
+    page = await browser.press(await ask(browser, client, "assign"), SHOW, **typed)
     assert page.status == 422
     assert page.all("#start-wrong") == ["You collect this yourself, so there is no card to wait for: start now."]
 
@@ -68,7 +105,8 @@ async def test_who_collects_by_themselves_waits_for_no_card(browser: Browser, te
 async def test_without_a_stripe_account_an_assignment_is_refused_kindly(site: Site, bare: Tenant) -> None:
     client, plan = await bare.client(), await bare.plan()
     async with as_agency(site, bare.id) as browser:
-        page = await browser.press(await ask(browser, client, "assign"), "Assign the plan", plan_id=plan)
+        shown = await browser.press(await ask(browser, client, "assign"), SHOW, plan_id=plan)
+        page = await browser.press(shown, "Assign Voice Pro")
     assert (page.status, page.all(".banner.bad")) == (422, ["The agency's Stripe account is not ready to charge."])
 
 
@@ -76,14 +114,15 @@ async def test_a_lower_tier_is_told_in_the_form(site: Site, own: Tenant) -> None
     client, plan = await own.client(), await own.plan()
     await (await site.platform()).patch(f"/v1/agencies/{own.id}", {"tier": "starter"})
     async with as_agency(site, own.id) as browser:
-        page = await browser.press(await ask(browser, client, "assign"), "Assign the plan", plan_id=plan)
+        shown = await browser.press(await ask(browser, client, "assign"), SHOW, plan_id=plan)
+        page = await browser.press(shown, "Assign Voice Pro")
     assert (page.status, page.all(".banner.bad")) == (422, ["The agency's tier does not include billing."])
 
 
 async def test_a_change_now_shows_its_lines_before_it_is_made(browser: Browser, tenant: Tenant) -> None:
     client, bigger = await tenant.subscribed(PAYS), await tenant.plan(**BIGGER)
     choice = await ask(browser, client, "change")
-    shown = await browser.press(choice, "Show what that comes to", plan_id=bigger, effective="")
+    shown = await browser.press(choice, SHOW, plan_id=bigger, effective="")
     lines = shown.all('[aria-label="What would be billed"] tbody tr')
     assert [line.split(",")[0] for line in lines] == ["Unused time on Voice Pro", "Voice Max"]
     assert (await tenant.live(client))["plan"]["name"] == "Voice Pro"
@@ -96,7 +135,7 @@ async def test_a_change_now_shows_its_lines_before_it_is_made(browser: Browser, 
 async def test_a_change_at_the_periods_end_can_be_undone(browser: Browser, tenant: Tenant) -> None:
     client = await tenant.subscribed(PAYS)
     smaller = await tenant.plan(name="Voice Mini", price={"amount": 1900, "currency": "usd"})
-    shown = await browser.press(await ask(browser, client, "change"), "Show what that comes to", plan_id=smaller)
+    shown = await browser.press(await ask(browser, client, "change"), SHOW, plan_id=smaller)
     (button,) = [one for one in shown.all("button") if one.startswith("Change on ")]
     page = await browser.press(shown, button)
     assert "The plan changes to Voice Mini on" in page.text
@@ -106,10 +145,33 @@ async def test_a_change_at_the_periods_end_can_be_undone(browser: Browser, tenan
     assert (await tenant.live(client))["pending_change"] is None
 
 
-async def test_a_change_with_an_open_debt_is_refused_where_it_is_chosen(browser: Browser, tenant: Tenant) -> None:
+async def test_in_a_debt_a_plan_changes_at_the_periods_end_only(browser: Browser, tenant: Tenant) -> None:
     client, bigger = await tenant.subscribed(FAILS), await tenant.plan(**BIGGER)
-    page = await browser.press(await ask(browser, client, "change"), "Show what that comes to", plan_id=bigger)
-    assert (page.status, page.all(".banner.bad")) == (422, ["The debt has to be paid first."])
+    choice = await ask(browser, client, "change")
+    assert choice.all("fieldset label") == ["At the period's end"]
+    assert "It can be changed at once when the $49.00 that is open has been paid." in choice.text
+    refused = await browser.open(f"{CLIENTS}/{client}/change?plan_id={bigger}&effective=now")
+    assert not any(one.startswith("Change now") for one in refused.all("button"))
+    shown = await browser.press(choice, SHOW, plan_id=bigger)
+    (button,) = [one for one in shown.all("button") if one.startswith("Change on ")]
+    assert "The plan changes to Voice Max on" in (await browser.press(shown, button)).text
+
+
+async def test_a_change_is_made_as_it_was_shown_or_shown_again(browser: Browser, tenant: Tenant) -> None:
+    client, bigger = await tenant.subscribed(PAYS), await tenant.plan(**BIGGER)
+    shown = await browser.press(await ask(browser, client, "change"), SHOW, plan_id=bigger)
+    await tenant.api.post(
+        f"/v1/agency/plans/{bigger}/versions", PLAN | BIGGER | {"price": {"amount": 19900, "currency": "usd"}}
+    )
+    (button,) = [one for one in shown.all("button") if one.startswith("Change now and bill $")]
+    again = await browser.press(shown, button)
+    assert (again.status, again.all("[role=alert]")) == (422, [CHANGED])
+    assert "New price $199.00 a month" in again.text
+    assert (await tenant.live(client))["plan"]["name"] == "Voice Pro"
+    (dearer,) = [one for one in again.all("button") if one.startswith("Change now and bill $")]
+    assert "The plan is changed." in (await browser.press(again, dearer)).text
+    assert "The plan is changed." in (await browser.press(again, dearer)).text, "sent twice, it is one change"
+    assert (await tenant.live(client))["plan"]["version"] == 2
 
 
 async def test_a_pause_says_when_it_holds_and_is_undone(browser: Browser, tenant: Tenant) -> None:
@@ -183,6 +245,7 @@ async def test_a_custom_invoice_is_typed_shown_and_made(browser: Browser, tenant
     question = await ask(browser, client, "invoice")
     empty = await browser.press(question, show)
     assert (empty.status, empty.wrong("description-1")) == (422, "Please type at least one line.")
+    assert next(words(one) for one in empty.form(show).select("button")) == show, "what Enter presses"
     more = await browser.press(empty, "More lines", step="more", **{"description-1": "Set-up", "amount-1": "150"})
     typed = {"description-6": "As agreed", "amount-6": "-25", "collection": "send", "days_until_due": "400"}
     shown = await browser.press(more, show, **typed)

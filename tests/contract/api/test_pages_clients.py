@@ -115,9 +115,12 @@ async def test_who_has_a_plan_is_not_archived(own: Tenant, browser: Browser) -> 
     ask = await browser.open(f"{LIST}/{client}/archive")
     await own.assign(client, start="first_card")
     page = await browser.press(ask, "Archive Busy")
-    assert (page.status, page.all("[role=alert]")) == (409, ["The client has a subscription that is not over."])
+    assert (page.status, page.all("[role=alert]")) == (422, ["The client has a subscription that is not over."])
     assert not page.has_button("Archive Busy")
-    assert "Cancel it first" in page.text
+    assert "has a plan that runs: cancel it first." in page.text
+    edit = await browser.open(f"{LIST}/{client}/edit")
+    assert "It can be archived once its plan has ended and nothing is owed." in edit.text
+    assert "Archive the client" not in edit.all("a")
 
 
 async def test_other_agencies_clients_are_not_there(own: Tenant, of_bystander: Browser) -> None:

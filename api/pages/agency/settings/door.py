@@ -2,13 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Final
 
 from fastapi import APIRouter
 
 from api.pages.agency.door import API, dashboard_router
-from api.pages.entries import Entry
 from api.pages.inside import Refused
 from api.pages.typed import Typed
 
@@ -19,10 +17,6 @@ _WHOLE: Final = re.compile(r"\d{1,6}")
 
 def settings_router(prefix: str = "") -> APIRouter:
     return dashboard_router(f"/settings{prefix}")
-
-
-def status_of(entry: Entry) -> HTTPStatus:
-    return HTTPStatus.UNPROCESSABLE_ENTITY if entry.failed else HTTPStatus.OK
 
 
 def lines(typed: Typed, name: str) -> list[str]:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from api.pages.agency import choices
 from api.pages.agency.door import show
-from api.pages.agency.settings.door import HERE, SETTINGS, lines, naming, settings_router, status_of, wholes
+from api.pages.agency.settings.door import HERE, SETTINGS, lines, naming, settings_router, wholes
 from api.pages.door import Visit, Visiting
 from api.pages.entries import Entry, refused_entry
 from api.pages.inside import Json, Refused
@@ -111,7 +111,7 @@ async def set_alerts(visit: Visiting) -> Response:
             return visit.go(
                 f"{HERE}/alerts", "Saved. A level that a client has passed already counts from its next period on."
             )
-    return await show(visit, "settings/alerts.html", status_of(entry), entry=entry)
+    return await show(visit, "settings/alerts.html", entry.status, entry=entry)
 
 
 @router.post("/general/{name}")
@@ -141,7 +141,7 @@ async def _general(visit: Visit, settings: Json, entry: Entry, refused: str = ""
     return await show(
         visit,
         "settings/general.html",
-        status_of(entry),
+        entry.status,
         entry=entry,
         refused=refused,
         zones=choices.zones(),

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.pages.agency.door import show
 from api.pages.agency.names import client_names
-from api.pages.agency.settings.door import HERE, SETTINGS, naming, settings_router, status_of, wholes
+from api.pages.agency.settings.door import HERE, SETTINGS, naming, settings_router, wholes
 from api.pages.door import Visit, Visiting
 from api.pages.entries import Entry, refused_entry
 from api.pages.inside import Json, Refused
@@ -63,7 +63,7 @@ async def apply(visit: Visiting) -> Response:
 async def _policy(visit: Visit, entry: Entry) -> Response:
     settings, moves = await asyncio.gather(visit.inside.get(SETTINGS), _moves(visit, rows=1))
     dunning, moving = settings["dunning"], moves["total"]
-    return await show(visit, "settings/retries.html", status_of(entry), entry=entry, dunning=dunning, moving=moving)
+    return await show(visit, "settings/retries.html", entry.status, entry=entry, dunning=dunning, moving=moving)
 
 
 async def _moves(visit: Visit, cursor: str | None = None, rows: int = _ROWS) -> Json:

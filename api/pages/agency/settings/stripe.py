@@ -52,8 +52,9 @@ async def _leave(visit: Visit, link: str, pages: Json) -> Response:
     try:
         made = await visit.inside.send("POST", f"{API}/stripe/{link}", pages, key=visit.key)
     except Refused as refused:
-        unserved = refused.code == "country_not_supported"
-        return visit.go(_HERE, "Stripe does not serve your country." if unserved else refused.detail, bad=True)
+        if refused.code == "country_not_supported":
+            return visit.go(_HERE, "Stripe does not serve your country.", bad=True)
+        return visit.refused(_HERE, refused)
     return visit.leave(made["url"], "Stripe")
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from starlette.responses import Response
 
 from api.pages.agency.door import API, show
-from api.pages.agency.settings.door import HERE, settings_router, status_of
+from api.pages.agency.settings.door import HERE, settings_router
 from api.pages.door import Visit, Visiting
 from api.pages.entries import Entry, refused_entry
 from api.pages.inside import Refused
@@ -87,9 +87,9 @@ async def resend(visit: Visiting, endpoint_id: str) -> Response:
     except Refused as refused:
         if refused.status is HTTPStatus.NOT_FOUND:
             raise
-        return visit.go(here, refused.detail, bad=True)
+        return visit.refused(here, refused)
     return visit.go(here, "The message is on its way again, under the same id. What came of it shows here.")
 
 
 async def _form(visit: Visit, entry: Entry) -> Response:
-    return await show(visit, "settings/webhook_new.html", status_of(entry), entry=entry)
+    return await show(visit, "settings/webhook_new.html", entry.status, entry=entry)

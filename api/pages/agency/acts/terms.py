@@ -2,11 +2,11 @@
 
 from starlette.responses import Response
 
-from api.pages.agency.acts import ASK_AND_DO, Order, about_client, on_subscription
+from api.pages.agency.acts.asking import ASK_AND_DO, Order, about_client, on_subscription
 from api.pages.agency.door import API, dashboard_router
 from api.pages.door import Visiting
 from api.pages.entries import Entry
-from api.pages.inside import Json, Refused
+from api.pages.inside import Json
 from api.pages.typed import Typed, major
 
 router = dashboard_router("/clients/{client_id}")
@@ -55,9 +55,9 @@ async def card_request(visit: Visiting, client_id: str) -> Response:
     asking = await about_client(visit, client_id, "card-request")
     if not visit.sent:
         return await asking.ask(url=None)
+
+    async def show_link(made: Json) -> Response:
+        return await asking.ask(url=made["url"])
+
     order = Order("POST", f"{API}/clients/{client_id}/card-requests")
-    try:
-        made = await asking.send(order)
-    except Refused as refused:
-        return await asking.refuse(refused, order, url=None)
-    return await asking.ask(url=made["url"])
+    return await asking.carry_out(order, show_link, url=None)

@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from api.pages.agency.acts import ASK_AND_DO, Asking, Order, about_client
+from api.pages.agency.acts.asking import ASK_AND_DO, Asking, Order, about_client
 from api.pages.agency.door import API, dashboard_router
 from api.pages.door import Visiting
 from api.pages.entries import Entry
-from api.pages.inside import Json, Refused
+from api.pages.inside import Json
 from api.pages.typed import Typed
 from billing.money import is_currency
 
@@ -39,12 +39,12 @@ async def invoice(visit: Visiting, client_id: str) -> Response:
         return await asking.ask(wrong, **form)
     if step == "show":
         return await asking.ask(Entry(visit.form), **{**form, "made": body})
+
+    async def tell(made: Json) -> Response:
+        return visit.go(f"/agency/invoices/{made['id']}", "The invoice is made. It is issued in a moment.")
+
     order = Order("POST", f"{API}/clients/{client_id}/invoices", body, _names(rows))
-    try:
-        made = await asking.send(order)
-    except Refused as refused:
-        return await asking.refuse(refused, order, **form)
-    return visit.go(f"/agency/invoices/{made['id']}", "The invoice is made. It is issued in a moment.")
+    return await asking.carry_out(order, tell, **{**form, "made": body})
 
 
 def _currency(asking: Asking, wanted: str) -> str:

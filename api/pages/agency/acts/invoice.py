@@ -5,11 +5,11 @@ from typing import Final
 from starlette.responses import Response
 
 from api.pages.agency import possible
-from api.pages.agency.acts import ASK_AND_DO, Asking, Order, client_of
+from api.pages.agency.acts.asking import ASK_AND_DO, PAYMENT_UNDER_WAY, Asking, Order, client_of
 from api.pages.agency.door import API, dashboard_router
 from api.pages.door import Visit, Visiting
 from api.pages.entries import Entry
-from api.pages.inside import Json, Refused
+from api.pages.inside import Json
 from api.pages.typed import Typed, major
 
 router = dashboard_router("/invoices/{invoice_id}")
@@ -54,17 +54,13 @@ async def retry(visit: Visiting, invoice_id: str) -> Response:
     asking = await about(visit, invoice_id, "retry")
     if not visit.sent:
         return await asking.ask()
-    try:
-        made = await asking.send(_order(invoice_id, "retry"))
-    except Refused as refused:
-        return await asking.refuse(refused, _order(invoice_id, "retry"))
-    match made["status"]:
-        case "paid":
+
+    async def tell(made: Json) -> Response:
+        if made["status"] == "paid":
             return visit.go(asking.back, "The payment went through: the invoice is paid.")
-        case "processing":
-            return visit.go(asking.back, "The payment is on its way. What came of it shows here.")
-        case _:
-            return visit.go(asking.back, "The payment did not go through. Below is what the bank said.", bad=True)
+        return visit.go(asking.back, "The payment did not go through. Below is what the bank said.", bad=True)
+
+    return await asking.carry_out(_order(invoice_id, "retry"), tell, under_way=PAYMENT_UNDER_WAY)
 
 
 @router.api_route("/send", methods=ASK_AND_DO)
@@ -86,20 +82,21 @@ async def refund(visit: Visiting, invoice_id: str) -> Response:
     body = _given_back(typed, left["currency"])
     if typed.errors:
         return await asking.ask(typed.refused(), left=left)
-    order = _order(invoice_id, "refunds", body, _GIVEN_BACK)
-    try:
-        made = await asking.send(order)
-    except Refused as refused:
-        return await asking.refuse(refused, order, left=left)
-    amount = visit.formats.money(made["amount"])
-    match made["status"]:
-        case "succeeded":
-            return visit.go(asking.back, f"{amount} was given back to the card.")
-        case "pending":
-            return visit.go(asking.back, f"The refund of {amount} is on its way. What came of it shows here.")
-        case _:
-            why = made["failure"] or "Stripe names no reason."
-            return visit.go(asking.back, f"{amount} could not be given back. {why}", bad=True)
+
+    async def tell(made: Json) -> Response:
+        amount = visit.formats.money(made["amount"])
+        match made["status"]:
+            case "succeeded":
+                return visit.go(asking.back, f"{amount} was given back to the card.")
+            case "pending":
+                return visit.under_way(
+                    asking.back, f"The refund of {amount} is on its way. What came of it shows here."
+                )
+            case _:
+                why = made["failure"] or "Stripe names no reason."
+                return visit.go(asking.back, f"{amount} could not be given back. {why}", bad=True)
+
+    return await asking.carry_out(_order(invoice_id, "refunds", body, _GIVEN_BACK), tell, left=left)
 
 
 @router.api_route("/credit", methods=ASK_AND_DO)
@@ -139,16 +136,13 @@ async def reissue(visit: Visiting, invoice_id: str) -> Response:
         for ours in ("amount", "description")
     }
     body: Json = {"lines": corrections, **({"reason": reason} if reason else {})}
+    under_way = "The invoice is being reissued. Its revision shows among the client's invoices soon."
+
+    async def tell(made: Json) -> Response:
+        return visit.go(f"/agency/invoices/{made['id']}", "The invoice is reissued: this is its revision.")
+
     order = _order(invoice_id, "reissue", body, {**names, **_REASON})
-    try:
-        made = await asking.send(order)
-    except Refused as refused:
-        return await asking.refuse(refused, order, revised=None)
-    if "id" not in made:
-        return visit.go(
-            asking.back, "The invoice is being reissued. Its revision shows among the client's invoices soon."
-        )
-    return visit.go(f"/agency/invoices/{made['id']}", "The invoice is reissued: this is its revision.")
+    return await asking.carry_out(order, tell, under_way=under_way, revised=revised)
 
 
 def _given_back(typed: Typed, currency: str) -> Json:

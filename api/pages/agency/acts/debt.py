@@ -5,11 +5,11 @@ from typing import Final
 
 from starlette.responses import Response
 
-from api.pages.agency.acts import ASK_AND_DO, about_client, on_subscription
+from api.pages.agency.acts.asking import ASK_AND_DO, PAYMENT_UNDER_WAY, about_client, on_subscription
 from api.pages.agency.door import API, dashboard_router
 from api.pages.door import Visiting
 from api.pages.entries import Entry
-from api.pages.inside import Json, Refused
+from api.pages.inside import Json
 from api.pages.typed import Typed
 from billing.money import ceiling
 
@@ -22,21 +22,17 @@ async def retry(visit: Visiting, client_id: str) -> Response:
     asking = await about_client(visit, client_id, "retry")
     if not visit.sent:
         return await asking.ask()
-    order = on_subscription(client_id, "retry")
-    try:
-        made = await asking.send(order)
-    except Refused as refused:
-        return await asking.refuse(refused, order)
-    if made["status"] == "processing":
-        return visit.go(asking.back, "The payment is on its way. What came of it shows here.")
-    if made["open_invoices"]:
-        owed = visit.formats.money(made["amount_due"])
-        return visit.go(
-            asking.back, f"The bank declined: {owed} is still open. Its reason is with the invoice.", bad=True
-        )
-    if not asking.shown["subscription"]["open_invoices"]:
-        return visit.go(asking.back, "What was held goes on: it is issued in a moment.")
-    return visit.go(asking.back, "The payment went through: nothing is open any more.")
+
+    async def tell(made: Json) -> Response:
+        if made["open_invoices"]:
+            owed = visit.formats.money(made["amount_due"])
+            declined = f"The bank declined: {owed} is still open. Its reason is with the invoice."
+            return visit.go(asking.back, declined, bad=True)
+        if not asking.shown["subscription"]["open_invoices"]:
+            return visit.go(asking.back, "What was held goes on: it is issued in a moment.")
+        return visit.go(asking.back, "The payment went through: nothing is open any more.")
+
+    return await asking.carry_out(on_subscription(client_id, "retry"), tell, under_way=PAYMENT_UNDER_WAY)
 
 
 @router.api_route("/extend", methods=ASK_AND_DO)
@@ -49,14 +45,14 @@ async def extend(visit: Visiting, client_id: str) -> Response:
     if days is None:
         typed.errors.setdefault("days", "Please say how many days.")
         return await asking.ask(typed.refused())
+
+    async def tell(made: Json) -> Response:
+        ladder = made["ladder"]
+        when = f" to {visit.formats.moment(ladder['next_attempt_at'])}" if ladder else ""
+        return visit.go(asking.back, f"The next attempt is moved{when}.")
+
     order = on_subscription(client_id, "extend", {"days": days}, names={"days": ("days",)})
-    try:
-        made = await asking.send(order)
-    except Refused as refused:
-        return await asking.refuse(refused, order)
-    ladder = made.get("ladder")
-    when = f" to {visit.formats.moment(ladder['next_attempt_at'])}" if ladder else ""
-    return visit.go(asking.back, f"The next attempt is moved{when}.")
+    return await asking.carry_out(order, tell)
 
 
 @router.api_route("/review", methods=ASK_AND_DO)

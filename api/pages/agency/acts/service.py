@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from api.pages.agency.acts import ASK_AND_DO, about_client, on_subscription
+from api.pages.agency.acts.asking import ASK_AND_DO, about_client, on_subscription
 from api.pages.agency.door import dashboard_router
 from api.pages.door import Visiting
 from api.pages.entries import Entry

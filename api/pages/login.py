@@ -35,6 +35,6 @@ async def login(
         answer = rendering.signed_out(request, None, why=refused.detail)
     except Exception as error:
         await rendering.lay_bar(request)
-        answer = rendering.refusal(request, problems.problem_of(error), None)
+        answer = rendering.refusal(request, problems.problem_of(error))
     answer.headers["Referrer-Policy"] = "no-referrer"
     return rendering.guarded(answer, over_tls=cookies.over_tls(request))

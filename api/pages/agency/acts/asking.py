@@ -1,10 +1,10 @@
 """What every act has in common: a page of its own asks once, then it is carried out and the page before says so."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from starlette.responses import Response
 
@@ -12,11 +12,14 @@ from api.pages.agency import possible
 from api.pages.agency.door import API, show
 from api.pages.door import Visit
 from api.pages.entries import Entry, refused_entry
-from api.pages.inside import Json, Refused
+from api.pages.inside import UNDER_WAY, Json, Refused
 
 ASK_AND_DO: Final = ["GET", "POST"]
 """A page that asks, and does what its form says."""
-UNDER_WAY: Final = "This is being carried out, and takes a little longer than usual. What came of it shows here soon."
+PAYMENT_UNDER_WAY: Final = "The payment is on its way. What came of it shows here."
+
+Then: TypeAlias = str | Callable[[Json], Awaitable[Response]]
+"""What follows a command: the page before with these words, or what is made of the API's answer."""
 
 
 @dataclass(frozen=True)
@@ -39,45 +42,44 @@ class Asking:
     shown: Mapping[str, Any]
     """What the template tells."""
     offered: bool = True
-    """Whether the state of things allows it."""
+    """Whether the state of things allows it. What it does not allow is not asked: the page could not say what of."""
 
     async def ask(self, entry: Entry | None = None, **more: object) -> Response:
         """The question; again with what is wrong, where that is so."""
-        if not self.offered and not self.visit.sent:
+        if not self.offered:
             return self.visit.go(self.back, "That is not possible as things stand now.", bad=True)
         entry = entry or Entry()
-        status = HTTPStatus.UNPROCESSABLE_ENTITY if entry.failed else HTTPStatus.OK
         shown = {**self.shown, **more, "entry": entry, "back": self.back}
-        return await show(self.visit, self.template, status, **shown)
+        return await show(self.visit, self.template, entry.status, **shown)
 
-    async def carry_out(self, order: Order, said: str, **more: object) -> Response:
-        """Back to the page before, with what came of it; a refusal is told where it was asked."""
+    async def carry_out(self, order: Order, then: Then, *, under_way: str = UNDER_WAY, **more: object) -> Response:
+        """The command, and what follows it. A refusal is told where it was asked, which shows `more`."""
         try:
-            made = await self.send(order)
+            made = await self._send(order)
         except Refused as refused:
-            return await self.refuse(refused, order, **more)
-        return self.visit.go(self.back, UNDER_WAY if made.get("status") == "processing" else said)
+            # Also of what is not offered any more: a form that is sent twice is answered twice, by its key.
+            if refused.under_way or not self.offered:
+                return self.visit.refused(self.back, refused)
+            return await self.ask(refused_entry(self.visit.form, refused, order.names), **more)
+        return await self._follow(made, then, under_way)
 
     async def undo(self, order: Order, said: str) -> Response:
         """Taking something back needs no question: a button of the page before did it."""
         try:
-            await self.send(order)
+            made = await self._send(order)
         except Refused as refused:
-            return self.visit.go(self.back, refused.detail, bad=True)
-        return self.visit.go(self.back, said)
+            return self.visit.refused(self.back, refused)
+        return await self._follow(made, said, UNDER_WAY)
 
-    async def send(self, order: Order) -> Json:
-        """The API's answer. Raises Refused."""
+    async def _send(self, order: Order) -> Json:
         # A PATCH is the same however often it is sent: it takes no key.
         key = None if order.method == "PATCH" else self.visit.key
         return await self.visit.inside.send(order.method, order.path, order.body, key=key)
 
-    async def refuse(self, refused: Refused, order: Order, **more: object) -> Response:
-        """The question again, with the API's words beside what was typed."""
-        if refused.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            # Whether it was done is not known: the form has to come again under its own key, as the browser keeps it.
-            raise refused
-        return await self.ask(refused_entry(self.visit.form, refused, order.names), **more)
+    async def _follow(self, made: Json, then: Then, under_way: str) -> Response:
+        if made.get("status") == "processing":
+            return self.visit.under_way(self.back, under_way)
+        return self.visit.go(self.back, then) if isinstance(then, str) else await then(made)
 
 
 async def about_client(visit: Visit, client_id: str, act: str) -> Asking:
