@@ -4,12 +4,10 @@ It reads how things stand now, and leads on to Stripe's page or says kindly that
 keeps the link to itself: no referrer, no cache, no index.
 """
 
-from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -21,19 +19,13 @@ from api import pdf, problems
 from api.card_pages import open_card_page
 from api.ids import made_id
 from api.openapi import refusals
+from api.pages import rendering
+from api.pages.formats import formats_of
 from api.problems import NotFound, Problem
 from api.services import Services, Used
 from billing.invoices import InvoiceStatus
 
 router = APIRouter(prefix="/pay", tags=["Links in messages"])
-_HEADERS: Final = {
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "X-Robots-Tag": "noindex",
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-}
-_PAGES: Final = Environment(loader=PackageLoader("api"), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
 _HTML: Final[dict[str, Any]] = {"text/html": {"schema": {"type": "string"}}}
 _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     **refusals(HTTPStatus.NOT_FOUND, "not_found"),
@@ -78,14 +70,13 @@ async def follow(
     try:
         agency, link = await _opened(services, signed)
         answer = await (
-            _to_invoice(services, agency, link, signed)
+            _to_invoice(services, request, agency, link)
             if link.about == "invoice"
-            else _to_card(services, agency, link, signed, came_back=back)
+            else _to_card(services, request, agency, link, came_back=back)
         )
     except Exception as error:
-        answer = _refused(request, problems.problem_of(error))
-    answer.headers.update(_HEADERS)
-    return answer
+        answer = await _refused(request, problems.problem_of(error))
+    return _kept(answer)
 
 
 @router.get(
@@ -99,9 +90,8 @@ async def document(signed: str, services: Used, request: Request) -> Response:
         agency, link = await _opened(services, signed)
         answer = await pdf.pdf_answer(services, agency.id, await _invoice(services, link))
     except Exception as error:
-        answer = _refused(request, problems.problem_of(error))
-    answer.headers.update(_HEADERS)
-    return answer
+        answer = await _refused(request, problems.problem_of(error))
+    return _kept(answer)
 
 
 async def _opened(services: Services, signed: str) -> tuple[Agency, Link]:
@@ -126,36 +116,43 @@ async def _invoice(services: Services, link: Link) -> Invoice:
     return found
 
 
-async def _to_invoice(services: Services, agency: Agency, link: Link, signed: str) -> Response:
+async def _to_invoice(services: Services, request: Request, agency: Agency, link: Link) -> Response:
     invoice = await _invoice(services, link)
-    pdf_link = f"/pay/{signed}/pdf"
+    pdf_link = f"{request.url.path}/pdf"
     if invoice.status is not InvoiceStatus.OPEN:
-        return _page(agency, *_nothing_to_pay(invoice.status, invoice.settled_at), pdf=pdf_link)
+        at, zone = invoice.settled_at, agency.timezone
+        day = formats_of(request, zone).day(at, zone) if at else ""
+        return await _page(request, agency, *_nothing_to_pay(invoice.status, day), pdf=pdf_link)
     # By the link that Stripe gives now, and believing what it says: the books may not have heard yet.
     reading = await services.payments.read_invoice(invoice.account_id, invoice.provider_id or "")
     if reading.status is not InvoiceStatus.OPEN or reading.hosted_url is None:
-        return _page(agency, *_nothing_to_pay(reading.status, None), pdf=pdf_link)
+        return await _page(request, agency, *_nothing_to_pay(reading.status), pdf=pdf_link)
     return RedirectResponse(reading.hosted_url, HTTPStatus.SEE_OTHER)
 
 
-async def _to_card(services: Services, agency: Agency, link: Link, signed: str, *, came_back: bool) -> Response:
+async def _to_card(services: Services, request: Request, agency: Agency, link: Link, *, came_back: bool) -> Response:
+    own = request.url.path
     if came_back:
         text = f"If you have entered a card, {agency.name} has it now. You can close this page."
-        return _page(agency, "Thank you", text, again=f"/pay/{signed}", again_text="Enter another card")
+        return await _page(request, agency, "Thank you", text, again=own)
     client = await clients.client(services.database, link.agency, link.subject)
     if link.about != "card" or client is None or client.archived_at is not None:
         raise NotFound
     # One page a minute for each link: what reads mails ahead, and a double click, open no pages without end.
     minute = services.clock.now().strftime("%Y-%m-%dT%H:%M")
-    base = services.settings.public_base_url
     page = await open_card_page(
-        services, agency, client, made_id("ses", f"{signed}:{minute}"), f"{base}/pay/{signed}?back=true"
+        services,
+        agency,
+        client,
+        made_id("ses", f"{own.rpartition('/')[2]}:{minute}"),
+        f"{services.settings.public_base_url}{own}?back=true",
     )
     return RedirectResponse(page.url, HTTPStatus.SEE_OTHER)
 
 
-def _nothing_to_pay(status: InvoiceStatus, at: datetime | None) -> tuple[str, str]:
-    on = f" on {at:%Y-%m-%d}" if at else ""
+def _nothing_to_pay(status: InvoiceStatus, day: str = "") -> tuple[str, str]:
+    """`day`: on which it was settled, where the books know."""
+    on = f" on {day}" if day else ""
     match status:
         case InvoiceStatus.PAID:
             return "This invoice is paid", f"It was paid{on}. Thank you."
@@ -165,21 +162,29 @@ def _nothing_to_pay(status: InvoiceStatus, at: datetime | None) -> tuple[str, st
             return "This invoice can't be paid here", "Please ask who sent it to you."
 
 
-def _refused(request: Request, problem: Problem) -> Response:
+async def _refused(request: Request, problem: Problem) -> Response:
     if "json" in request.headers.get("accept", "") or problem.status not in _SAID:
         return problems.response(problem)
-    title, text = _SAID[problem.status]
-    answer = _page(None, title, text)
-    answer.status_code = problem.status
+    answer = await _page(request, None, *_SAID[problem.status], status=problem.status)
     answer.headers.update(problem.headers)
     return answer
 
 
-def _page(agency: Agency | None, title: str, text: str, **links: str) -> HTMLResponse:
-    support = (agency.support_email, agency.support_phone, agency.support_url) if agency else ()
-    shown = {"pdf": None, "again": None, "again_text": None, **links}
-    return HTMLResponse(
-        _PAGES.get_template("pay.html").render(
-            title=title, text=text, support=[said for said in support if said], **shown
-        )
-    )
+async def _page(
+    request: Request,
+    agency: Agency | None,
+    title: str,
+    text: str,
+    status: int = HTTPStatus.OK,
+    pdf: str = "",
+    again: str = "",
+) -> Response:
+    """Of one card, as who is signed out sees one. `again`: where another card is entered."""
+    await rendering.lay_bar(request)
+    return rendering.page(request, "pay.html", status, agency=agency, title=title, text=text, pdf=pdf, again=again)
+
+
+def _kept(answer: Response) -> Response:
+    """Under the policy of every page; and the address, which is the right to it, is told to nobody."""
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    return rendering.guarded(answer)

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from support.http import Site, refused
+from support.pages import Page
 from support.tenant import FAILS, PAYS, Tenant
 
 from adapters.links import LASTS, About, links_of
@@ -24,7 +25,14 @@ async def _get(site: Site, path: str, **headers: str) -> httpx.Response:
 
 def _keeps_itself(answer: httpx.Response) -> bool:
     kept = {"referrer-policy": "no-referrer", "cache-control": "no-store", "x-robots-tag": "noindex"}
-    return all(answer.headers[name] == value for name, value in kept.items())
+    alone = answer.headers["content-security-policy"].startswith("default-src 'none'; style-src 'self';")
+    return alone and all(answer.headers[name] == value for name, value in kept.items())
+
+
+def _is_dressed(answer: httpx.Response) -> bool:
+    """Whether it is a page like all others, with the one stylesheet."""
+    page = Page(answer)
+    return bool(page.title and page.one("main.plain") and page.one("link[rel=stylesheet]"))
 
 
 async def test_an_invoices_link_leads_to_stripes_page_until_there_is_nothing_to_pay(tenant: Tenant) -> None:
@@ -48,14 +56,17 @@ async def test_an_invoices_link_leads_to_stripes_page_until_there_is_nothing_to_
     await tenant.api.post(f"/v1/agency/invoices/{invoice['id']}/void", {})
     void = await _get(site, path)
     assert (void.status_code, "This invoice was cancelled" in void.text) == (200, True)
-    assert f'href="{path}/pdf"' in void.text
+    assert Page(void).link("The invoice as a PDF") == f"{path}/pdf"
     assert _keeps_itself(void)
+    assert _is_dressed(void)
 
 
 async def test_a_paid_invoice_says_so(tenant: Tenant) -> None:
     invoice = await tenant.invoice(await tenant.subscribed(PAYS))
     page = await _get(tenant.site, _path(tenant.site, "invoice", tenant.id, invoice["id"]))
     assert (page.status_code, "This invoice is paid" in page.text) == (200, True)
+    settled = datetime.fromisoformat(invoice["settled_at"]).astimezone(UTC)
+    assert f"It was paid on {settled:%b} {settled.day}, {settled.year}. Thank you." in page.text
 
 
 async def test_a_card_is_asked_for_by_a_link_that_leads_to_stripes_page(tenant: Tenant) -> None:
@@ -76,6 +87,8 @@ async def test_a_card_is_asked_for_by_a_link_that_leads_to_stripes_page(tenant: 
     await tenant.invoice(client, settled=True)
     back = await _get(site, f"{link}?back=true")
     assert (back.status_code, "Thank you" in back.text) == (200, True)
+    assert Page(back).link("Enter another card") == link
+    assert _is_dressed(back)
 
 
 async def test_who_reads_mails_ahead_opens_no_pages_without_end(tenant: Tenant) -> None:
@@ -124,5 +137,6 @@ async def test_no_link_no_page(tenant: Tenant, other: Tenant, ending: str) -> No
         problem = await _get(site, path + ending, accept="application/json")
         assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8"), path
         assert _keeps_itself(page)
+        assert _is_dressed(page)
         said: Any = problem.json()
         assert (problem.status_code, said["code"]) == (status, {404: "not_found", 410: "link_ended"}[status])
