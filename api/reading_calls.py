@@ -74,6 +74,8 @@ Read: TypeAlias = Call | InvalidCall
 _CALLS: Final = msgspec.json.Decoder(CallsIn)
 _BATCH: Final = msgspec.json.Decoder(_Batch)
 _CALL: Final = msgspec.json.Decoder(CallIn)
+_WHOLE: Final = msgspec.json.Decoder(msgspec.Raw)
+"""Reads to the end of any JSON, and makes nothing of it."""
 _ANYTHING: Final = msgspec.json.Decoder(float_hook=str)
 """Takes floats of any size."""
 
@@ -86,7 +88,8 @@ def batch(body: bytes) -> Sequence[Read]:
         try:
             return _CALLS.decode(body).calls
         except msgspec.ValidationError:
-            body.decode()  # what is no JSON is found below, but not in every text
+            _WHOLE.decode(body)  # no JSON at all is told before what is wrong in it
+            body.decode()  # of texts it looks for the end alone
             return [_one_of(raw) for raw in _BATCH.decode(body).calls]
     except msgspec.ValidationError as error:
         raise InvalidFields(_field_and_complaint(error, "body")) from error
