@@ -11,6 +11,8 @@ from sandbox.seed import PLAN
 
 CLIENTS = "/agency/clients"
 BIGGER = {"name": "Voice Max", "price": {"amount": 9900, "currency": "usd"}, "included_minutes": 1200}
+SHOW = "Show what that comes to"
+CHANGED = "This is not any more what you were shown. Please look again: nothing was done yet."
 
 
 @pytest.fixture
@@ -23,8 +25,15 @@ async def ask(browser: Browser, client: str, act: str) -> Page:
     return await browser.open(f"{CLIENTS}/{client}/{act}")
 
 
-SHOW = "Show what that comes to"
-CHANGED = "This is not any more what you were shown. Please look again: nothing was done yet."
+async def owing(tenant: Tenant) -> str:
+    """A client in debt, as its workflow knows it, too."""
+    client = await tenant.subscribed(FAILS)
+
+    async def known() -> bool:
+        return bool((await tenant.live(client))["open_invoices"])
+
+    await tenant.eventually(known)
+    return client
 
 
 async def offered(browser: Browser, client: str) -> list[str]:
@@ -146,7 +155,7 @@ async def test_a_change_at_the_periods_end_can_be_undone(browser: Browser, tenan
 
 
 async def test_in_a_debt_a_plan_changes_at_the_periods_end_only(browser: Browser, tenant: Tenant) -> None:
-    client, bigger = await tenant.subscribed(FAILS), await tenant.plan(**BIGGER)
+    client, bigger = await owing(tenant), await tenant.plan(**BIGGER)
     choice = await ask(browser, client, "change")
     assert choice.all("fieldset label") == ["At the period's end"]
     assert "It can be changed at once when the $49.00 that is open has been paid." in choice.text
@@ -155,6 +164,14 @@ async def test_in_a_debt_a_plan_changes_at_the_periods_end_only(browser: Browser
     shown = await browser.press(choice, SHOW, plan_id=bigger)
     (button,) = [one for one in shown.all("button") if one.startswith("Change on ")]
     assert "The plan changes to Voice Max on" in (await browser.press(shown, button)).text
+
+
+async def test_what_can_not_be_done_now_has_its_reason(browser: Browser, tenant: Tenant) -> None:
+    client = await owing(tenant)
+    await tenant.api.post(f"/v1/agency/clients/{client}/subscription/cancel", {"at": "period_end"})
+    page = await browser.open(f"{CLIENTS}/{client}")
+    assert "Change the plan: not possible now, the plan ends with this period, and there is a debt." in page.text
+    assert "Change the plan" not in page.all(".acts a")
 
 
 async def test_a_change_is_made_as_it_was_shown_or_shown_again(browser: Browser, tenant: Tenant) -> None:
@@ -199,8 +216,10 @@ async def test_a_cancellation_at_the_periods_end_is_undone_and_one_now_is_not(br
 
 
 async def test_a_debt_is_tried_and_given_more_days(browser: Browser, tenant: Tenant) -> None:
-    client = await tenant.subscribed(FAILS)
-    assert (await offered(browser, client))[:2] == ["Try to charge now", "Give more days to pay"]
+    client = await owing(tenant)
+    page = await browser.open(f"{CLIENTS}/{client}")
+    for act, text in (("retry", "Try to charge now"), ("extend", "Give more days to pay")):
+        assert page.link(text) == f"{CLIENTS}/{client}/{act}"
     page = await browser.press(await ask(browser, client, "extend"), "Move the next attempt", days="15")
     assert (page.status, page.wrong("days")) == (422, "This should be less than or equal to 14.")
     page = await browser.press(page, "Move the next attempt", days="14")
