@@ -80,7 +80,7 @@ def guarded(
     return GuardedRoute
 
 
-def _current(request: Request) -> Caller:
+async def _current(request: Request) -> Caller:
     caller: Caller = request.state.caller
     return caller
 

@@ -79,5 +79,10 @@ def of_request(request: Request) -> Services:
     return services
 
 
-Used = Annotated[Services, Depends(of_request)]
+async def _of_request(request: Request) -> Services:
+    """For a route's parameter: what is not a coroutine would be called in a thread."""
+    return of_request(request)
+
+
+Used = Annotated[Services, Depends(_of_request)]
 """A route's parameter: the services of its process."""

@@ -104,7 +104,7 @@ class Visit:
         return self.page("leaving.html", url=url, where=where)
 
 
-def _current(request: Request) -> Visit:
+async def _current(request: Request) -> Visit:
     visit: Visit = request.state.visit
     return visit
 
