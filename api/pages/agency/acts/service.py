@@ -5,6 +5,7 @@ from typing import Final
 from starlette.responses import Response
 
 from api.pages.agency.acts.asking import ASK_AND_DO, about_client, on_subscription
+from api.pages.agency.acts.cancelling import Cancelling
 from api.pages.agency.door import dashboard_router
 from api.pages.door import Visiting
 from api.pages.entries import Entry
@@ -40,16 +41,15 @@ async def resume(visit: Visiting, client_id: str) -> Response:
 @router.api_route("/cancel", methods=ASK_AND_DO)
 async def cancel(visit: Visiting, client_id: str) -> Response:
     asking = await about_client(visit, client_id, "cancel")
-    subscription = asking.shown["subscription"]
+    cancelling = Cancelling(visit.formats, visit.agency.timezone, asking.shown["client"], asking.shown["subscription"])
     if not visit.sent:
-        # What is agreed already for the period's end can only still be done now.
-        agreed = subscription is not None and subscription["cancel_at"]
-        return await asking.ask(Entry(_CANCEL | ({"at": "now"} if agreed else {})))
+        usual = {"at": cancelling.times[0][0]} if asking.offered else {}
+        return await asking.ask(Entry(_CANCEL | usual), cancelling=cancelling)
     body = {name: visit.form.get(name) or usual for name, usual in _CANCEL.items()}
     order = on_subscription(client_id, "cancel", body, names={name: (name,) for name in _CANCEL})
     ended = body["at"] == "now"
     said = "The subscription is cancelled." if ended else "The cancellation is agreed. Until then it can be undone."
-    return await asking.carry_out(order, said)
+    return await asking.carry_out(order, said, cancelling=cancelling)
 
 
 @router.post("/undo-cancel")
