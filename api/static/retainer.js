@@ -2,6 +2,7 @@
 "use strict";
 
 const LIVE_MILLISECONDS = 5000;
+const BUSY_MILLISECONDS = 10000;
 
 /** The server shows instants in the zone that this cookie names. */
 function tellZone() {
@@ -21,7 +22,7 @@ async function refresh() {
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of parts) {
     const now = fresh.getElementById(part.id);
-    const busy = part.contains(document.activeElement) || part.querySelector("details[open], form[data-sent]");
+    const busy = part.contains(document.activeElement) || part.querySelector("details[open], form[aria-busy]");
     if (now && !busy && comparable(now) !== comparable(part)) part.replaceChildren(...now.childNodes);
   }
 }
@@ -33,14 +34,21 @@ function comparable(part) {
   return copy.innerHTML;
 }
 
+function rest(form) {
+  form.removeAttribute("aria-busy");
+}
+
+// While a form is on its way its button says so, and a second press does nothing. Who has stopped it may press again soon.
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.dataset.sent) event.preventDefault();
-  else if (form.method === "post") form.dataset.sent = "yes";
+  if (form.method !== "post") return;
+  if (form.hasAttribute("aria-busy")) return event.preventDefault();
+  form.setAttribute("aria-busy", "true");
+  setTimeout(rest, BUSY_MILLISECONDS, form);
 });
 
 // Back from elsewhere by the browser's own history: the page may be used again.
-window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((f) => delete f.dataset.sent));
+window.addEventListener("pageshow", () => document.querySelectorAll("form[aria-busy]").forEach(rest));
 
 if (tellZone()) refresh();
 if (document.querySelector("[data-live]")) setInterval(refresh, LIVE_MILLISECONDS);
