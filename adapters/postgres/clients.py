@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import asyncpg
 
 from adapters.postgres.codec import Json, decode_card
 from adapters.postgres.pool import Connection, Pool
+from adapters.postgres.standings import OPEN
 from billing.state import Card
 
-Sort: TypeAlias = Literal["name", "-name", "created_at", "-created_at"]
+Sort: TypeAlias = Literal["name", "-name", "created_at", "-created_at", "usage", "-usage", "debt", "-debt"]
 
 
 class ExternalIdTaken(Exception):
@@ -69,21 +70,34 @@ _STATUS: Final = """
      WHERE client_id = c.id AND plan_id IS NOT NULL ORDER BY (status = 'cancelled'), created_at DESC LIMIT 1)
 """
 _USED: Final = """
-    EXISTS (
-        SELECT FROM subscriptions s JOIN usage_rollups r ON r.subscription_id = s.id
-        LEFT JOIN periods p ON (p.subscription_id, p.number) = (r.subscription_id, r.period)
-        WHERE s.client_id = c.id AND s.plan_id IS NOT NULL
-        AND coalesce(p.starts_at, s.trial_start) <= $8::timestamptz AND coalesce(p.ends_at, s.trial_end) > $8
-        AND round(100.0 * r.seconds / nullif(
-            coalesce(p.included_seconds, 60 * (s.state -> 'terms' ->> 'included_minutes')::bigint), 0
-        ), 1) >= $7::numeric
-    )
+    SELECT client_id, max(round(100.0 * seconds / nullif(included, 0), 1)) AS percent FROM (
+        SELECT p.client_id, r.seconds, p.included_seconds AS included
+        FROM periods p JOIN usage_rollups r ON (r.subscription_id, r.period) = (p.subscription_id, p.number)
+        WHERE p.agency_id = $1 AND p.starts_at <= $8 AND p.ends_at > $8
+        UNION ALL
+        SELECT s.client_id, r.seconds, 60 * (s.state -> 'terms' ->> 'included_minutes')::bigint
+        FROM subscriptions s JOIN usage_rollups r ON r.subscription_id = s.id
+        WHERE s.agency_id = $1 AND NOT s.finished AND s.trial_start <= $8 AND s.trial_end > $8 AND NOT EXISTS (
+            SELECT FROM periods p WHERE (p.subscription_id, p.number) = (r.subscription_id, r.period)
+        )
+    ) AS current GROUP BY client_id
 """
-"""Has used $7 percent of what the period that holds $8 includes; a trial is no period, and has the plan's minutes."""
+"""How many percent each client has used of what the period that holds $8 includes; a trial is no period, and has the
+plan's minutes."""
+_DEBT: Final = f"""
+    SELECT client_id, max(due) AS due FROM ({OPEN} GROUP BY i.client_id, i.currency) AS by_currency GROUP BY client_id
+"""
+_KEYS: Final[dict[str, tuple[str, str]]] = {
+    "name": ("lower(c.name)", "text"),
+    "created_at": ("c.created_at", "timestamptz"),
+    "usage": ("coalesce(u.percent, 0)", "numeric"),
+    "debt": ("coalesce(d.due, 0)", "bigint"),
+}
+"""What each order goes by, and its type. Of debts in several currencies the largest number counts."""
 _CHANGEABLE: Final = frozenset({"name", "email", "external_id", "billing_details"})
 
 
-def _client(row: asyncpg.Record) -> Client:
+def _client(row: Mapping[str, Any]) -> Client:
     card = decode_card(row["card"]) if row["card"] else None
     return Client(**{**row, "card": card, "credits": dict(map(tuple, row["credits"]))})
 
@@ -121,7 +135,7 @@ async def insert_client(
 
 async def client(source: Connection | Pool, agency: str, client: str) -> Client | None:
     row = await source.fetchrow(f"{_CLIENTS} AND c.id = $2", agency, client)
-    return _client(row) if row else None
+    return _client(dict(row)) if row else None
 
 
 async def clients(
@@ -130,46 +144,48 @@ async def clients(
     *,
     search: str | None,
     status: str | None,
-    over: tuple[Decimal, datetime] | None,
+    over: Decimal | None,
+    now: datetime,
     sort: Sort,
     limit: int,
     after: tuple[str, str] | None,
-) -> list[Client]:
-    """At most `limit` clients behind the position `after` (sort key as text, id).
+) -> list[tuple[Client, str]]:
+    """At most `limit` clients behind the position `after` (sort key as text, id), each with its sort key.
 
     `search` is a part of name, mail or external id; `status` one of a subscription's, `none` or `archived`. Archived
     clients are listed only when asked for. `over` leaves those who have used that many percent, or more, of what the
-    period includes that holds the instant.
+    period includes that holds `now`.
     """
-    column, cast = ("lower(c.name)", "text") if sort.endswith("name") else ("c.created_at", "timestamptz")
+    key, cast = _KEYS[sort.removeprefix("-")]
     compare, direction = ("<", "DESC") if sort.startswith("-") else (">", "ASC")
-    key, id = after or (None, None)
+    used = f"LEFT JOIN ({_USED}) u ON u.client_id = c.id" if over is not None or "usage" in sort else ""
+    debt = f"LEFT JOIN ({_DEBT}) d ON d.client_id = c.id" if "debt" in sort else ""
     # Which clients is settled first: all else is read for those alone.
     rows = await pool.fetch(
         f"""
         WITH page AS MATERIALIZED (
-            SELECT c.id FROM clients c WHERE c.agency_id = $1
+            SELECT c.id AS page_id, {key} AS key FROM clients c {used} {debt} WHERE c.agency_id = $1
             AND ($2::text IS NULL OR strpos(lower(concat_ws(chr(10), c.name, c.email, c.external_id)), lower($2)) > 0)
             AND CASE $3::text
                 WHEN 'archived' THEN c.archived_at IS NOT NULL
                 WHEN 'none' THEN c.archived_at IS NULL AND {_STATUS} IS NULL
                 ELSE c.archived_at IS NULL AND ($3 IS NULL OR {_STATUS} = $3)
             END
-            AND ($7::numeric IS NULL OR {_USED})
-            AND ($4::text IS NULL OR ({column}, c.id) {compare} (($4::text)::{cast}, $5::text))
-            ORDER BY {column} {direction}, c.id {direction} LIMIT $6
+            {"AND ($7::numeric IS NULL OR u.percent >= $7)" if used else ""}
+            AND ($4::text IS NULL OR ({key}, c.id) {compare} (($4::text)::{cast}, $5::text))
+            ORDER BY key {direction}, c.id {direction} LIMIT $6
         )
-        {_CLIENTS} AND c.id IN (SELECT id FROM page) ORDER BY {column} {direction}, c.id {direction}
+        SELECT found.*, page.key::text FROM page JOIN ({_CLIENTS}) AS found ON found.id = page.page_id
+        ORDER BY page.key {direction}, found.id {direction}
         """,
         agency,
         search,
         status,
-        key,
-        id,
+        *(after or (None, None)),
         limit,
-        *(over or (None, None)),
+        *((over, now) if used else ()),
     )
-    return [_client(row) for row in rows]
+    return [(_client({name: value for name, value in row.items() if name != "key"}), row["key"]) for row in rows]
 
 
 async def names(source: Connection | Pool, agency: str, clients: Sequence[str]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Plans: each version's terms stand once they are written."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -211,6 +212,21 @@ async def versions(pool: Pool, plan: str, limit: int, before: int | None) -> lis
         limit,
     )
     return [Plan(**row) for row in rows]
+
+
+async def clients_on(pool: Pool, agency: str, plans: Sequence[str]) -> dict[tuple[str, int], int]:
+    """How many clients have each version of these plans now, by plan and version; a version that nobody has is left
+    out."""
+    rows = await pool.fetch(
+        """
+        SELECT state -> 'terms' ->> 'plan' AS plan, (state -> 'terms' ->> 'version')::int AS version, count(*)
+        FROM subscriptions WHERE agency_id = $1 AND plan_id IS NOT NULL AND NOT finished AND status <> 'cancelled'
+        AND state -> 'terms' ->> 'plan' = ANY ($2::text[]) GROUP BY 1, 2
+        """,
+        agency,
+        plans,
+    )
+    return {(row["plan"], row["version"]): row["count"] for row in rows}
 
 
 async def priced(pool: Pool, plan: Plan, account: str, product_id: str, price_id: str) -> None:

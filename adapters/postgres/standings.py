@@ -13,13 +13,12 @@ from adapters.postgres.pool import Connection, Pool
 from adapters.postgres.subscriptions import current_states
 from billing.view import next_invoice
 
-_DUE: Final = f"""
+OPEN: Final = f"""
     SELECT i.client_id, i.currency, sum(coalesce(i.amount_due, i.total) - coalesce(i.amount_paid, 0))::bigint AS due
-    FROM invoices i WHERE i.agency_id = $1 AND i.client_id = ANY ($2::text[])
-    AND i.settled_at IS NULL AND i.status = 'open' AND NOT {OF_LEFT_ACCOUNT}
-    GROUP BY i.client_id, i.currency ORDER BY i.currency
+    FROM invoices i WHERE i.agency_id = $1 AND i.settled_at IS NULL AND i.status = 'open' AND NOT {OF_LEFT_ACCOUNT}
 """
-"""As `outstanding` of the summary counts it."""
+"""What is open on invoices, to be grouped by client and currency; as `outstanding` of the summary counts it."""
+_DUE: Final = f"{OPEN} AND i.client_id = ANY ($2::text[]) GROUP BY i.client_id, i.currency ORDER BY i.currency"
 
 
 @dataclass(frozen=True)

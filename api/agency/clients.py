@@ -89,7 +89,8 @@ async def create(body: ClientIn, services: Used, caller: Calling, request: Reque
 async def list_clients(query: Annotated[ClientsQuery, Query()], services: Used, caller: Calling) -> Page[ClientOut]:
     """`search` finds parts of name, mail and external_id. Archived clients are listed with status `archived`.
 
-    `over_percent` leaves those who have used that much or more of what their current period includes.
+    `over_percent` leaves those who have used that much or more of what their current period includes; `sort` by `usage`
+    goes by that percentage, by `debt` by `amount_due`, of several currencies by the largest number.
     """
     now = services.clock.now()
     scope = f"clients:{caller.agency}:{query.search}:{query.status}:{query.over_percent}:{query.sort}"
@@ -98,19 +99,19 @@ async def list_clients(query: Annotated[ClientsQuery, Query()], services: Used, 
         caller.agency,
         search=query.search,
         status=query.status,
-        over=(query.over_percent, now) if query.over_percent else None,
+        over=query.over_percent,
+        now=now,
         sort=query.sort,
         limit=query.limit + 1,
         after=query.after(scope),
     )
-    by_name = query.sort.endswith("name")
-    stand = await standings(services.database, caller.agency, [client.id for client in rows], now)
+    stand = await standings(services.database, caller.agency, [client.id for client, _ in rows], now)
     return page(
         rows,
         query.limit,
         scope,
-        lambda client: (client.name.lower() if by_name else client.created_at, client.id),
-        lambda client: client_out(client, stand[client.id]),
+        lambda row: (row[1], row[0].id),
+        lambda row: client_out(row[0], stand[row[0].id]),
     )
 
 

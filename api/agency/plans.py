@@ -1,5 +1,6 @@
 """Plans: what an agency sells (billing-rules 2)."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, Self
@@ -21,6 +22,7 @@ from api.openapi import conflicts, example
 from api.pagination import Page, PageQuery, page
 from api.services import Services, Used
 from api.tenant import agency_router, own_agency, own_plan
+from api.tokens import Caller
 
 router = agency_router("Plans", "/plans")
 _PLAN: Final[dict[str, Any]] = {
@@ -53,8 +55,8 @@ class PlanIn(fields.Request, json_schema_extra=example(**_PLAN)):
         return self
 
 
-class VersionOut(Answer, json_schema_extra=example(version=1, **_PLAN, created_at="2026-11-23T15:00:00Z")):
-    """A plan's terms from `created_at` on, until its next version."""
+class VersionOut(Answer, json_schema_extra=example(version=1, **_PLAN, created_at="2026-11-23T15:00:00Z", clients=12)):
+    """A plan's terms from `created_at` on, until its next version. `clients` is how many have this version now."""
 
     version: int
     name: str
@@ -65,17 +67,25 @@ class VersionOut(Answer, json_schema_extra=example(version=1, **_PLAN, created_a
     call_increment_seconds: Literal[1, 6, 60]
     trial_days: int
     created_at: datetime
+    clients: int
 
 
 class PlanOut(
     VersionOut,
     json_schema_extra=example(
-        id="pln_3f5m7kq2n4b6c8d0e2f4", version=1, **_PLAN, created_at="2026-11-23T15:00:00Z", archived_at=None
+        id="pln_3f5m7kq2n4b6c8d0e2f4",
+        version=1,
+        **_PLAN,
+        created_at="2026-11-23T15:00:00Z",
+        clients=12,
+        clients_of_all_versions=20,
+        archived_at=None,
     ),
 ):
     """A plan in its newest version. `created_at` is the plan's. Once it is archived nobody is assigned it any more."""
 
     id: str
+    clients_of_all_versions: int
     archived_at: datetime | None
 
 
@@ -96,7 +106,7 @@ async def create(body: PlanIn, services: Used, caller: Calling, request: Request
             detail={"plan": plan.id},
             dedupe_key=f"{plan.id}:created",
         )
-    return plan_out(await own_plan(services, caller, plan.id))
+    return await shown_plan(services, caller, plan.id)
 
 
 @router.post(
@@ -124,7 +134,7 @@ async def add_version(plan_id: str, body: PlanIn, services: Used, caller: Callin
             )
     except PlanArchived:
         raise conflict("plan_archived") from None
-    return plan_out(await own_plan(services, caller, plan.id))
+    return await shown_plan(services, caller, plan.id)
 
 
 @router.post("/{plan_id}/archive", summary="Archive a plan")
@@ -144,7 +154,7 @@ async def archive(plan_id: str, services: Used, caller: Calling) -> PlanOut:
             detail={"plan": plan.id},
             dedupe_key=f"{plan.id}:archived",
         )
-    return plan_out(await own_plan(services, caller, plan.id))
+    return await shown_plan(services, caller, plan.id)
 
 
 async def _archive_at_stripe(services: Services, agency: str, plan: Plan) -> None:
@@ -160,12 +170,13 @@ async def _archive_at_stripe(services: Services, agency: str, plan: Plan) -> Non
 async def list_plans(query: Annotated[PageQuery, Query()], services: Used, caller: Calling) -> Page[PlanOut]:
     scope = f"plans:{caller.agency}"
     rows = await plans.plans(services.database, caller.agency, query.limit + 1, query.after_time(scope))
-    return page(rows, query.limit, scope, lambda plan: (plan.created_at, plan.id), plan_out)
+    having = await plans.clients_on(services.database, caller.agency, [plan.id for plan in rows])
+    return page(rows, query.limit, scope, lambda plan: (plan.created_at, plan.id), lambda plan: _plan_out(plan, having))
 
 
 @router.get("/{plan_id}", summary="A plan")
 async def read(plan_id: str, services: Used, caller: Calling) -> PlanOut:
-    return plan_out(await own_plan(services, caller, plan_id))
+    return await shown_plan(services, caller, plan_id)
 
 
 @router.get("/{plan_id}/versions", summary="A plan's versions, newest first")
@@ -175,7 +186,10 @@ async def list_versions(
     """What was sold when. Each subscription names the version that it was assigned."""
     plan, scope = await own_plan(services, caller, plan_id), f"plan-versions:{caller.agency}:{plan_id}"
     rows = await plans.versions(services.database, plan.id, query.limit + 1, query.after_number(scope))
-    return page(rows, query.limit, scope, lambda one: ("", str(one.version)), _version_out)
+    having = await plans.clients_on(services.database, caller.agency, [plan.id])
+    return page(
+        rows, query.limit, scope, lambda one: ("", str(one.version)), lambda one: VersionOut(**_version(one, having))
+    )
 
 
 def _plan(id: str, body: PlanIn, created_at: datetime) -> Plan:
@@ -194,19 +208,32 @@ def _plan(id: str, body: PlanIn, created_at: datetime) -> Plan:
     )
 
 
-def plan_out(plan: Plan) -> PlanOut:
-    return PlanOut(id=plan.id, archived_at=plan.archived_at, **vars(_version_out(plan)))
+async def shown_plan(services: Services, caller: Caller, plan_id: str) -> PlanOut:
+    """Raises NotFound."""
+    plan = await own_plan(services, caller, plan_id)
+    return _plan_out(plan, await plans.clients_on(services.database, caller.agency, [plan.id]))
 
 
-def _version_out(plan: Plan) -> VersionOut:
-    return VersionOut(
-        version=plan.version,
-        name=plan.name,
-        tier=plan.tier,
-        price=money(plan.price, plan.currency),
-        included_minutes=plan.included_minutes,
-        overage_rate=rate(plan.overage_rate, plan.currency),
-        call_increment_seconds=plan.call_increment_seconds,
-        trial_days=plan.trial_days,
-        created_at=plan.created_at,
+def _plan_out(plan: Plan, having: Mapping[tuple[str, int], int]) -> PlanOut:
+    """`having`: how many clients have each version."""
+    return PlanOut(
+        id=plan.id,
+        archived_at=plan.archived_at,
+        clients_of_all_versions=sum(count for (of, _), count in having.items() if of == plan.id),
+        **_version(plan, having),
     )
+
+
+def _version(plan: Plan, having: Mapping[tuple[str, int], int]) -> dict[str, Any]:
+    return {
+        "version": plan.version,
+        "name": plan.name,
+        "tier": plan.tier,
+        "price": money(plan.price, plan.currency),
+        "included_minutes": plan.included_minutes,
+        "overage_rate": rate(plan.overage_rate, plan.currency),
+        "call_increment_seconds": plan.call_increment_seconds,
+        "trial_days": plan.trial_days,
+        "created_at": plan.created_at,
+        "clients": having.get((plan.id, plan.version), 0),
+    }

@@ -10,7 +10,7 @@ from adapters.postgres import plans, trail
 from adapters.postgres.plans import Plan, PriceTaken
 from adapters.postgres.pool import transaction
 from api import fields
-from api.agency.plans import MOST_MINUTES, PlanOut, plan_out
+from api.agency.plans import MOST_MINUTES, PlanOut, shown_plan
 from api.fields import Answer, Increment, Name, ShortText, Whole
 from api.guard import Calling
 from api.idempotency import seed
@@ -20,7 +20,7 @@ from api.openapi import conflicts, example
 from api.pagination import Page, PageQuery, cut
 from api.problems import InvalidFields
 from api.services import Services, Used
-from api.tenant import agency_router, connected_account, own_agency, own_plan
+from api.tenant import agency_router, connected_account, own_agency
 from billing.imports import PriceReading, import_obstacle
 
 router = agency_router("Plans")
@@ -105,7 +105,7 @@ async def import_price(body: ImportIn, services: Used, caller: Calling, request:
             )
     except PriceTaken:
         raise InvalidFields(_TAKEN) from None
-    return plan_out(await own_plan(services, caller, plan.id))
+    return await shown_plan(services, caller, plan.id)
 
 
 async def _fitting(services: Services, account: str, body: ImportIn) -> tuple[PriceReading, int]:

@@ -144,6 +144,28 @@ async def test_those_are_found_who_have_used_most_of_what_is_included(own: Tenan
     assert await found(over_percent=80) == [over, near, on_trial]
 
 
+async def test_clients_are_sorted_by_what_they_have_used_and_by_what_they_owe(own: Tenant) -> None:
+    dear = await own.plan(price={"amount": 9900, "currency": "usd"})
+    owing, deep = await own.subscribed(FAILS), await own.subscribed(FAILS, dear)
+    well, free = await own.subscribed(PAYS), await own.client()
+    await own.report(well, 520, hours_ago=0)
+    await own.report(deep, 100, hours_ago=0)
+
+    async def pages(sort: str) -> list[str]:
+        """Over pages of one."""
+        found, cursor = [], None
+        while not found or cursor:
+            page = await own.api.get(CLIENTS, sort=sort, limit=1, **({"cursor": cursor} if cursor else {}))
+            found, cursor = [*found, page["data"][0]["id"]], page["next_cursor"]
+        return found
+
+    for sort, first in (("usage", [well, deep]), ("debt", [deep, owing])):
+        downwards = await pages(f"-{sort}")
+        assert downwards[:2] == first
+        assert set(downwards) == {owing, deep, well, free}
+        assert await pages(sort) == downwards[::-1]
+
+
 async def test_a_client_is_archived_once_nothing_of_it_runs(own: Tenant) -> None:
     client = await own.client()
     await own.assign(client, start="first_card")

@@ -47,6 +47,7 @@ async def test_clients_are_found_filtered_and_sorted(own: Tenant, browser: Brows
     assert await names(search="nto") == ["Anton"]
     assert await names(sort="name", status="none") == ["Anton", "Berta", "Caesar"]
     (known,) = await names(status="active")
+    assert (await names(sort="-usage"))[0] == known
     assert await names(used="80") == [known]
     assert await names(used="100") == []
     page = await browser.press(await browser.open(LIST), "Show", search="nobody", sort="name")

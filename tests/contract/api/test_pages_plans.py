@@ -39,7 +39,7 @@ async def test_a_plan_is_created_as_it_is_typed(browser: Browser, own: Tenant) -
         1200,
     )
     row = (await browser.open(PLANS)).all("tbody tr")
-    assert row == ["Voice Max pro $99.00 1,200 $0.09 1"]
+    assert row == ["Voice Max pro $99.00 1,200 $0.09 1 0"]
 
 
 async def test_a_currency_without_decimals_is_typed_and_shown_without(browser: Browser, own: Tenant) -> None:
@@ -92,13 +92,18 @@ async def test_an_edit_makes_a_version_and_says_who_keeps_theirs(browser: Browse
 
 async def test_archiving_asks_once_and_ends_the_sale(browser: Browser, own: Tenant) -> None:
     plan = await own.plan()
+    assert "No client has it." in (await browser.open(f"{PLANS}/{plan}/archive")).text
+    await own.assign(await own.client(), plan)
     asked = await browser.open(f"{PLANS}/{plan}/archive")
-    assert "Clients who have it keep it, and go on being billed $49.00 a month" in asked.text
+    assert "One client has it, keeps it, and goes on being billed." in asked.text
     assert (await own.api.get(f"/v1/agency/plans/{plan}"))["archived_at"] is None
     page = await browser.press(asked, "Archive the plan")
     assert "is archived. Clients who have it keep it." in page.text
     assert (await own.api.get(f"/v1/agency/plans/{plan}"))["archived_at"]
     assert "Edit" not in page.all("main a")
+    assert "One client has it, keeps it, and goes on being billed." in page.all(".banner.info")[0]
+    assert [row.split()[-1] for row in page.all("tbody tr")] == ["1"]
+    assert [row.split()[-1] for row in (await browser.open(PLANS)).all("tbody tr")] == ["1"]
     late = await browser.open(f"{PLANS}/{plan}/edit")
     assert "The plan is archived." in (await browser.press(late, "Save as a new version")).text
 

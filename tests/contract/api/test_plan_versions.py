@@ -49,7 +49,10 @@ async def test_a_new_version_is_what_is_sold_and_moves_nobody(tenant: Tenant) ->
         1,
         500,
     )
+    assert (made["clients"], made["clients_of_all_versions"]) == (0, 1)
     sold = await tenant.assign(late, plan)
+    assert [one["clients"] for one in (await tenant.api.get(f"{PLANS}/{plan}/versions"))["data"]] == [1, 1]
+    assert (await tenant.api.get(f"{PLANS}/{plan}"))["clients_of_all_versions"] == 2
     assert (sold["plan"]["version"], sold["plan"]["price"]["amount"]) == (2, 9900)
     # Each version has a product and a price of its own, where the agency sees them.
     rows = await tenant.site.pool.fetch("SELECT price_id FROM plan_versions WHERE plan_id = $1 ORDER BY version", plan)

@@ -16,6 +16,7 @@ async def test_a_plan_is_made_and_read(bare: Tenant) -> None:
     assert answer.status_code == 201
     made = answer.json()
     shown = {"version": 1, "call_increment_seconds": 60, "trial_days": 0, "archived_at": None}
+    shown |= {"clients": 0, "clients_of_all_versions": 0}
     assert made == {**PLAN, **shown, "id": made["id"], "created_at": made["created_at"]}
     assert await bare.api.get(f"{PLANS}/{made['id']}") == made
     assert (await bare.api.get(PLANS))["data"] == [made]
