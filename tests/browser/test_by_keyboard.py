@@ -1,32 +1,8 @@
 """The billing page without a mouse: where the focus goes, that it is seen, and that nothing needs a pointer."""
 
-from typing import Final
-
 from playwright.async_api import expect
 from support.stage import FAILS, Stage
-from support.viewers import BILLING, Viewer, Viewers
-
-_FOCUSED: Final = """() => {
-  const element = document.activeElement, style = getComputedStyle(element);
-  return {text: element.innerText || element.ariaLabel || "", seen: style.outlineStyle !== "none"};
-}"""
-_MOST_STOPS: Final = 40
-
-
-async def stops(viewer: Viewer) -> list[str]:
-    """What the Tab key comes to, in order; each must be seen to have the focus."""
-    found = []
-    while len(found) < _MOST_STOPS:
-        await viewer.page.keyboard.press("Tab")
-        focused = await viewer.page.evaluate(_FOCUSED)
-        text = " ".join(focused["text"].split())
-        if found and text == found[0]:
-            break
-        if await viewer.page.evaluate("document.activeElement === document.body"):
-            break
-        assert focused["seen"], f"{text!r} has the focus, and nobody sees it"
-        found.append(text)
-    return found
+from support.viewers import BILLING, Viewers
 
 
 async def test_the_way_through_is_that_of_reading(stage: Stage, viewers: Viewers) -> None:
@@ -34,7 +10,7 @@ async def test_the_way_through_is_that_of_reading(stage: Stage, viewers: Viewers
     await stage.call(client, 12)
     async with viewers.client(stage.agency_id, client.id) as viewer:
         await viewer.open(BILLING)
-        found = await stops(viewer)
+        found = await viewer.stops()
         wanted = ["Skip to the content", "Billing", "Sign out", "Pay now", "Update card", "Update card", "As a table"]
         assert [stop for stop in found if stop in wanted] == wanted
 

@@ -157,6 +157,14 @@ class Stage(Sights):
         said: Json = await self.agency.post(f"{client.path}/retry", {})
         return said
 
+    async def send_invoice(self, client: Client, amount: int, *, days_until_due: int) -> Json:
+        """An invoice of the agency's own, which Stripe mails."""
+        line = {"description": "Set-up", "amount": {"amount": amount, "currency": "usd"}}
+        body = {"lines": [line], "collection": "send", "days_until_due": days_until_due}
+        said: Json = await self.agency.post(f"/v1/agency/clients/{client.id}/invoices", body)
+        await self.rest()
+        return said
+
     async def void(self, client: Client, short: str) -> Json:
         said: Json = await self.agency.post(f"/v1/agency/invoices/{client.invoice(short)}/void", _WHY)
         return said
@@ -236,6 +244,8 @@ class Stage(Sights):
         """End all trouble and let every subscription go, so that nobody moves them through time from here on."""
         await self.control.delete("/faults")
         await self.webhooks("normal")
+        if (await self.agency.get("/v1/agency/stripe"))["state"] == "restricted":
+            await self.account("restore")
         waited_for = await self.sandbox.pool.fetch(
             "SELECT provider_id FROM invoices WHERE agency_id = $1 AND id IN "
             "(SELECT invoice_id FROM payment_attempts WHERE result IS NULL)",

@@ -17,6 +17,11 @@ PATIENCE_MILLISECONDS: Final = 20_000
 BILLING: Final = "/portal/billing"
 _LAPTOP: Final = {"width": 1280, "height": 900}
 PHONE: Final = {"width": 390, "height": 844}
+_FOCUSED: Final = """() => {
+  const element = document.activeElement, style = getComputedStyle(element);
+  return {text: element.innerText || element.ariaLabel || "", seen: style.outlineStyle !== "none"};
+}"""
+_MOST_STOPS: Final = 40
 
 
 @dataclass
@@ -61,6 +66,21 @@ class Viewer:
             if one["impact"] in SERIOUS
             for node in one["nodes"]
         ]
+
+    async def stops(self) -> list[str]:
+        """What the Tab key comes to, in order; each must be seen to have the focus."""
+        found: list[str] = []
+        while len(found) < _MOST_STOPS:
+            await self.page.keyboard.press("Tab")
+            focused = await self.page.evaluate(_FOCUSED)
+            text = " ".join(focused["text"].split())
+            if found and text == found[0]:
+                break
+            if await self.page.evaluate("document.activeElement === document.body"):
+                break
+            assert focused["seen"], f"{text!r} has the focus, and nobody sees it"
+            found.append(text)
+        return found
 
     async def wider_than_the_screen(self) -> bool:
         """Whether the page would have to be scrolled sideways."""

@@ -72,15 +72,14 @@ def notice(told: Told) -> Notice | None:
     if banner is None:
         return None
     title, sentences = _WORDS[banner["kind"]](told)
-    owing = banner["open_invoices"] > 0
-    settled_pause = banner["kind"] == "paused" and not owing
+    settled_pause = banner["kind"] == "paused" and not banner["open_invoices"]
     return Notice(
         "info" if settled_pause else _TONES.get(banner["kind"], "bad"),
         title,
         " ".join(filter(None, sentences)),
         banner["invoice_id"] if told.can(_PAY) else None,
         ("Update card" if told.billing["payment_method"] else "Enter a card") if told.can(_CARD) else None,
-        not settled_pause,
+        not (settled_pause or _waits_for_the_agency(told)),
     )
 
 
@@ -169,12 +168,16 @@ def _what_follows(told: Told) -> tuple[str, ...]:
     banner = told.banner
     if banner["next_attempts"]:
         return _tried_again(told), _sooner(told)
-    if banner["obstacle"] == "agency_frozen" and not told.can(_PAY):
+    if _waits_for_the_agency(told):
         return (
             f"{told.agency} can't take payments just now, so nothing is charged.",
             "You need do nothing until that is over: this page shows what comes then.",
         )
     return _obstacle(told), _remedy(told)
+
+
+def _waits_for_the_agency(told: Told) -> bool:
+    return told.banner["obstacle"] == "agency_frozen" and not told.can(_PAY)
 
 
 def _tried_again(told: Told) -> str:

@@ -39,7 +39,8 @@ def remaining(invoice: Json) -> Json:
 
 
 def sums(invoice: Json) -> Iterator[Row]:
-    """From the lines to what is due, and from that to what remains; what was given back stands behind it."""
+    """From the lines to what is due, and from that, once something is paid, to what remains; what was given back stands
+    behind it."""
     if invoice["tax"]["amount"]:
         yield Row("Tax", invoice["tax"])
     if invoice["balance_applied"]["amount"]:
@@ -51,7 +52,6 @@ def sums(invoice: Json) -> Iterator[Row]:
     paid = invoice["amount"] if by_other_means else invoice["amount_paid"]
     if paid["amount"]:
         yield Row("Paid by other means" if by_other_means else "Paid", _negative(paid))
-    if invoice["status"] != "void" and not _is_given_up(invoice):
         yield Row("Still to be paid", _less(invoice["amount"], paid), total=True)
     if invoice["amount_refunded"]["amount"]:
         yield Row("Given back to you", invoice["amount_refunded"])
