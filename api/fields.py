@@ -127,7 +127,8 @@ Whole = Annotated[int, Field(strict=True)]
 """A JSON integer: "5", 5.0 and true are none."""
 Increment = Annotated[Literal[1, 6, 60], BeforeValidator(_whole)]
 """The seconds to which a call is rounded up: a JSON integer, too."""
-TrialDays = Annotated[Whole, Field(ge=0, le=730)]
+MOST_TRIAL_DAYS: Final = 730
+TrialDays = Annotated[Whole, Field(ge=0, le=MOST_TRIAL_DAYS)]
 """How long a trial is; 0 is none."""
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 """ISO 3166-1, two letters."""

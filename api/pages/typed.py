@@ -29,12 +29,17 @@ class Typed:
         """Fields without which there is nothing to send."""
         self.errors |= {name: "Please fill this in." for name in names if self.text(name) is None}
 
-    def whole(self, name: str) -> int | None:
+    def whole(self, name: str, *, most: int | None = None) -> int | None:
+        """With `most`, from 0 up to that: for what is reckoned with before the API is asked."""
         text = self.text(name)
         if text is not None and not _WHOLE.fullmatch(text):
             self.errors[name] = "Please type a whole number, such as 30."
             return None
-        return None if text is None else int(text)
+        number = None if text is None else int(text)
+        if most is not None and number is not None and not 0 <= number <= most:
+            self.errors[name] = f"Please type a number from 0 to {most}."
+            return None
+        return number
 
     def money(self, name: str, currency: str) -> dict[str, Any] | None:
         """What was typed in major units, such as 49.00, as {amount, currency} in minor ones."""

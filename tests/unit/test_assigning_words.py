@@ -91,6 +91,15 @@ def test_a_trial_says_when_it_ends_and_that_overage_costs_nothing_in_it() -> Non
     assert told["Each minute over"] == "$0.125, billed after each period"
 
 
+@pytest.mark.parametrize(
+    ("action", "then"), [("block", "then calls are not served"), ("notify", "then you and the client are told")]
+)
+def test_a_limit_of_the_overage_says_what_it_does(action: str, then: str) -> None:
+    cap = {"amount": {"amount": 2050, "currency": "usd"}, "action": action}
+    assert dict(assignment(CARD, spend_cap=cap).told())["Limit of overage"] == f"$20.50 a period; {then}"
+    assert "Limit of overage" not in dict(assignment(CARD).told())
+
+
 def test_a_plan_without_a_price_charges_nothing_in_advance() -> None:
     told = dict(assignment(CARD, {"price": {"amount": 0, "currency": "usd"}}).told())
     assert told["First charge"] == (

@@ -19,7 +19,7 @@ _INVOICES: Final = 10
 _LINES: Final = 25
 _MONTHS: Final = 12
 _FORECAST_NAMES: Final = {"minutes": ["minutes_per_month"], "fails": ["card"]}
-Asked = Annotated[str, Query(max_length=40)]
+ForecastField = Annotated[str, Query(max_length=40)]
 
 
 @router.get("")
@@ -50,7 +50,7 @@ async def invoices(visit: Visiting, client_id: str, cursor: str | None = None) -
 
 
 @router.get("/forecast")
-async def forecast(visit: Visiting, client_id: str, minutes: Asked = "", fails: Asked = "") -> Response:
+async def forecast(visit: Visiting, client_id: str, minutes: ForecastField = "", fails: ForecastField = "") -> Response:
     """`minutes` a month, as so far unless given; `fails`: the day from which the card declines."""
     client, subscription = await _client(visit, client_id)
     entry, drawn = Entry({"minutes": minutes.strip(), "fails": fails.strip()}), None

@@ -62,6 +62,8 @@ async def test_a_plan_is_assigned_as_it_is_typed(browser: Browser, tenant: Tenan
 @pytest.mark.parametrize(
     ("fields", "wrong", "says"),
     [
+        ({"trial_days": "731"}, "trial_days", "Please type a number from 0 to 730."),
+        ({"trial_days": "-1"}, "trial_days", "Please type a number from 0 to 730."),
         ({"trial_days": "two"}, "trial_days", "Please type a whole number, such as 30."),
         ({"cap_amount": "20.505"}, "cap_amount", "USD has 2 decimals."),
     ],
@@ -79,9 +81,10 @@ async def test_what_is_wrong_with_an_assignment_stands_beside_its_field(
 
 async def test_what_the_api_refuses_of_an_assignment_stands_beside_its_field(browser: Browser, tenant: Tenant) -> None:
     client, plan = await tenant.client(), await tenant.plan()
-    shown = await browser.press(await ask(browser, client, "assign"), SHOW, plan_id=plan, trial_days="731")
+    shown = await browser.press(await ask(browser, client, "assign"), SHOW, plan_id=plan, cap_amount="-5")
     page = await browser.press(shown, "Assign Voice Pro")
-    assert (page.status, page.wrong("trial_days")) == (422, "This should be less than or equal to 730.")
+    assert (page.status, str(page.one("#cap_amount")["value"])) == (422, "-5")
+    assert page.wrong("cap_amount")
 
 
 async def test_a_plan_that_was_changed_meanwhile_is_shown_again(browser: Browser, tenant: Tenant) -> None:

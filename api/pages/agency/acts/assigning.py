@@ -31,6 +31,9 @@ class Assignment:
         yield "Included", f"{self.formats.number(self.plan['included_minutes'])} minutes a month"
         over = f"{self.formats.rate(self.plan['overage_rate'])}, billed after each period"
         yield "Each minute over", f"{over}; nothing in the trial" if self._trial_days else over
+        if cap := self.asked.get("spend_cap"):
+            then = "then calls are not served" if cap["action"] == "block" else "then you and the client are told"
+            yield "Limit of overage", f"{self.formats.money(cap['amount'])} a period; {then}"
         yield "Starts", "now" if self._start else "when the client has entered a card"
         if self._trial_days:
             yield "Trial", f"{self._days} free of charge{self._until}"

@@ -5,6 +5,7 @@ from typing import Final
 
 from starlette.responses import Response
 
+from api.fields import MOST_TRIAL_DAYS
 from api.pages.agency import possible
 from api.pages.agency.acts import previews
 from api.pages.agency.acts.asking import ASK_AND_DO, Asking, Order, about_client, on_subscription
@@ -75,7 +76,10 @@ def _assigned(typed: Typed, plan: Json) -> tuple[Json, Entry | None]:
     asked = {name: typed.text(name) or usual for name, usual in _USUAL.items() if name != "cap_action"}
     if asked["start"] == "first_card" and asked["collection"] == "manual":
         typed.errors["start"] = "You collect this yourself, so there is no card to wait for: start now."
-    trial_days, cap = typed.whole("trial_days"), typed.money("cap_amount", plan["price"]["currency"])
+    trial_days, cap = (
+        typed.whole("trial_days", most=MOST_TRIAL_DAYS),
+        typed.money("cap_amount", plan["price"]["currency"]),
+    )
     body: Json = {"plan_id": plan["id"], **asked}
     body |= {} if trial_days is None else {"trial_days": trial_days}
     body |= {"spend_cap": {"amount": cap, "action": typed.text("cap_action")}} if cap else {}
@@ -87,11 +91,8 @@ async def preview(visit: Visiting, client_id: str, plan_id: str = "", effective:
     """The choice; with a plan, what a change to it would bill and when."""
     asking = await about_client(visit, client_id, "change")
     form = await _choice(visit, asking)
-    possible_times = [time for time, _, _ in form["times"]]
-    chosen = {
-        "plan_id": plan_id,
-        "effective": effective if effective in possible_times else "".join(possible_times[:1]),
-    }
+    values = [value for value, _, _ in form["times"]]
+    chosen = {"plan_id": plan_id, "effective": effective if effective in values or not values else values[0]}
     if not plan_id or not asking.offered:
         return await asking.ask(Entry(chosen), **form)
     try:
