@@ -101,6 +101,13 @@ async def test_a_plan_that_includes_nothing_has_no_percent(tenant: Tenant) -> No
     assert (usage["percent"], usage["overage_so_far"]["amount"]) == (None, 100)
 
 
+async def test_a_limit_that_is_nearly_reached_is_not_called_reached(tenant: Tenant) -> None:
+    client = await tenant.client()
+    await tenant.assign(client, await tenant.plan(included_minutes=2500), starts_at=tenant.ago(days=1))
+    await tenant.report(client, 1200, 1299)
+    assert (await (await tenant.portal(client)).get(BILLING))["usage"]["percent"] == 99.9
+
+
 async def test_support_is_the_agencys_own(own: Tenant) -> None:
     support = {"email": "help@bright.example", "phone": None, "url": "https://bright.example/help"}
     await own.api.patch("/v1/agency/settings", {"support": support})
@@ -354,6 +361,8 @@ async def test_a_card_is_charged_ten_times_in_thirty_days_and_not_more(tenant: T
         assert (await pay(portal, invoice)).json()["status"] == "failed"
     refusal = await pay(portal, invoice)
     assert (refusal.status_code, refusal.json()["code"]) == (409, "card_limit")
+    banner = (await portal.get(BILLING))["banner"]
+    assert (banner["obstacle"], banner["actions"]) == ("card_limit", ["update_payment_method"])
     first = (await tenant.invoice(client))["attempts"][0]["at"]
     possible = datetime.fromisoformat(first) + timedelta(days=30)
     assert possible.isoformat()[:19] in refusal.json()["detail"]
@@ -369,6 +378,8 @@ async def test_an_account_that_can_not_charge_takes_no_payment(own: Tenant) -> N
     portal = await own.portal(client)
     answer = await pay(portal, invoice)
     assert (answer.status_code, answer.json()["code"]) == (409, "agency_frozen")
+    shown = await portal.get(f"{BILLING}/invoices/{invoice}")
+    assert (shown["collectible"], shown["payable"]) == (True, False)
     assert len(await own.charges(client)) == 1
 
 
