@@ -61,6 +61,13 @@ def _time(app: FastAPI, sandbox: Sandbox) -> None:
         event = await next_event(sandbox.pool, now, agency_id, client_id)
         return {"now": rfc3339(now), "next": event.as_json() if event else None}
 
+    @app.get("/bar")
+    async def bar(agency_id: str | None = None, client_id: str | None = None) -> Json:
+        """What the bar under a page shows, in one answer: the clock, and the client where the agency has such a one."""
+        own = client_id if client_id and await _of_agency(sandbox, agency_id, client_id) else None
+        seen = await client_seen(sandbox, own) if own else None
+        return {"clock": await clock(agency_id, client_id), "client": seen}
+
     @app.post("/clock/advance")
     async def advance(call: bodies.Advance) -> Json:
         now = sandbox.machine.now()
@@ -125,6 +132,11 @@ def _books(app: FastAPI, sandbox: Sandbox) -> None:
     async def mail(client_id: str | None = None) -> Json:
         await _known(sandbox, client_id)
         return {"data": await mailbox(sandbox, client_id)}
+
+
+async def _of_agency(sandbox: Sandbox, agency: str | None, client: str) -> bool:
+    own = "SELECT EXISTS (SELECT FROM clients WHERE (agency_id, id) = ($1, $2))"
+    return bool(await sandbox.pool.fetchval(own, agency, client))
 
 
 async def _known(sandbox: Sandbox, client_id: str | None) -> None:

@@ -1,6 +1,5 @@
 """The API process's way to the control port: what the bar shows, and what it asks for, with refusals as sentences."""
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -62,20 +61,6 @@ class Control:
         if not answer.is_success:
             raise InVain("The sandbox's control port does not know this.")
         return answer.json()
-
-    async def look_at(self, whom: Whom) -> tuple[Json, Json | None]:
-        """The clock, and the client if the page is one's. Raises InVain without a clock."""
-        if whom.client is None:
-            return await self.look("/clock", **whom.query), None
-        clock, client = await asyncio.gather(self.look("/clock", **whom.query), self._client(whom))
-        return clock, client
-
-    async def _client(self, whom: Whom) -> Json | None:
-        try:
-            found: Json = await self.look(f"/clients/{whom.client}")
-        except InVain:
-            return None
-        return found if found["agency_id"] == whom.agency else None
 
     async def ask(self, path: str, body: Json) -> Json:
         """What came of a command. Raises InVain."""

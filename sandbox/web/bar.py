@@ -50,8 +50,8 @@ class _Bar:
     async def _shown(self, request: Request) -> Json:
         of = whom(request)
         try:
-            clock, client = await self._control.look_at(of)
-            trouble = ""
+            seen = await self._control.look("/bar", **of.query)
+            clock, client, trouble = seen["clock"], seen["client"], ""
         except InVain as said:
             clock, client, trouble = None, None, str(said)
         visit = getattr(request.state, "visit", None)
