@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, async_playwright, expect
 from support.chromium import flags, installed
+from support.lively import ABROAD
+from support.stage import Stage
 from support.viewers import PATIENCE_MILLISECONDS, Viewers
 
 from sandbox.stack import Sandbox
@@ -24,6 +26,15 @@ async def chromium() -> AsyncIterator[Browser]:
         browser = await playwright.chromium.launch(executable_path=program, args=flags())
         yield browser
         await browser.close()
+
+
+@pytest.fixture
+async def abroad(sandbox: Sandbox) -> AsyncIterator[Stage]:
+    """As `stage`, of an agency that is not in UTC."""
+    async with Stage.set_up(sandbox, timezone=ABROAD) as stage:
+        yield stage
+        await stage.strike()
+        await stage.check()
 
 
 @pytest.fixture

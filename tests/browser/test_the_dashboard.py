@@ -10,11 +10,11 @@ from support.viewers import PHONE, Viewers
 
 
 @pytest.mark.timeout(600)
-async def test_every_page_can_be_read_by_everybody(stage: Stage, viewers: Viewers) -> None:
+async def test_every_page_can_be_read_by_everybody(abroad: Stage, viewers: Viewers) -> None:
     wrong = []
-    async with lively(stage) as agency:
+    async with lively(abroad) as agency:
         for scheme in ("light", "dark"):
-            async with viewers.agency(stage.agency_id, color_scheme=scheme, viewport=PHONE) as viewer:
+            async with viewers.agency(abroad.agency_id, color_scheme=scheme, viewport=PHONE) as viewer:
                 for address in agency.addresses():
                     await viewer.open(address)
                     assert await viewer.page.locator("h1").count() == 1, address

@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from fastapi.routing import APIRoute
 
@@ -17,6 +17,19 @@ _FILES: Final = (".csv", "/pdf")
 """What is kept, and not looked at."""
 _ONE_OF: Final = re.compile(r"s/{\w+}")
 """`clients/{client_id}` is the page of a client."""
+
+
+PRO: Final[dict[str, Any]] = {}
+MAX: Final[dict[str, Any]] = {"price": 14900, "included": 1500, "rate": "9"}
+PEOPLE: Final = (
+    ("Harbor Realty", "office@harbor-realty.example"),
+    ("Northwind Legal", "billing@northwind-legal.example"),
+    ("Cedar Dental", "accounts@cedar-dental.example"),
+    ("Lakeside Plumbing", "hello@lakeside-plumbing.example"),
+    ("Birch & Ash Accounting", "invoices@birch-ash.example"),
+)
+ABROAD: Final = "America/New_York"
+"""The zone of an agency that is not in UTC."""
 
 
 @dataclass(frozen=True)
@@ -39,22 +52,27 @@ class Lively:
 
 @contextlib.asynccontextmanager
 async def lively(stage: Stage) -> AsyncIterator[Lively]:
-    """One client is over its minutes, one owes, one waits for a card; and a program hears of it all by webhooks."""
+    """Two plans and five clients: one is over its minutes, one near them, one has a payment that failed, one is past
+    due, and one waits for a card; and a program hears of it all by webhooks."""
     async with receiving() as program:
         endpoint = await stage.agency.post("/v1/agency/webhook-endpoints", {"url": program.url})
-        paying = await stage.subscribe()
-        await stage.call(paying, 612)
-        owing = await stage.subscribe()
+        for terms, name in ((PRO, "Voice Pro"), (MAX, "Voice Max")):
+            await _rename_plan(stage, await stage.plan(**terms), name)
+        over, near, owing = [await stage.subscribe(plan=terms) for terms in (MAX, PRO, PRO)]
+        late = await stage.subscribe(behaviour="insufficient_funds")
+        waiting = await stage.assign(await stage.client(), start="first_card")
+        for client, (name, email) in zip((over, near, owing, late, waiting), PEOPLE, strict=True):
+            await stage.agency.patch(f"/v1/agency/clients/{client.id}", {"name": name, "email": email})
+        await stage.call(over, 1612)
         await stage.call(owing, 431)
         await stage.behave(owing, "insufficient_funds")
-        waiting = await stage.assign(await stage.client(), start="first_card")
-        for client, name in ((paying, "Harbor Realty"), (owing, "Cedar Dental"), (waiting, "Northwind Legal")):
-            await stage.agency.patch(f"/v1/agency/clients/{client.id}", {"name": name})
         period = (await stage.agency.get(owing.path))["current_period"]
         await stage.to(datetime.fromisoformat(period["end"]) + GRACE)
         for minutes in (37, 64):
             await stage.advance(days=1)
             await stage.call(owing, minutes)
+        await stage.call(over, 1580)
+        await stage.call(near, 425)
         ids = {
             "client_id": owing.id,
             "invoice_id": owing.invoice("p2"),
@@ -63,3 +81,10 @@ async def lively(stage: Stage) -> AsyncIterator[Lively]:
         }
         yield Lively(ids)
         await stage.agency.delete(f"/v1/agency/webhook-endpoints/{endpoint['id']}")
+
+
+async def _rename_plan(stage: Stage, plan: str, name: str) -> None:
+    """A new version, of the same terms."""
+    known = await stage.agency.get(f"/v1/agency/plans/{plan}")
+    terms = {field: known[field] for field in ("tier", "price", "included_minutes", "overage_rate")}
+    await stage.agency.post(f"/v1/agency/plans/{plan}/versions", {**terms, "name": name})

@@ -148,10 +148,10 @@ def test_a_debt_that_only_waits_is_no_alarm() -> None:
 
 def test_all_is_told_together_and_each_by_what_it_is() -> None:
     euros = {"amount_due": {"amount": 1000, "currency": "eur"}}
-    assert owed(euros, {}).title == "€10.00 and $49.00 are owed since Nov 1, 2026"
+    assert owed(euros, {}).title == "€10.00 and $49.00 have been owed since Nov 1, 2026"
     earlier = {"subscription_id": "sub_0", "status": "cancelled", "since": "2026-10-01T00:00:00Z"}
     told = owed(CUSTOM, earlier, {})
-    assert told.title == "$147.00 is owed since Oct 1, 2026"
+    assert told.title == "$147.00 has been owed since Oct 1, 2026"
     assert [debt.what for debt in told.debts] == ["Custom invoice", "Earlier plan Voice Pro", "Plan Voice Pro"]
     assert [debt.acts[0][0] for debt in told.debts] == [
         "/agency/invoices/inv_1/retry",

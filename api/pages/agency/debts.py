@@ -59,7 +59,7 @@ def told(formats: Formats, found: Json, client: Json, subscription: Json | None)
         by_currency[one["amount_due"]["currency"]] += one["amount_due"]["amount"]
     amounts = [formats.money({"amount": amount, "currency": currency}) for currency, amount in by_currency.items()]
     since = formats.day(min(one["since"] for one in debts))
-    title = f"{' and '.join(amounts)} {'is' if len(amounts) == 1 else 'are'} owed since {since}"
+    title = f"{' and '.join(amounts)} {'has' if len(amounts) == 1 else 'have'} been owed since {since}"
     kind = "bad" if any(_is_bad(one, found["as_of"]) for one in debts) else "warn"
     return Owed(title, kind, [_debt(formats, one, found["as_of"], client, subscription) for one in debts])
 

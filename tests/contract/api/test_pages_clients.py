@@ -154,12 +154,12 @@ async def test_a_client_in_debt_from_every_side(own: Tenant, browser: Browser) -
     ]
     assert "3 days after the attempt before, if nothing is paid until then." in page.text
     owed = page.one("section.banner")
-    assert page.all("section.banner h2") == [f"$49.00 is owed since {owed.h2.get_text().rpartition(' since ')[2]}"]  # type: ignore[union-attr]
+    assert page.all("section.banner h2") == [f"$49.00 has been owed since {owed.h2.get_text().rpartition(' since ')[2]}"]  # type: ignore[union-attr]
     assert "The last payment failed. The card was declined. Retry 1 of 3 is on " in page.text
     assert "More follow 5 and 7 days later. If nothing is paid by then, the subscription becomes past due" in page.text
     assert page.link("Try to charge now") == f"{LIST}/{client}/retry"
     assert page.link("Give more days to pay") == f"{LIST}/{client}/extend"
-    assert [page.text.count(once) for once in ("Try to charge now", "Give more days to pay", "is owed")] == [1, 1, 1]
+    assert [page.text.count(once) for once in ("Try to charge now", "Give more days to pay", "been owed")] == [1, 1, 1]
 
     invoices = await browser.open(f"{LIST}/{client}/invoices")
     (row,) = invoices.all(".rows > li")
@@ -194,7 +194,7 @@ async def test_what_is_owed_beside_the_plan_shows_with_its_own_retries(own: Tena
     custom, plan = (await own.api.get(debts))["data"]
     assert (custom["subscription_id"], custom["status"], plan["status"]) == (None, None, "active")
     page = await browser.open(f"{LIST}/{client}")
-    assert page.all("section.banner h2")[0].startswith("$199.00 is owed since ")
+    assert page.all("section.banner h2")[0].startswith("$199.00 has been owed since ")
     beside, own_debt = page.all(".debt")
     assert beside.startswith("Custom invoice: $150.00 since ")
     assert "Retry 1 of 3 is on " in beside

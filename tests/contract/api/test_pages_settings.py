@@ -37,7 +37,7 @@ async def test_a_section_is_saved_alone(browser: Browser, own: Tenant) -> None:
 
 async def test_sender_support_and_addresses_are_saved_and_cleared(browser: Browser, own: Tenant) -> None:
     mail = {"sender_name": "Ada", "support_email": "help@bright.example", "support_url": "https://bright.example/help"}
-    page = await browser.press(await browser.open(SETTINGS), "Save mail and support", **mail)
+    page = await browser.press(await browser.open(SETTINGS), "Save email and support", **mail)
     page = await browser.press(
         page, "Save return addresses", allowed_origins="https://a.example\r\n\r\n https://b.example/ "
     )
@@ -45,7 +45,7 @@ async def test_sender_support_and_addresses_are_saved_and_cleared(browser: Brows
     assert settings["sender"] == {"name": "Ada", "email": None}
     assert settings["support"] == {"email": "help@bright.example", "phone": None, "url": "https://bright.example/help"}
     assert settings["allowed_origins"] == ["https://a.example", "https://b.example"]
-    await browser.press(page, "Save mail and support", sender_name="")
+    await browser.press(page, "Save email and support", sender_name="")
     assert (await own.api.get(API))["sender"]["name"] is None
 
 
@@ -54,7 +54,7 @@ async def test_sender_support_and_addresses_are_saved_and_cleared(browser: Brows
     [
         ("periods and usage", "usage_grace_minutes", "99999", "This should be less than or equal to 10080."),
         ("periods and usage", "review_over", "0", "This is zero: every overage would be held."),
-        ("mail and support", "support_email", "ada", "This is not a mail address."),
+        ("email and support", "support_email", "ada", "This is not a mail address."),
         (
             "return addresses",
             "allowed_origins",

@@ -26,7 +26,7 @@ _WHOSE: Final = {
 _WHAT: Final = {
     "address": "address",
     "dob": "date of birth",
-    "email": "mail address",
+    "email": "email address",
     "first_name": "name",
     "id_number": "identity number",
     "last_name": "name",
