@@ -154,7 +154,9 @@ async def test_a_client_in_debt_from_every_side(own: Tenant, browser: Browser) -
     ]
     assert "3 days after the attempt before, if nothing is paid until then." in page.text
     owed = page.one("section.banner")
-    assert page.all("section.banner h2") == [f"$49.00 has been owed since {owed.h2.get_text().rpartition(' since ')[2]}"]  # type: ignore[union-attr]
+    assert page.all("section.banner h2") == [
+        f"$49.00 has been owed since {owed.h2.get_text().rpartition(' since ')[2]}"
+    ]  # type: ignore[union-attr]
     assert "The last payment failed. The card was declined. Retry 1 of 3 is on " in page.text
     assert "More follow 5 and 7 days later. If nothing is paid by then, the subscription becomes past due" in page.text
     assert page.link("Try to charge now") == f"{LIST}/{client}/retry"
