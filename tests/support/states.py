@@ -175,6 +175,6 @@ STATES: Final[dict[State, tuple[str, ...]]] = {
     sent_and_overdue: ("Overdue", "due ", "Pay"),
     cancelled: ("Cancelled", "The plan has ended"),
     leaving: ("Active", "The plan is cancelled and ends on"),
-    on_trial: ("Trial ends",),
+    on_trial: ("Trial ends", "nothing in the trial"),
     expiring: ("Your card expires before the next payment", "Update card"),
 }
