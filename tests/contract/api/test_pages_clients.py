@@ -232,7 +232,14 @@ async def test_a_card_that_would_fail_is_foreseen(tenant: Tenant, site: Site) ->
     [
         (None, ("No plan is assigned yet.", "Nothing without a plan.")),
         ({"start": "first_card"}, ("Waiting for a card", "Nothing until there is a card")),
-        ({"trial_days": 14}, ("Each minute over $0.125 nothing in the trial", "Trial ends", "The trial ends, and the first period begins")),
+        (
+            {"trial_days": 14},
+            (
+                "Each minute over $0.125 nothing in the trial",
+                "Trial ends",
+                "The trial ends, and the first period begins",
+            ),
+        ),
         ({"collection": "manual"}, ("by you: statements only", "You collect it by yourself.")),
     ],
 )
