@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import expect
 from support.lively import lively
 from support.stage import Stage
+from support.states import paused
 from support.viewers import PHONE, Viewers
 
 
@@ -37,3 +38,12 @@ async def test_a_plan_is_changed_once_its_price_was_seen(stage: Stage, viewers: 
         await viewer.page.get_by_role("button", name=re.compile("^Change now and bill")).click()
         await expect(viewer.page.locator(".banner[role=status]")).to_be_visible()
     assert (await stage.agency.get(client.path))["plan"]["price"]["amount"] == 9900
+
+
+async def test_service_that_is_paused_has_not_ended(stage: Stage, viewers: Viewers) -> None:
+    client = await paused(stage)
+    async with viewers.agency(stage.agency_id) as viewer:
+        await viewer.open(f"/agency/clients/{client.id}")
+        facts = viewer.page.locator("section[aria-labelledby=plan-title]")
+        await expect(facts).to_contain_text("Paused since")
+        await expect(facts).not_to_contain_text("Ended")
