@@ -46,15 +46,16 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
+    # An address is looked for in this order. First comes what people wait for: a page is several calls.
     for router in (
-        platform.router,
-        *agency.ROUTERS,
         *portal.ROUTERS,
+        *pages.ROUTERS,
         usage.router,
+        *agency.ROUTERS,
+        platform.router,
         webhooks.router,
         oauth.router,
         pay.router,
-        *pages.ROUTERS,
         health.router,
     ):
         app.include_router(router)

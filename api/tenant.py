@@ -20,6 +20,8 @@ def agency_router(tag: str, prefix: str = "") -> APIRouter:
 
 async def own_agency(services: Services, caller: Caller) -> Agency:
     """The caller's agency. Raises NotFound."""
+    if caller.rows:
+        return caller.rows.agency
     agency = await agencies.agency(services.database, caller.agency)
     if agency is None:
         raise NotFound

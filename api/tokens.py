@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
@@ -12,6 +12,8 @@ from uuid import uuid4
 import jwt
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from adapters.postgres.agencies import Agency
+from adapters.postgres.clients import Client
 from adapters.settings import Settings
 from api.problems import TemporarilyUnavailable, Unauthenticated
 
@@ -34,14 +36,26 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True)
+class Rows:
+    """A caller's tenant as the books have it."""
+
+    agency: Agency
+    client: Client | None
+
+
+@dataclass(frozen=True)
 class Caller:
-    """A person or program with a valid token. `agency` and `client` are its tenant; "" where its role has none."""
+    """A person or program with a valid token. `agency` and `client` are its tenant; "" where its role has none.
+
+    `rows` are set while a page is made that only looks: its calls need not read them again, each for itself.
+    """
 
     role: Role
     subject: str
     agency: str = ""
     client: str = ""
     permissions: frozenset[str] = frozenset()
+    rows: Rows | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:

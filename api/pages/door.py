@@ -7,7 +7,7 @@ import base64
 import json
 import secrets
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Final
@@ -27,8 +27,8 @@ from api.pages.inside import UNDER_WAY, Inside, Refused
 from api.pages.sessions import Signed, same_csrf, signed_in
 from api.problems import Forbidden, Problem, Unauthenticated
 from api.services import Services, of_request
-from api.tenant import own_agency
-from api.tokens import Role
+from api.tenant import own_agency, own_client
+from api.tokens import Caller, Role, Rows
 
 _NO_BILLING: Final = frozenset({"permission_required", "billing_not_available"})
 _SAID: Final = "said-"
@@ -143,6 +143,7 @@ async def _visit(request: Request, role: Role) -> Visit:
         raise Forbidden("This form is not from a page of yours, or you have signed in anew since.", code="csrf")
     bind(role=role, agency=signed.caller.agency, client=signed.caller.client)
     agency = await own_agency(services, signed.caller)
+    looking = signed.caller if is_sent(request) else await _known(services, signed.caller, agency)
     return Visit(
         request=request,
         services=services,
@@ -150,8 +151,14 @@ async def _visit(request: Request, role: Role) -> Visit:
         agency=agency,
         formats=formats_of(request, agency.timezone),
         form=form,
-        inside=Inside(request, signed.caller),
+        inside=Inside(request, looking),
     )
+
+
+async def _known(services: Services, caller: Caller, agency: Agency) -> Caller:
+    """The caller with what each call of a page would read of them. Not for a form, whose command may change it."""
+    client = await own_client(services, caller, caller.client) if caller.client else None
+    return replace(caller, rows=Rows(agency, client))
 
 
 async def _refusal(request: Request, error: Exception, role: Role) -> Response:

@@ -22,6 +22,7 @@ TEMPLATES: Final = Environment(
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    auto_reload=False,
 )
 TEMPLATES.globals |= {"asset": assets.address, "cards": cards, "charts": charts}
 _HEADERS: Final = {

@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 
 from adapters.postgres import drafting, figures
 from adapters.postgres.agencies import Agency
+from adapters.postgres.pool import Connection
 from adapters.postgres.subscriptions import current_subscription, in_debt_before
 from api.card import CardOut, card_out
 from api.fields import Answer
@@ -13,7 +14,7 @@ from api.invoice_out import NextInvoiceOut
 from api.money import Money, Rate, money, rate
 from api.openapi import example
 from api.portal.door import billing_router, own_self
-from api.services import Services, Used
+from api.services import Used
 from api.spend_caps import CAP, CapUseOut, cap_use_out
 from api.subscription_out import PERIOD, PLAN, PeriodOut, period_out
 from api.support import SupportOut, support_out
@@ -175,10 +176,13 @@ async def read(services: Used, caller: Calling) -> BillingOut:
     """From the books alone: it is answered also while the billing engine is away."""
     agency, client = await own_agency(services, caller), await own_self(services, caller)
     now = services.clock.now()
-    known = await current_subscription(services.database, caller.agency, caller.client)
-    state = known.state if known else None
+    async with services.database.acquire() as books:
+        known = await current_subscription(books, caller.agency, caller.client)
+        state = known.state if known else None
+        usage = await figures.client_usage(books, caller.agency, caller.client, now)
+        coming = await _next_invoice(books, state) if state else None
+        banner = await _banner(books, caller, state, now)
     shown = view(state, now) if state else None
-    usage = await figures.client_usage(services.database, caller.agency, caller.client, now)
     return BillingOut(
         as_of=now,
         agency=_agency_out(agency),
@@ -186,31 +190,32 @@ async def read(services: Used, caller: Calling) -> BillingOut:
         subscription=_subscription_out(state, shown, now) if state and shown else None,
         usage=usage_out(usage) if usage else None,
         spend_cap=cap_use_out(usage) if usage else None,
-        next_invoice=await _next_invoice(services, state) if state else None,
+        next_invoice=coming,
         payment_method=card_out(client.card),
-        banner=await _banner(services, caller, state, now),
+        banner=banner,
     )
 
 
 @router.get("/usage/daily", summary="Minutes a day in the current period")
 async def daily(services: Used, caller: Calling) -> DailyUsageOut:
     await own_self(services, caller)
-    known = await current_subscription(services.database, caller.agency, caller.client)
-    days = await figures.daily_usage(services.database, caller.agency, caller.client, services.clock.now())
+    async with services.database.acquire() as books:
+        known = await current_subscription(books, caller.agency, caller.client)
+        days = await figures.daily_usage(books, caller.agency, caller.client, services.clock.now())
     return DailyUsageOut(
         timezone=known.state.zone if known else None,
         data=[DayOut(date=day.day, minutes=minutes_text(day.seconds)) for day in days],
     )
 
 
-async def _next_invoice(services: Services, state: State) -> NextInvoiceOut | None:
-    overage = await figures.overage_to_bill(services.database, state)
+async def _next_invoice(books: Connection, state: State) -> NextInvoiceOut | None:
+    overage = await figures.overage_to_bill(books, state)
     coming = next_invoice(state, overage)
     if coming is None:
         return None
     at, amount = coming
     currency = state.terms.currency
-    credit = await drafting.credit_left(services.database, state.client, currency)
+    credit = await drafting.credit_left(books, state.client, currency)
     return NextInvoiceOut(at=at, estimate=money(max(0, amount - credit), currency))
 
 
@@ -247,9 +252,9 @@ def _subscription_out(state: State, shown: View, now: datetime) -> SubscriptionS
     )
 
 
-async def _banner(services: Services, caller: Caller, state: State | None, now: datetime) -> BannerOut | None:
+async def _banner(books: Connection, caller: Caller, state: State | None, now: datetime) -> BannerOut | None:
     """With what the client owes beside its subscription: `amount_due` is the whole debt."""
-    before = await in_debt_before(services.database, caller.agency, caller.client)
+    before = await in_debt_before(books, caller.agency, caller.client)
     others = [one for one in before if state is None or one.id != state.id]
     if state is None and not others:
         return None

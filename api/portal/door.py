@@ -4,12 +4,13 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from adapters.postgres import agencies, clients
+from adapters.postgres import agencies
 from adapters.postgres.clients import Client
 from adapters.postgres.invoices import client_invoices
 from api.guard import BEARER, guarded
-from api.problems import Forbidden, NotFound
+from api.problems import Forbidden
 from api.services import Services
+from api.tenant import own_agency, own_client
 from api.tokens import MANAGE_BILLING, Caller, Role
 
 PERMISSION_REQUIRED: Final = "permission_required"
@@ -39,9 +40,7 @@ async def billing_refused(services: Services, caller: Caller) -> str | None:
     """
     if MANAGE_BILLING not in caller.permissions:
         return PERMISSION_REQUIRED
-    agency = await agencies.agency(services.database, caller.agency)
-    if agency is None:
-        raise NotFound
+    agency = await own_agency(services, caller)
     if agency.tier in agencies.SELLING_TIERS:
         return None
     client = await own_self(services, caller)
@@ -51,7 +50,6 @@ async def billing_refused(services: Services, caller: Caller) -> str | None:
 
 async def own_self(services: Services, caller: Caller) -> Client:
     """The client who is calling. Raises NotFound."""
-    client = await clients.client(services.database, caller.agency, caller.client)
-    if client is None:
-        raise NotFound
-    return client
+    if caller.rows and caller.rows.client:
+        return caller.rows.client
+    return await own_client(services, caller, caller.client)

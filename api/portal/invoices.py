@@ -165,8 +165,9 @@ class Ways:
 
 async def _ways_to_pay(services: Services, caller: Caller, found: Sequence[Invoice]) -> dict[str, Ways]:
     """By the id of each that can be paid: none whose payment is in flight, and none in an account that can't charge."""
-    account = await agencies.account(services.database, caller.agency)
-    usable = [one for one in found if one.status is InvoiceStatus.OPEN and _is_usable(account, one)]
+    owed = [one for one in found if one.status is InvoiceStatus.OPEN]
+    account = await agencies.account(services.database, caller.agency) if owed else None
+    usable = [one for one in owed if _is_usable(account, one)]
     known = await states(services.database, [one.subscription_id for one in usable]) if usable else {}
     now = services.clock.now()
     return {one.id: _ways(services, one, known[one.subscription_id], now) for one in usable}
