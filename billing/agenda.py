@@ -4,7 +4,7 @@ Every item has a time, a rank among what is due together, and the rule that it c
 announced only: they depend on how an earlier one ends.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
@@ -84,8 +84,8 @@ def _in_its_order(s: State) -> Iterator[Item]:
 def planned(s: State) -> tuple[Item, ...]:
     """The agenda in the order of time. What failed stands at its next try: an outage shows."""
     pauses = {b.key: b for b in s.backoff}
-    items = (_told_frozen(s, _paused(item, pauses)) for item in agenda(s))
-    return tuple(sorted((*_freezes(s), *items), key=lambda item: (item.at, item.rank)))
+    items = [_told_frozen(s, _paused(item, pauses)) for item in agenda(s)]
+    return tuple(sorted((*_freezes(s, items), *items), key=lambda item: (item.at, item.rank)))
 
 
 def _paused(item: Item, pauses: Mapping[str, Backoff]) -> Item:
@@ -93,19 +93,34 @@ def _paused(item: Item, pauses: Mapping[str, Backoff]) -> Item:
     if pause is None or pause.until <= item.at:
         return item
     times = "once" if pause.failures == 1 else f"{pause.failures} times"
-    return replace(item, at=pause.until, detail=f"{item.detail}, tried in vain {times}")
+    how = f"tried in vain {times}" if pause.failures else "the bank is asked again"
+    return replace(item, at=pause.until, detail=f"{item.detail}, {how}")
 
 
-def _freezes(s: State) -> Iterator[Item]:
+def _freezes(s: State, items: Sequence[Item]) -> Iterator[Item]:
+    """Of what is cancelled only while something waits: nothing does where another account took the place."""
     since = freezing.frozen_since(s)
-    if since is not None:
-        detail = f"frozen since {since:%Y-%m-%d %H:%M} UTC: waits for {AWAITED[s.freezes[0].cause]}"
-        yield Item(since, Rank.NEWS, None, "frozen", "billing-rules 8", detail)
+    if since is None or (s.status is Status.CANCELLED and not s.debt and not any(_waits(s, item) for item in items)):
+        return
+    detail = f"frozen since {since:%Y-%m-%d %H:%M} UTC: waits for {AWAITED[s.freezes[0].cause]}"
+    yield Item(since, Rank.NEWS, None, "frozen", "billing-rules 8", detail)
 
 
 def _told_frozen(s: State, item: Item) -> Item:
-    waits = item.step and freezing.stops(s, item.step, max(item.at, s.clock))
-    return replace(item, detail=f"{item.detail}, frozen") if waits else item
+    return replace(item, detail=f"{item.detail}, frozen") if _waits(s, item) else item
+
+
+def _waits(s: State, item: Item) -> bool:
+    """Whether it waits for the account; what is announced only does as its step will."""
+    at = max(item.at, s.clock)
+    if item.step:
+        return freezing.stops(s, item.step, at)
+    if item.action == "issue_invoice" and s.manual:
+        return False  # a statement, which needs no account
+    return item.action in _OF_THE_ACCOUNT and freezing.is_frozen(s, at)
+
+
+_OF_THE_ACCOUNT = frozenset({"issue_invoice", "retry", "remind", "final_action"})
 
 
 def next_step(s: State, now: datetime) -> Step | Wait | Finish:

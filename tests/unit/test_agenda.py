@@ -123,6 +123,11 @@ def test_an_outage_shows_in_the_schedule_by_the_next_try() -> None:
     assert first.at == waits.until == T0 + 31 * DAY + HOUR + timedelta(minutes=121)
 
 
+def test_a_payment_in_process_was_not_tried_in_vain() -> None:
+    first, *_ = planned(a_world("processing").run().state)
+    assert (first.action, first.detail.partition(", ")[2]) == ("charge", "the bank is asked again")
+
+
 def test_the_reason_of_a_wait_is_readable() -> None:
     def why(world: World) -> str:
         wait = next_step(world.state, world.now)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import billing.agenda
-from api.pages.agency.coming import told
+from api.pages.agency.coming import standstill, told
 from api.pages.formats import Formats, locale_of
 from api.pages.inside import Json
 
@@ -53,6 +53,11 @@ def words(one: Json, client: Json = CLIENT, subscription: Json = SUBSCRIPTION) -
             "It waits for your tier.",
         ),
         (item("charge", "attempt 1 on inv_1_p2, tried in vain 3 times"), "The card is charged", "3 times in vain"),
+        (
+            item("charge", "attempt 1 on inv_1_p2, the bank is asked again, frozen"),
+            "The card is charged",
+            "is under way. The bank is asked again then. It waits until billing goes on.",
+        ),
         (item("close_period", "period 2 closes, frozen"), "The period closes", "It waits until billing goes on."),
         (
             item("remind", "instead of retry 2 of 3: the card was refused for good", 4900),
@@ -80,6 +85,15 @@ def test_the_close_of_a_period_is_told_with_its_invoice() -> None:
     (said,) = told(FORMATS, items, {**CLIENT, "next_invoice": expected}, {**SUBSCRIPTION, "collection": "manual"})
     assert said.title == "Invoice of $49.00 and overage"
     assert said.why.endswith("By now it comes to $59.00. You collect it by yourself.")
+
+
+def test_a_standstill_is_told_with_what_it_waits_for() -> None:
+    frozen = item("frozen", "frozen since 2027-01-04 03:49 UTC: waits for the account to be restored", section=8)
+    assert standstill(FORMATS, [item("retry", "retry 1 of 3", 4900)]) is None
+    assert standstill(FORMATS, [frozen]) == (
+        "Billing stands still from Jan 4, 2027, 3:49 AM UTC on: it waits for your Stripe account to be restored. "
+        "What waits for that is not foreseen here."
+    )
 
 
 def test_nothing_comes_without_a_subscription() -> None:

@@ -165,11 +165,30 @@ def test_people_see_the_state_before_and_the_schedule_says_what_is_waited_for() 
     assert items[0].action == "frozen"
     assert items[0].detail == "frozen since 2026-03-02 00:00 UTC: waits for the account to be restored"
     assert "retry 1 of 3, frozen" in [item.detail for item in items]
-    assert "period 1 closes" in [item.detail for item in items]
+    details = [item.detail for item in items]
+    assert "period 1 closes" in details
+    assert {"retry 3 of 3, frozen", "all retries failed: past due, frozen"} <= set(details), "what is announced too"
+    assert "price of period 2 and overage of period 1, frozen" in details
     told = forecast(
         world.state, world.now, months=2, seconds_per_month=0, card_works=lambda at: True, dunning=Dunning()
     )
     assert told == (), "nothing is foretold that waits for the account"
+
+
+def test_what_is_cancelled_stands_still_while_something_of_it_waits() -> None:
+    owing = a_world("soft").run(days=1).freeze().cancel(now=True).run(days=1)
+    assert planned(owing.state)[0].action == "frozen"
+    billed = a_world().run(days=1).freeze().cancel(now=True)
+    billed.seconds = {1: 40_000}
+    assert [item.action for item in planned(billed.run(days=1).state)] == ["frozen", "issue_invoice"]
+
+
+def test_a_statement_waits_for_no_account() -> None:
+    world = a_world().run(days=1).freeze()
+    manual = replace(world.state, manual=True)
+    told = [item.detail for state in (world.state, manual) for item in planned(state) if item.action == "issue_invoice"]
+    price = "price of period 2 and overage of period 1"
+    assert told == [f"{price}, frozen", price]
 
 
 def test_a_fallen_tier_stops_at_the_end_of_the_open_period() -> None:
@@ -256,6 +275,7 @@ def test_another_account_ends_a_subscription_where_it_stands_and_nothing_old_is_
     assert [step.number for step in world.closed] == [1, 2], "its period is closed in the books"
     assert world.amounts() == {}, "and not billed"
     assert (world.state.status, world.state.debt, world.state.card) == (Status.CANCELLED, (), None)
+    assert planned(world.state) == (), "nothing stands still of what has ended"
     assert world.messages()[-1] == "card_needed"
 
 

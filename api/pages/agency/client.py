@@ -26,14 +26,14 @@ ForecastField = Annotated[str, Query(max_length=40)]
 async def overview(visit: Visiting, client_id: str) -> Response:
     client, subscription = await _client(visit, client_id)
     owed = await visit.inside.get(f"{_of(client_id)}/debts")
-    schedule = await visit.inside.get(f"{_of(client_id)}/subscription/schedule") if subscription else {"data": []}
+    schedule = await _schedule(visit, client_id) if subscription else []
     return await show(
         visit,
         "clients/overview.html",
         client=client,
         subscription=subscription,
         owed=debts.told(visit.formats, owed, client, subscription),
-        coming=coming.told(visit.formats, schedule["data"], client, subscription),
+        coming=coming.told(visit.formats, schedule, client, subscription),
     )
 
 
@@ -53,10 +53,11 @@ async def invoices(visit: Visiting, client_id: str, cursor: str | None = None) -
 async def forecast(visit: Visiting, client_id: str, minutes: ForecastField = "", fails: ForecastField = "") -> Response:
     """`minutes` a month, as so far unless given; `fails`: the day from which the card declines."""
     client, subscription = await _client(visit, client_id)
-    entry, drawn = Entry({"minutes": minutes.strip(), "fails": fails.strip()}), None
+    entry, drawn, standstill = Entry({"minutes": minutes.strip(), "fails": fails.strip()}), None, None
     if subscription:
         entry, found = await _forecast(visit, client_id, entry)
         drawn = expected.drawn(visit.formats, found) if found else None
+        standstill = coming.standstill(visit.formats, await _schedule(visit, client_id))
     return await show(
         visit,
         "clients/forecast.html",
@@ -65,6 +66,7 @@ async def forecast(visit: Visiting, client_id: str, minutes: ForecastField = "",
         subscription=subscription,
         entry=entry,
         forecast=drawn,
+        standstill=standstill,
     )
 
 
@@ -85,6 +87,11 @@ async def _client(visit: Visit, client_id: str) -> tuple[Json, Json | None]:
     client = await visit.inside.get(_of(client_id))
     known = client["subscription_status"] is not None
     return client, await visit.inside.get(f"{_of(client_id)}/subscription") if known else None
+
+
+async def _schedule(visit: Visit, client_id: str) -> list[Json]:
+    found: list[Json] = (await visit.inside.get(f"{_of(client_id)}/subscription/schedule"))["data"]
+    return found
 
 
 async def _forecast(visit: Visit, client_id: str, entry: Entry) -> tuple[Entry, Json | None]:

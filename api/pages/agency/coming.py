@@ -18,6 +18,7 @@ _RULES: Final = {
 }
 """What each section of the billing rules is about."""
 _IN_VAIN: Final = re.compile(r", tried in vain (once|\d+ times)")
+_ASKED_AGAIN: Final = ", the bank is asked again"
 _FROZEN: Final = ", frozen"
 _BAD: Final = frozenset({"cancel", "pause", "final_action", "frozen"})
 _PLAIN: Final = {
@@ -61,17 +62,28 @@ def told(formats: Formats, items: Sequence[Json], client: Json, subscription: Js
     return [_told(formats, item, client, subscription) for item in _told_once(items)]
 
 
+def standstill(formats: Formats, items: Sequence[Json]) -> str | None:
+    """Why nothing is foreseen from some time on; none where nothing holds billing up."""
+    frozen = next((item for item in items if item["action"] == "frozen"), None)
+    if frozen is None:
+        return None
+    since, awaited = formats.moment(frozen["at"]), _awaited(frozen)
+    return f"Billing stands still from {since} on: it waits for {awaited}. What waits for that is not foreseen here."
+
+
 def _told_once(items: Sequence[Json]) -> Iterator[Json]:
     billed = {item["at"] for item in items if _bills_a_period(item)}
     return (item for item in items if not (item["action"] == "close_period" and item["at"] in billed))
 
 
 def _told(formats: Formats, item: Json, client: Json, subscription: Json) -> Coming:
-    plain = _IN_VAIN.sub("", item["detail"]).replace(_FROZEN, "")
+    plain = _IN_VAIN.sub("", item["detail"]).replace(_ASKED_AGAIN, "").replace(_FROZEN, "")
     words = _WORDS.get(item["action"])
     title, why = words(formats, {**item, "detail": plain}, client, subscription) if words else _known(item, plain)
     if vain := _IN_VAIN.search(item["detail"]):
         why = f"{why} It was tried {vain[1]} in vain, and is tried again then."
+    if _ASKED_AGAIN in item["detail"]:
+        why = f"{why} The bank is asked again then."
     if _FROZEN in item["detail"]:
         why = f"{why} It waits until billing goes on."
     kind = "bad" if item["action"] in _BAD else ""
@@ -138,8 +150,12 @@ def _remind(formats: Formats, item: Json, client: Json, subscription: Json) -> t
 
 
 def _frozen(formats: Formats, item: Json, client: Json, subscription: Json) -> tuple[str, str]:
-    awaited = item["detail"].partition("waits for ")[2].replace("the agency's", "your")
-    return "Billing stands still since then", f"It waits for {awaited}."
+    return "Billing stands still since then", f"It waits for {_awaited(item)}."
+
+
+def _awaited(frozen: Json) -> str:
+    awaited: str = frozen["detail"].partition("waits for ")[2]
+    return awaited.replace("the agency's", "your").replace("the account", "your Stripe account")
 
 
 _WORDS: Final[dict[str, Callable[[Formats, Json, Json, Json], tuple[str, str]]]] = {

@@ -257,6 +257,22 @@ async def test_each_state_has_its_words(
         assert (await browser.open(f"{LIST}/{client}/invoices")).status == 200
 
 
+async def test_what_an_account_that_cannot_charge_holds_up_is_said(own: Tenant, browser: Browser) -> None:
+    client, account = await own.subscribed(PAYS), (await own.api.get("/v1/agency/stripe"))["account_id"]
+    await own.site.stripe.tell(f"accounts/{account}", {"action": "restrict"})
+    await own.api.get("/v1/agency/stripe")
+
+    async def frozen() -> bool:
+        return "Billing stands still since then" in (await browser.open(f"{LIST}/{client}")).text
+
+    await own.eventually(frozen)
+    page = await browser.open(f"{LIST}/{client}")
+    assert [("It waits until billing goes on" in one) for one in page.all(".timeline li")] == [False, True]
+    forecast = await browser.open(f"{LIST}/{client}/forecast")
+    assert "it waits for your Stripe account to be restored" in forecast.text
+    assert "No invoice would be issued" not in forecast.text
+
+
 async def test_what_is_agreed_stands_on_the_page(tenant: Tenant, site: Site) -> None:
     client = await tenant.subscribed(PAYS)
     await tenant.api.post(f"{subscription_of(client)}/cancel", {"at": "period_end"})
