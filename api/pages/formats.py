@@ -49,6 +49,11 @@ class Formats:
         decimals = exponent(of["currency"])
         return self._currency(Decimal(of["amount"]).scaleb(-decimals), of["currency"], decimals, decimals)
 
+    def written(self, amount: str, currency: str) -> str:
+        """What a message of the API has in major units, such as 61.50 and USD: with the decimals that it has there."""
+        decimals = len(amount.partition(".")[2])
+        return self._currency(Decimal(amount), currency, decimals, decimals)
+
     def rate(self, of: dict[str, Any]) -> str:
         """{amount_decimal, currency}: what a minute costs, with every digit that it has."""
         decimals = exponent(of["currency"])
