@@ -12,6 +12,8 @@ def on_invoice(invoice: Json, client: Json, subscription: Json | None) -> list[s
 
 def _on_invoice(invoice: Json, client: Json, subscription: Json | None) -> Iterator[str]:
     match invoice["status"]:
+        case _ if is_being_paid(invoice):
+            return
         case "draft":
             parked = subscription is not None and invoice["id"] in subscription["parked_invoices"]
             if parked:
@@ -28,6 +30,11 @@ def _on_invoice(invoice: Json, client: Json, subscription: Json | None) -> Itera
             yield from ("mark-paid", "void")
         case "paid" if refundable(invoice):
             yield "refund"
+
+
+def is_being_paid(invoice: Json) -> bool:
+    """Whether the bank has not answered yet: until it has, nothing can be done about the invoice."""
+    return any(one["result"] is None for one in invoice["attempts"])
 
 
 def refundable(invoice: Json) -> int:
