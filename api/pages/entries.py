@@ -44,9 +44,15 @@ class Entry:
         return HTTPStatus.UNPROCESSABLE_ENTITY if self.failed else HTTPStatus.OK
 
 
-def refused_entry(values: Mapping[str, str], refused: Refused, names: Mapping[str, Sequence[str]]) -> Entry:
+def refused_entry(
+    values: Mapping[str, str],
+    refused: Refused,
+    names: Mapping[str, Sequence[str]],
+    codes: Mapping[str, str] | None = None,
+) -> Entry:
     """The form again after the API's refusal. `names`: by the form's field those of the API that it stands for, each
-    with what lies under it (`price` for `price.amount`). What no field stands for is told above the form.
+    with what lies under it (`price` for `price.amount`); `codes`: by a refusal's code the form's field that it is
+    about. What no field stands for is told above the form.
 
     What nobody knows the end of comes again under its own key. A refusal of who asks, or of what is not there, and a
     command that is under way are raised again: the form has nothing to do with them.
@@ -57,6 +63,8 @@ def refused_entry(values: Mapping[str, str], refused: Refused, names: Mapping[st
     of_the_form = refused.status not in _NOT_OF_THE_FORM or refused.code == _OF_THE_TIER
     if refused.unsettled or refused.under_way or not of_the_form:
         raise refused
+    if codes and refused.code in codes:
+        return Entry(values, {codes[refused.code]: refused.detail})
     errors: dict[str, str] = {}
     rest: list[str] = []
     for given, detail in refused.fields.items():

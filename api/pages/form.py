@@ -12,7 +12,7 @@ from api.problems import UnsupportedMediaType
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _LIMIT: Final = 64 * 1024
-_MOST_FIELDS: Final = 500
+MOST_FIELDS: Final = 500
 
 
 class Form(Mapping[str, str]):
@@ -44,6 +44,6 @@ async def read_form(request: Request) -> Form:
         raise UnsupportedMediaType("A form is expected.")
     text = (await limited_body(request, _LIMIT)).decode("utf-8", "replace")
     try:
-        return Form(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+        return Form(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))
     except ValueError as error:
         raise problems.Unreadable("The form has too many fields.") from error

@@ -1,11 +1,11 @@
 """A form's text as the API takes it: amounts in major units become minor ones, and what can't be read is told there."""
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 from api.pages.entries import Entry
-from api.pages.form import Form
 from billing.money import ceiling, exponent, is_currency, show, unit
 
 _DECIMAL: Final = re.compile(r"-?\d{1,12}([.,]\d{1,12})?")
@@ -18,7 +18,7 @@ _WHOLE: Final = re.compile(r"-?\d{1,12}")
 class Typed:
     """Reads fields, and keeps what is wrong with them. Ask `errors` before anything is sent; an empty field is None."""
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: Mapping[str, str]) -> None:
         self._form = form
         self.errors: dict[str, str] = {}
 
@@ -29,15 +29,15 @@ class Typed:
         """Fields without which there is nothing to send."""
         self.errors |= {name: "Please fill this in." for name in names if self.text(name) is None}
 
-    def whole(self, name: str, *, most: int | None = None) -> int | None:
-        """With `most`, from 0 up to that: for what is reckoned with before the API is asked."""
+    def whole(self, name: str, *, least: int = 0, most: int | None = None) -> int | None:
+        """With `most`, from `least` up to that: for what is reckoned with, or shown, before the API is asked."""
         text = self.text(name)
         if text is not None and not _WHOLE.fullmatch(text):
             self.errors[name] = "Please type a whole number, such as 30."
             return None
         number = None if text is None else int(text)
-        if most is not None and number is not None and not 0 <= number <= most:
-            self.errors[name] = f"Please type a number from 0 to {most}."
+        if most is not None and number is not None and not least <= number <= most:
+            self.errors[name] = f"Please type a number from {least} to {most}."
             return None
         return number
 

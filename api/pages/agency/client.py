@@ -12,6 +12,7 @@ from api.pages.agency.door import API, dashboard_router, show
 from api.pages.door import Visit, Visiting
 from api.pages.entries import Entry, refused_entry
 from api.pages.inside import Json, Refused
+from api.pages.typed import Typed
 
 router = dashboard_router("/clients/{client_id}")
 _INVOICES: Final = 10
@@ -96,13 +97,15 @@ async def _schedule(visit: Visit, client_id: str) -> list[Json]:
 
 async def _forecast(visit: Visit, client_id: str, entry: Entry) -> tuple[Entry, Json | None]:
     """What the API foresees; none, and what is wrong, for figures that it refuses."""
-    minutes, fails = entry.value("minutes"), entry.value("fails")
-    asked: dict[str, Any] = {"months": _MONTHS, "minutes_per_month": minutes or None}
-    if fails:
+    typed = Typed(entry.values)
+    asked: dict[str, Any] = {"months": _MONTHS, "minutes_per_month": typed.whole("minutes")}
+    if fails := typed.text("fails"):
         try:
             asked["card"] = f"fails_on:{date.fromisoformat(fails)}"
         except ValueError:
-            return Entry(entry.values, {"fails": "Please give a day, such as 2027-01-31."}), None
+            typed.errors["fails"] = "Please give a day, such as 2027-01-31."
+    if typed.errors:
+        return typed.refused(), None
     try:
         return entry, await visit.inside.get(f"{_of(client_id)}/subscription/forecast", **asked)
     except Refused as refused:

@@ -269,12 +269,11 @@ async def test_a_custom_invoice_is_typed_shown_and_made(browser: Browser, tenant
     assert (empty.status, empty.wrong("description-1")) == (422, "Please type at least one line.")
     assert next(words(one) for one in empty.form(show).select("button")) == show, "what Enter presses"
     more = await browser.press(empty, "More lines", step="more", **{"description-1": "Set-up", "amount-1": "150"})
-    typed = {"description-6": "As agreed", "amount-6": "-25", "collection": "send", "days_until_due": "400"}
-    shown = await browser.press(more, show, **typed)
-    assert shown.all("tfoot td") == ["$125.00"]
-    refused = await browser.press(shown, "Issue and send it")
-    assert (refused.status, refused.wrong("days_until_due")) == (422, "This should be less than or equal to 365.")
+    typed = {"description-6": "As agreed", "amount-6": "-25", "collection": "send", "days_until_due": "0"}
+    refused = await browser.press(more, show, **typed)
+    assert (refused.status, refused.wrong("days_until_due")) == (422, "Please type a number from 1 to 365.")
     shown = await browser.press(refused, show, days_until_due="14")
+    assert shown.all("tfoot td") == ["$125.00"]
     page = await browser.press(shown, "Issue and send it")
     assert "The invoice is made." in page.text
     again = await browser.press(shown, "Issue and send it")
@@ -284,6 +283,17 @@ async def test_a_custom_invoice_is_typed_shown_and_made(browser: Browser, tenant
     assert "Send again" in (await browser.open(f"/agency/invoices/{(await tenant.invoice(client))['id']}")).all(
         ".acts a"
     )
+
+
+async def test_a_custom_invoice_has_as_many_lines_as_its_form_may_hold(browser: Browser, tenant: Tenant) -> None:
+    question = await ask(browser, await tenant.client(), "invoice")
+    line = {"description-1": "Set-up", "amount-1": "150"}
+    longest = await browser.press(question, "More lines", step="more", rows="999", **line)
+    for _ in range(2):
+        longest = await browser.press(longest, "More lines", step="more")
+    assert longest.status == 200
+    shown = await browser.press(longest, "Show what it comes to")
+    assert shown.all("tfoot td") == ["$150.00"]
 
 
 async def test_another_agencys_client_is_not_there(browser: Browser, other: Tenant) -> None:

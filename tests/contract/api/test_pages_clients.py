@@ -206,17 +206,22 @@ async def test_what_is_owed_beside_the_plan_shows_with_its_own_retries(own: Tena
 
 
 @pytest.mark.parametrize(
-    ("asked", "field"), [("minutes=many", "minutes"), ("minutes=-1", "minutes"), ("fails=2027-02-30", "fails")]
+    ("asked", "field", "says"),
+    [
+        ("minutes=1,000", "minutes", "Please type a whole number, such as 30."),
+        ("minutes=-1", "minutes", "This should be greater than or equal to 0."),
+        ("fails=2027-02-30", "fails", "Please give a day, such as 2027-01-31."),
+    ],
 )
 async def test_a_forecast_of_nonsense_is_refused_at_its_field(
-    tenant: Tenant, site: Site, asked: str, field: str
+    tenant: Tenant, site: Site, asked: str, field: str, says: str
 ) -> None:
     client = await tenant.client()
     await tenant.assign(client, start="first_card")
     async with as_agency(site, tenant.id) as browser:
         page = await browser.open(f"{LIST}/{client}/forecast?{asked}")
         assert (page.status, page.one(f"[name={field}]")["value"]) == (422, asked.partition("=")[2])
-        assert page.wrong(field)
+        assert page.wrong(field) == says
 
 
 async def test_a_card_that_would_fail_is_foreseen(tenant: Tenant, site: Site) -> None:

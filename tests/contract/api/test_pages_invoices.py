@@ -71,6 +71,16 @@ async def test_an_invoice_shows_why_it_was_declined_and_what_can_be_done(browser
     ]
 
 
+async def test_nothing_is_done_about_an_invoice_while_it_is_being_paid(browser: Browser, tenant: Tenant) -> None:
+    client = await tenant.subscribed(FAILS)
+    invoice = await tenant.invoice(client, settled=True)
+    await tenant.bank(client, "processing")
+    await browser.press(await ask(browser, invoice, "retry"), "Charge the card now")
+    page = await browser.open(f"{INVOICES}/{invoice['id']}")
+    assert "A payment is being made. What you can do shows here once the bank has answered." in page.text
+    assert acts(page) == []
+
+
 async def test_a_paid_invoice_has_its_pdf_and_can_only_be_refunded(browser: Browser, tenant: Tenant) -> None:
     invoice = await paid(tenant)
     page = await browser.open(f"{INVOICES}/{invoice['id']}")
@@ -122,7 +132,7 @@ async def test_a_part_is_refunded_and_too_much_is_refused_in_words(browser: Brow
     assert (wrong.status, wrong.wrong("amount")) == (422, "Please type a number, such as 49.00.")
     assert str(wrong.one("#note")["value"]) == "Two days"
     much = await browser.press(wrong, "Refund", amount="49.01")
-    assert (much.status, much.all(".banner.bad")) == (422, ["Less than that is left of what was paid."])
+    assert (much.status, much.wrong("amount")) == (422, "Less than that is left of what was paid.")
     page = await browser.press(much, "Refund", amount="12.00", reason="requested_by_customer")
     assert "$12.00" in page.text
     (refund,) = page.all("[aria-label=Refunds] tbody tr")
@@ -133,7 +143,9 @@ async def test_a_part_is_refunded_and_too_much_is_refused_in_words(browser: Brow
 async def test_a_credit_note_lowers_what_is_owed(browser: Browser, tenant: Tenant) -> None:
     invoice = await unpaid(tenant)
     question = await ask(browser, invoice, "credit")
-    page = await browser.press(question, "Make a credit note", amount="9,00", reason="order_change")
+    much = await browser.press(question, "Make a credit note", amount="49.01")
+    assert (much.status, much.wrong("amount")) == (422, "Less than that is still owed of the invoice.")
+    page = await browser.press(much, "Make a credit note", amount="9,00", reason="order_change")
     assert "$9.00 is taken off what is owed of the invoice." in page.text
     assert "Still due $40.00" in page.text
     (note,) = page.all('[aria-label="Credit notes"] tbody tr')

@@ -24,12 +24,14 @@ Then: TypeAlias = str | Callable[[Json], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Order:
-    """A command of the API. `names`: by the form's field those of the API that it stands for."""
+    """A command of the API. `names`: by the form's field those of the API that it stands for; `codes`: by a refusal's
+    code the field that it is about."""
 
     method: str
     path: str
     body: Json | None = None
     names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    codes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Asking:
             # Also of what is not offered any more: a form that is sent twice is answered twice, by its key.
             if refused.under_way or not self.offered:
                 return self.visit.refused(self.back, refused)
-            return await self.ask(refused_entry(self.visit.form, refused, order.names), **more)
+            return await self.ask(refused_entry(self.visit.form, refused, order.names, order.codes), **more)
         return await self._follow(made, then, under_way)
 
     async def undo(self, order: Order, said: str) -> Response:

@@ -9,13 +9,16 @@ from api.pages.agency.acts.asking import ASK_AND_DO, Asking, Order, about_client
 from api.pages.agency.door import API, dashboard_router
 from api.pages.door import Visiting
 from api.pages.entries import Entry
+from api.pages.form import MOST_FIELDS
 from api.pages.inside import Json
 from api.pages.typed import Typed
 from billing.money import is_currency
 
 router = dashboard_router("/clients/{client_id}")
 _ROWS: Final = 3
-_MOST_ROWS: Final = 249
+_MOST_ROWS: Final = (MOST_FIELDS - 10) // 2
+"""Two fields a row, and those of the form as a whole."""
+_MOST_DAYS: Final = 365
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,2}")
 _USUAL: Final = {"collection": "charge", "days_until_due": "14"}
 
@@ -75,7 +78,7 @@ def _typed(typed: Typed, rows: int, currency: str) -> tuple[Json, list[int], Ent
         lines.append({"description": description, "amount": amount})
         places.append(row)
     sent = typed.text("collection") == "send"
-    days = typed.whole("days_until_due") if sent else None
+    days = typed.whole("days_until_due", least=1, most=_MOST_DAYS) if sent else None
     if sent and typed.text("days_until_due") is None:
         typed.errors["days_until_due"] = "Please say in how many days it is due."
     body: Json = {"lines": lines, "collection": "send" if sent else "charge", "days_until_due": days}

@@ -15,6 +15,7 @@ from api.pages.typed import Typed, major
 router = dashboard_router("/invoices/{invoice_id}")
 _REASON: Final = {"reason": ("reason",)}
 _GIVEN_BACK: Final = {"amount": ("amount",), "note": ("note",), **_REASON}
+_TOO_LARGE: Final = {"refund_too_large": "amount", "credit_too_large": "amount"}
 
 
 @router.api_route("/void", methods=ASK_AND_DO)
@@ -187,4 +188,4 @@ async def about(visit: Visit, invoice_id: str, act: str) -> Asking:
 def _order(invoice_id: str, act: str, body: Json | None = None, names: Json | None = None) -> Order:
     """Fields that were left empty are not sent."""
     given = {name: value for name, value in (body or {}).items() if value is not None}
-    return Order("POST", f"{API}/invoices/{invoice_id}/{act}", given or None, names or _REASON)
+    return Order("POST", f"{API}/invoices/{invoice_id}/{act}", given or None, names or _REASON, _TOO_LARGE)
