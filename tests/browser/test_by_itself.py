@@ -35,3 +35,21 @@ async def test_times_are_told_in_the_viewers_zone(stage: Stage, viewers: Viewers
         await viewer.open(BILLING)
         await expect(viewer.page.locator("footer.foot")).to_contain_text("Times are in Asia/Tokyo")
         await expect(viewer.page.locator(".banner")).to_contain_text("49,00 $")
+
+
+async def test_what_can_be_done_about_a_debt_goes_with_it(stage: Stage, viewers: Viewers) -> None:
+    client = await stage.subscribe(behaviour="insufficient_funds")
+    async with viewers.agency(stage.agency_id) as viewer:
+        invoice = await viewer.context.new_page()
+        await invoice.goto(viewer.sandbox.url("api") + f"/agency/invoices/{client.invoice('p1')}")
+        await viewer.open(f"/agency/clients/{client.id}")
+        act = viewer.page.get_by_role("link", name="Try to charge now")
+        await expect(act).to_be_visible()
+        await expect(invoice.get_by_role("link", name="Refund")).to_have_count(0)
+        await viewer.page.get_by_role("link", name="Edit").focus()
+        await stage.behave(client, "pays")
+        await stage.retry(client)
+        await expect(act).to_have_count(0)
+        await expect(viewer.page.locator("#owed")).to_be_empty()
+        await expect(viewer.page.get_by_role("link", name="Edit")).to_be_focused()
+        await expect(invoice.get_by_role("link", name="Refund")).to_be_visible()
