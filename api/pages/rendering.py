@@ -86,10 +86,11 @@ def guarded(response: Response, *, over_tls: bool = False) -> Response:
     return response
 
 
-def signed_out(request: Request, role: Role | None, status: int = HTTPStatus.UNAUTHORIZED, why: str = "") -> Response:
-    """Where somebody stands whose session has ended, or never began: with the way back in."""
+def signed_out(request: Request, role: Role | None, *, why: str = "", asked: bool = False) -> Response:
+    """Where somebody stands whose session has ended, or never began: with the way back in. `asked`: who ended it."""
+    status = HTTPStatus.OK if asked else HTTPStatus.UNAUTHORIZED
     sign_in = of_request(request).settings.sign_in_url
-    return page(request, "signed_out.html", status, role=role, sign_in_url=sign_in, why=why)
+    return page(request, "signed_out.html", status, role=role, sign_in_url=sign_in, why=why, asked=asked)
 
 
 def refusal(request: Request, problem: Problem) -> Response:

@@ -1,7 +1,6 @@
 """The dashboard's first page: what holds billing up, what is left to set up, the figures, and what was told last."""
 
 import asyncio
-from http import HTTPStatus
 from typing import Final
 
 from starlette.responses import Response
@@ -42,6 +41,6 @@ async def overview(visit: Visiting) -> Response:
 
 @router.post("/sign-out")
 async def sign_out(visit: Visiting) -> Response:
-    answer = rendering.signed_out(visit.request, visit.role, HTTPStatus.OK)
+    answer = rendering.signed_out(visit.request, visit.role, asked=True)
     await end_session(visit.services, visit.request, visit.signed, answer)
     return answer

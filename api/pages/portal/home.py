@@ -1,7 +1,5 @@
 """The portal's first page, which is its one section, and the way out."""
 
-from http import HTTPStatus
-
 from starlette.responses import Response
 
 from api.pages import rendering
@@ -19,6 +17,6 @@ async def home(visit: Visiting) -> Response:
 
 @router.post("/sign-out")
 async def sign_out(visit: Visiting) -> Response:
-    answer = rendering.signed_out(visit.request, visit.role, HTTPStatus.OK)
+    answer = rendering.signed_out(visit.request, visit.role, asked=True)
     await end_session(visit.services, visit.request, visit.signed, answer)
     return answer

@@ -146,7 +146,9 @@ async def test_signing_out_ends_the_session_for_whoever_has_the_cookie(site: Sit
         page = await browser.open(DASHBOARD)
         secret = browser.http.cookies["retainer-agency"]
         out = await browser.press(page, "Sign out")
-        assert out.title == "You are signed out"
+        assert (out.title, out.status) == ("You are signed out", 200)
+        assert "has ended, as you asked" in out.text
+        assert "eight hours" not in out.text
         assert await with_cookie(site, "retainer-agency", secret) == 401
 
 
