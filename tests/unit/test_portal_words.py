@@ -139,6 +139,7 @@ def test_no_card_is_promised_to_be_charged_for_what_was_sent() -> None:
         ("hard_decline", ONLY_A_CARD, "This card is not tried again. Please enter another", "pay now"),
         ("customer_must_act", BOTH, "Press “Pay now” and follow what your bank asks, or enter", "Please pay"),
         ("agency_frozen", ONLY_A_CARD, "can't take payments just now", "Please"),
+        ("no_card", ONLY_A_CARD, "There is no card on file. Please enter", "used up"),
     ],
 )
 def test_past_due_asks_for_what_would_be_taken(

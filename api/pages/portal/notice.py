@@ -96,8 +96,11 @@ def _failed(told: Told) -> _Words:
 
 
 def _past_due(told: Told) -> _Words:
-    used_up = "All automatic attempts are used up." if not told.banner["next_attempts"] else ""
-    return f"{told.owed} is past due", (told.banner["reason"] or "", used_up, *_what_follows(told))
+    banner = told.banner
+    # Without a card there may have been no attempt at all.
+    is_used_up = not banner["next_attempts"] and banner["obstacle"] != "no_card"
+    used_up = "All automatic attempts are used up." if is_used_up else ""
+    return f"{told.owed} is past due", (banner["reason"] or "", used_up, *_what_follows(told))
 
 
 def _paused(told: Told) -> _Words:

@@ -121,3 +121,12 @@ async def test_a_pause_and_a_start_that_are_agreed_are_told(tenant: Tenant) -> N
         page = await browser.open(BILLING)
         assert page.all(".card .badge")[0] == "Not started"
         assert "Your plan starts on" in page.text
+
+
+async def test_a_trial_shows_no_price_of_its_minutes(tenant: Tenant) -> None:
+    client = await tenant.client()
+    await tenant.assign(client, trial_days=14)
+    async with as_client(tenant.site, tenant.id, client) as browser:
+        usage = (await browser.open(BILLING)).all("section[aria-labelledby=usage-title] .figures > div")
+    assert usage[1] == "Over the plan 0 min nothing in the trial"
+    assert not [one for one in usage if "$" in one]
