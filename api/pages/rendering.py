@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from api.pages import assets, cards, charts
 from api.pages.form import Form
 from api.pages.inside import UNSETTLED
+from api.pages.upcoming import next_invoice
 from api.problems import Problem
 from api.services import of_request
 from api.tokens import Role
@@ -24,7 +25,7 @@ TEMPLATES: Final = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-TEMPLATES.globals |= {"asset": assets.address, "cards": cards, "charts": charts}
+TEMPLATES.globals |= {"asset": assets.address, "cards": cards, "charts": charts, "next_invoice": next_invoice}
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",

@@ -87,6 +87,25 @@ def test_the_close_of_a_period_is_told_with_its_invoice() -> None:
     assert said.why.endswith("By now it comes to $59.00. You collect it by yourself.")
 
 
+@pytest.mark.parametrize(
+    ("detail", "amount", "title"),
+    [
+        ("overage of period 1", None, "The last invoice"),
+        ("price of period 2 and overage of period 1", 0, "Invoice of overage"),
+    ],
+)
+def test_no_invoice_of_nothing_is_announced(detail: str, amount: int | None, title: str) -> None:
+    expected = {"at": AT, "estimate": {"amount": 0, "currency": "usd"}}
+    said = words(item("issue_invoice", detail, amount), {**CLIENT, "next_invoice": expected})
+    assert said[0] == title
+    assert said[1].endswith("By now nothing would be due, and then no invoice is sent.")
+    assert "$0" not in " ".join(said)
+
+
+def test_what_is_decided_and_comes_to_nothing_is_no_invoice() -> None:
+    assert words(item("issue_invoice", "invoice period 1", 0))[0] == "Nothing is due"
+
+
 def test_a_standstill_is_told_with_what_it_waits_for() -> None:
     frozen = item("frozen", "frozen since 2027-01-04 03:49 UTC: waits for the account to be restored", section=8)
     assert standstill(FORMATS, [item("retry", "retry 1 of 3", 4900)]) is None

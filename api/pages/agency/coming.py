@@ -7,6 +7,7 @@ from typing import Final
 
 from api.pages.formats import Formats
 from api.pages.inside import Json
+from api.pages.upcoming import next_invoice
 
 _RULES: Final = {
     "4": "Usage",
@@ -100,15 +101,27 @@ def _bills_a_period(item: Json) -> bool:
 
 def _invoice(formats: Formats, item: Json, client: Json, subscription: Json) -> tuple[str, str]:
     if not _bills_a_period(item):
+        if not item["amount"]["amount"]:
+            return "Nothing is due", "It is decided, and then no invoice is sent."
         return f"Invoice of {formats.money(item['amount'])}", "It is decided, and issued then."
-    by_hand = " You collect it by yourself." if subscription["collection"] == "manual" else ""
-    following = client["next_invoice"]
-    first = following and following["at"] == item["at"]
-    so_far = f" By now it comes to {formats.money(following['estimate'])}." if first else ""
+    told = _by_now(formats, item, client)
+    told += " You collect it by yourself." if subscription["collection"] == "manual" else ""
     if item["amount"] is None:
-        return "The last invoice", f"For the minutes over the plan in the last period.{so_far}{by_hand}"
+        return "The last invoice", f"For the minutes over the plan in the last period.{told}"
+    if not item["amount"]["amount"]:
+        return "Invoice of overage", f"The period closes: the minutes over the plan in it are billed.{told}"
     why = "The period closes: the next one is billed in advance, with the minutes over the plan in the last one."
-    return f"Invoice of {formats.money(item['amount'])} and overage", f"{why}{so_far}{by_hand}"
+    return f"Invoice of {formats.money(item['amount'])} and overage", f"{why}{told}"
+
+
+def _by_now(formats: Formats, item: Json, client: Json) -> str:
+    """What the next invoice comes to so far."""
+    following = client["next_invoice"]
+    if not following or following["at"] != item["at"]:
+        return ""
+    if not next_invoice(client):
+        return " By now nothing would be due, and then no invoice is sent."
+    return f" By now it comes to {formats.money(following['estimate'])}."
 
 
 def _close(formats: Formats, item: Json, client: Json, subscription: Json) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from api.pages.inside import Json, Refused
 from api.pages.portal import plan, sums
 from api.pages.portal.door import API, SECTIONS, billing_zone, portal_router
 from api.pages.portal.notice import Told, notice
+from api.pages.upcoming import next_invoice
 
 router = portal_router("/billing")
 _HERE: Final = "/portal/billing"
@@ -36,7 +37,7 @@ async def read(visit: Visiting, card: str = "") -> Response:
         plan=plan,
         agreed=list(plan.agreed(visit.formats, visit.agency.name, zone, sub)) if sub else [],
         by_hand=plan.by_hand(sub),
-        coming=_coming(billing),
+        coming=next_invoice(billing),
         chart=_chart(billing, daily),
         invoices=invoices,
         sums=sums,
@@ -80,12 +81,6 @@ async def pay_now(visit: Visiting) -> Response:
 def _declined(paid: Json) -> str:
     why = paid["reason"] or "The bank did not say why."
     return f"The payment did not go through. {why} Nothing was charged."
-
-
-def _coming(billing: Json) -> Json | None:
-    """The next invoice, unless nothing will be due of it: then none is sent."""
-    coming: Json | None = billing["next_invoice"]
-    return coming if coming and coming["estimate"]["amount"] else None
 
 
 def _chart(billing: Json, daily: Json) -> dict[str, Any] | None:

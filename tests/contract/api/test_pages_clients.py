@@ -287,6 +287,9 @@ async def test_what_is_agreed_stands_on_the_page(tenant: Tenant, site: Site) -> 
         assert "The plan is cancelled and ends on" in page.text
         assert "The subscription ends" in page.all("section[aria-labelledby=coming-title] strong")
         assert "The last invoice" in page.all("section[aria-labelledby=coming-title] strong")
+        assert "Next invoice" not in page.all("dt"), "nothing is due by now"
+        (row,) = [one for one in (await browser.open(LIST)).html.select("tbody tr") if client in str(one)]
+        assert "$0.00" not in row.get_text()
 
 
 async def test_a_held_invoice_stands_over_the_page(own: Tenant, browser: Browser) -> None:
