@@ -1,4 +1,4 @@
-"""The stylesheet and the script, under addresses that change with their content: kept by browsers for a year."""
+"""Stylesheet, script and icon, under addresses that change with their content: kept by browsers for a year."""
 
 import hashlib
 from functools import lru_cache

@@ -18,6 +18,7 @@ from api.tokens import Caller
 Json = dict[str, Any]
 _OF_THE_PAGE: Final = ("path_params", "endpoint", "route", "router")
 """What the routing of the page itself left in the scope."""
+_OF_A_FILE: Final = frozenset({"content-type", "content-disposition"})
 
 
 UNDER_WAY: Final = "This is being carried out, and takes a little longer than usual. What came of it shows here soon."
@@ -104,6 +105,12 @@ class Inside:
         if answer.status >= HTTPStatus.BAD_REQUEST:
             raise Refused(answer.status, json.loads(answer.body))
         return answer
+
+    async def file(self, path: str) -> Response:
+        """The answer to a GET that is no JSON, with its name."""
+        found = await self.fetch("GET", path)
+        kept = {name: value for name, value in found.headers.items() if name in _OF_A_FILE}
+        return Response(found.body, headers=kept)
 
     def passed_on(self, path: str) -> Response:
         """The answer to a GET, passed on while it is sent."""

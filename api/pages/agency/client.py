@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from api.pages.agency import coming, debts, expected, trail
 from api.pages.agency.door import API, dashboard_router, show
+from api.pages.agency.lookups import client_of
 from api.pages.door import Visit, Visiting
 from api.pages.entries import Entry, refused_entry
 from api.pages.inside import Json, Refused
@@ -25,7 +26,7 @@ ForecastField = Annotated[str, Query(max_length=40)]
 
 @router.get("")
 async def overview(visit: Visiting, client_id: str) -> Response:
-    client, subscription = await _client(visit, client_id)
+    client, subscription = await client_of(visit, client_id)
     owed = await visit.inside.get(f"{_of(client_id)}/debts")
     schedule = await _schedule(visit, client_id) if subscription else []
     return await show(
@@ -53,7 +54,7 @@ async def invoices(visit: Visiting, client_id: str, cursor: str | None = None) -
 @router.get("/forecast")
 async def forecast(visit: Visiting, client_id: str, minutes: ForecastField = "", fails: ForecastField = "") -> Response:
     """`minutes` a month, as so far unless given; `fails`: the day from which the card declines."""
-    client, subscription = await _client(visit, client_id)
+    client, subscription = await client_of(visit, client_id)
     entry, drawn, standstill = Entry({"minutes": minutes.strip(), "fails": fails.strip()}), None, None
     if subscription:
         entry, found = await _forecast(visit, client_id, entry)
@@ -81,13 +82,6 @@ async def history(visit: Visiting, client_id: str, cursor: str | None = None) ->
     return await show(
         visit, "clients/history.html", client=client, lines=lines, next=page["next_cursor"], cursor=cursor
     )
-
-
-async def _client(visit: Visit, client_id: str) -> tuple[Json, Json | None]:
-    """The client, and its subscription, if it has or had one. Raises Refused."""
-    client = await visit.inside.get(_of(client_id))
-    known = client["subscription_status"] is not None
-    return client, await visit.inside.get(f"{_of(client_id)}/subscription") if known else None
 
 
 async def _schedule(visit: Visit, client_id: str) -> list[Json]:

@@ -30,7 +30,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Event:
-    """One step. `kind`: the API's event; `status` is the word that the subscription gets by it."""
+    """One step. `kind` is the API's event; of `status`, `text` is the subscription's new one."""
 
     at: str
     kind: str

@@ -4,8 +4,8 @@ from typing import Final
 
 from starlette.responses import Response
 
-from api.pages.agency.acts.asking import client_of
 from api.pages.agency.door import API, dashboard_router, show
+from api.pages.agency.lookups import client_of
 from api.pages.door import Visiting
 
 router = dashboard_router("/invoices")
@@ -41,6 +41,4 @@ async def read(visit: Visiting, invoice_id: str) -> Response:
 
 @router.get("/{invoice_id}/pdf")
 async def pdf(visit: Visiting, invoice_id: str) -> Response:
-    found = await visit.inside.fetch("GET", f"{API}/invoices/{invoice_id}/pdf")
-    kept = {name: value for name, value in found.headers.items() if name in ("content-type", "content-disposition")}
-    return Response(found.body, headers=kept)
+    return await visit.inside.file(f"{API}/invoices/{invoice_id}/pdf")

@@ -19,7 +19,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "call_increment_seconds": ("call_increment_seconds",),
     "trial_days": ("trial_days",),
 }
-"""The form's fields by those of the API that they stand for."""
+"""By the form's field, those of the API that it stands for."""
 
 
 def read_plan(form: Form) -> tuple[Typed, Json]:

@@ -44,6 +44,4 @@ async def read(visit: Visiting, invoice_id: str) -> Response:
 
 @router.get("/{invoice_id}/pdf")
 async def pdf(visit: Visiting, invoice_id: str) -> Response:
-    found = await visit.inside.fetch("GET", f"{API}/invoices/{invoice_id}/pdf")
-    kept = {name: value for name, value in found.headers.items() if name in ("content-type", "content-disposition")}
-    return Response(found.body, headers=kept)
+    return await visit.inside.file(f"{API}/invoices/{invoice_id}/pdf")

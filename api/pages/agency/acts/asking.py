@@ -1,15 +1,14 @@
 """What every act has in common: a page of its own asks once, then it is carried out and the page before says so."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 
 from starlette.responses import Response
 
 from api.pages.agency import possible
 from api.pages.agency.door import API, show
+from api.pages.agency.lookups import client_of
 from api.pages.door import Visit
 from api.pages.entries import Entry, refused_entry
 from api.pages.inside import UNDER_WAY, Json, Refused
@@ -98,20 +97,3 @@ def on_subscription(
     """The order `act` on the client's subscription; empty: on the subscription itself."""
     path = f"{API}/clients/{client_id}/subscription"
     return Order(method, f"{path}/{act}" if act else path, body, names or {})
-
-
-async def client_of(visit: Visit, client_id: str) -> tuple[Json, Json | None]:
-    """The client, and its newest subscription where it has one. Raises Refused for another tenant's."""
-    client, subscription = await asyncio.gather(
-        visit.inside.get(f"{API}/clients/{client_id}"), _subscription(visit, client_id)
-    )
-    return client, subscription
-
-
-async def _subscription(visit: Visit, client_id: str) -> Json | None:
-    try:
-        return await visit.inside.get(f"{API}/clients/{client_id}/subscription")
-    except Refused as refused:
-        if refused.status is HTTPStatus.NOT_FOUND:
-            return None
-        raise

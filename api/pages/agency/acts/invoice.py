@@ -5,8 +5,9 @@ from typing import Final
 from starlette.responses import Response
 
 from api.pages.agency import possible
-from api.pages.agency.acts.asking import ASK_AND_DO, PAYMENT_UNDER_WAY, Asking, Order, client_of
+from api.pages.agency.acts.asking import ASK_AND_DO, PAYMENT_UNDER_WAY, Asking, Order
 from api.pages.agency.door import API, dashboard_router
+from api.pages.agency.lookups import client_of
 from api.pages.door import Visit, Visiting
 from api.pages.entries import Entry
 from api.pages.inside import Json

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from api.pages.agency import trail
 from api.pages.agency.door import API, show
-from api.pages.agency.names import client_names
+from api.pages.agency.lookups import client_names
 from api.pages.agency.settings.door import settings_router
 from api.pages.door import Visiting
 

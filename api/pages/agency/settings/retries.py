@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from api.pages.agency.door import show
-from api.pages.agency.names import client_names
+from api.pages.agency.lookups import client_names
 from api.pages.agency.settings.door import HERE, SETTINGS, naming, settings_router, wholes
 from api.pages.door import Visit, Visiting
 from api.pages.entries import Entry, refused_entry

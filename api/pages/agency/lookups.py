@@ -1,10 +1,11 @@
-"""Names of what the API answers by its id."""
+"""Clients, by the ids that other answers of the API name them with."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
 
 from api.pages.agency.door import API
 from api.pages.door import Visit
+from api.pages.inside import Json
 
 
 async def client_names(visit: Visit, ids: Iterable[str | None]) -> Mapping[str, str]:
@@ -12,3 +13,11 @@ async def client_names(visit: Visit, ids: Iterable[str | None]) -> Mapping[str, 
     wanted = sorted({id for id in ids if id})
     found = await asyncio.gather(*(visit.inside.get(f"{API}/clients/{id}") for id in wanted))
     return {id: client["name"] for id, client in zip(wanted, found, strict=True)}
+
+
+async def client_of(visit: Visit, client_id: str) -> tuple[Json, Json | None]:
+    """The client, and its newest subscription where it has one. Raises Refused for another tenant's."""
+    path = f"{API}/clients/{client_id}"
+    client = await visit.inside.get(path)
+    known = client["subscription_status"] is not None
+    return client, await visit.inside.get(f"{path}/subscription") if known else None
