@@ -6,7 +6,7 @@ import pytest
 from standardwebhooks import Webhook
 from support.http import Site
 from support.pages import Browser, as_agency
-from support.tenant import FAILS, Tenant
+from support.tenant import FAILS, PAYS, Tenant
 
 from sandbox.receiver import Receiver, receiving
 
@@ -63,6 +63,34 @@ async def test_an_account_that_exists_is_connected_by_consent(site: Site, bare: 
             ("stripe=error&reason=what", "The account could not be connected."),
         ):
             assert says in (await browser.open(f"{STRIPE}?{query}")).text
+
+
+async def test_another_account_is_asked_about_and_the_same_one_comes_first(own: Tenant, browser: Browser) -> None:
+    await own.subscribed(FAILS)
+    await own.subscribed(PAYS)
+    account = (await own.api.get("/v1/agency/stripe"))["account_id"]
+    await own.site.stripe.tell(f"accounts/{account}", {"action": "disconnect"})
+
+    async def left() -> bool:
+        return bool((await own.api.get("/v1/agency/stripe"))["state"] == "disconnected")
+
+    await own.eventually(left)
+    page = await browser.open(STRIPE)
+    assert page.all("main .actions .button") == ["Connect the same account", "Create a new account"]
+    ask = await browser.open(page.link("Create a new account"))
+    assert ask.all("main .card > p") == [
+        "2 subscriptions end as soon as the new account can charge. To go on, you assign plans again.",
+        "$49.00 still owed is not collected here any more: the invoices stay open in the account that you leave.",
+        "2 cards on file are forgotten: their clients are asked for one again.",
+        "None of this happens if you connect the same account again.",
+    ]
+    leaving = await browser.press(ask, "Create a new account")
+    assert leaving.link("Continue to Stripe")
+    page = await browser.open(STRIPE)
+    assert page.all("main .actions .button") == ["Continue at Stripe", "Connect the former account"]
+    assert "What still runs on your former account ends then" in page.text
+    leaving = await browser.press(page, "Connect the former account")
+    assert "/oauth/authorize" in leaving.link("Continue to Stripe")
 
 
 async def test_an_agency_whose_country_stripe_does_not_serve_reads_so(site: Site, bare: Tenant) -> None:
