@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from api.pages.agency.messages import to_agency
+from api.pages.agency.messages import to_agency, tried
 from api.pages.formats import Formats, locale_of
 from billing.declines import Decline, reason_text
 
@@ -45,6 +45,14 @@ def test_what_is_said_to_the_client_is_said_of_it(code: str, said: str) -> None:
 )
 def test_figures_are_the_viewers(text: str, said: str) -> None:
     assert read(text) == said
+
+
+def test_an_attempt_says_of_the_card_why_it_failed() -> None:
+    formats = Formats(locale_of("en-US"), ZoneInfo("UTC"))
+    attempts = [{"reason": "Your card does not support this currency."}, {"reason": None}]
+    shown = tried(formats, {"id": "inv_1", "attempts": attempts})
+    assert [one["reason"] for one in shown["attempts"]] == ["The card does not support this currency.", None]
+    assert shown["id"] == "inv_1"
 
 
 def test_the_language_of_the_viewer_decides() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import Query
 from starlette.responses import Response
 
-from api.pages.agency import coming, debts, expected, trail
+from api.pages.agency import coming, debts, expected, messages, trail
 from api.pages.agency.door import API, dashboard_router, show
 from api.pages.agency.lookups import client_of
 from api.pages.door import Visit, Visiting
@@ -46,8 +46,9 @@ async def invoices(visit: Visiting, client_id: str, cursor: str | None = None) -
         visit.inside.get(f"{_of(client_id)}/invoices", limit=_INVOICES, cursor=cursor),
     )
     whole = await asyncio.gather(*(visit.inside.get(f"{API}/invoices/{one['id']}") for one in page["data"]))
+    tried = [messages.tried(visit.formats, one) for one in whole]
     return await show(
-        visit, "clients/invoices.html", client=client, invoices=whole, next=page["next_cursor"], cursor=cursor
+        visit, "clients/invoices.html", client=client, invoices=tried, next=page["next_cursor"], cursor=cursor
     )
 
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from starlette.responses import Response
 
+from api.pages.agency import messages
 from api.pages.agency.door import API, dashboard_router, show
 from api.pages.agency.lookups import client_of
 from api.pages.door import Visiting
@@ -28,7 +29,7 @@ async def export(visit: Visiting) -> Response:
 
 @router.get("/{invoice_id}")
 async def read(visit: Visiting, invoice_id: str) -> Response:
-    invoice = await visit.inside.get(f"{API}/invoices/{invoice_id}")
+    invoice = messages.tried(visit.formats, await visit.inside.get(f"{API}/invoices/{invoice_id}"))
     client, subscription = await client_of(visit, invoice["client_id"])
     return await show(
         visit,

@@ -27,6 +27,12 @@ def told(formats: Formats, found: Sequence[Json]) -> list[dict[str, Any]]:
     return [one | {"tone": _tone(one), "detail": to_agency(formats, one["detail"])} for one in found]
 
 
+def tried(formats: Formats, invoice: Json) -> Json:
+    """The invoice, with why each attempt failed in the agency's words."""
+    attempts = [one | {"reason": one["reason"] and to_agency(formats, one["reason"])} for one in invoice["attempts"]]
+    return invoice | {"attempts": attempts}
+
+
 def to_agency(formats: Formats, text: str) -> str:
     """A text that speaks to the client, as the agency reads it: figures and instants are the viewer's."""
     turned = _TO_THE_CLIENT.sub(lambda said: _TO_THE_AGENCY[said[said.lastindex or 0]], text)

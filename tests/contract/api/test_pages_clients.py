@@ -241,7 +241,7 @@ async def test_a_card_that_would_fail_is_foreseen(tenant: Tenant, site: Site) ->
             {"trial_days": 14},
             (
                 "Each minute over $0.125 nothing in the trial",
-                "Over the plan 0 min nothing in the trial At this pace",
+                "Over the plan 0 min not billed in the trial At this pace",
                 "Trial ends",
                 "The trial ends, and the first period begins",
             ),

@@ -128,5 +128,5 @@ async def test_a_trial_shows_no_price_of_its_minutes(tenant: Tenant) -> None:
     await tenant.assign(client, trial_days=14)
     async with as_client(tenant.site, tenant.id, client) as browser:
         usage = (await browser.open(BILLING)).all("section[aria-labelledby=usage-title] .figures > div")
-    assert usage[1] == "Over the plan 0 min nothing in the trial"
+    assert usage[1] == "Over the plan 0 min not billed in the trial"
     assert not [one for one in usage if "$" in one]
