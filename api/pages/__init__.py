@@ -15,9 +15,13 @@ from api.problems import Problem
 ROUTERS: Final[tuple[APIRouter, ...]] = (assets.router, login.router, *portal.ROUTERS, *agency.ROUTERS)
 
 
+_BESIDE: Final = frozenset({"", "login", "sandbox"})
+"""Where a browser may come to outside of both sections; the last is the sandbox's alone."""
+
+
 def is_page(request: Request) -> bool:
     """Whether a browser may have looked for a page under this address."""
-    return rendering.start_of(request) is not None
+    return rendering.start_of(request) is not None or rendering.first_of(request) in _BESIDE
 
 
 async def refusal(request: Request, problem: Problem) -> Response:

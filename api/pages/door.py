@@ -23,7 +23,7 @@ from api import problems
 from api.pages import cookies, rendering
 from api.pages.form import Form, is_sent, read_form
 from api.pages.formats import Formats, formats_of
-from api.pages.inside import UNDER_WAY, Inside, Refused
+from api.pages.inside import UNDER_WAY, Inside, PassedOn, Refused
 from api.pages.sessions import Signed, same_csrf, signed_in
 from api.problems import Forbidden, Problem, Unauthenticated
 from api.services import Services, of_request
@@ -97,6 +97,10 @@ class Visit:
             value = base64.urlsafe_b64encode(json.dumps(told).encode()).decode()
             cookies.put(self.request, answer, _SAID + self.role, value, _SAID_LASTS)
         return answer
+
+    def passed_on(self, path: str) -> Response:
+        """What the API answers to a GET, passed on while it is sent; a refusal as a page."""
+        return PassedOn(self.inside, path, lambda refused: _refusal(self.request, refused, self.role))
 
     def leave(self, url: str, where: str) -> Response:
         """On to a page that is not ours. Not by a redirect: a form's may lead only where the policy says beforehand,

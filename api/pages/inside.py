@@ -1,7 +1,7 @@
 """The pages' calls of the API: in this process, through the routes and doors of everybody (docs/adr/0031)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -16,6 +16,7 @@ from api.idempotency import HEADER
 from api.tokens import Caller
 
 Json = dict[str, Any]
+Headers = list[tuple[bytes, bytes]]
 _OF_THE_PAGE: Final = ("path_params", "endpoint", "route", "router")
 """What the routing of the page itself left in the scope."""
 _OF_A_FILE: Final = frozenset({"content-type", "content-disposition"})
@@ -61,21 +62,35 @@ class Answered:
 
 
 class PassedOn(Response):
-    """What a route answers, piece by piece as it comes: for what may be too long to be held."""
+    """What a route answers, piece by piece as it comes: for what may be too long to be held. A refusal is `told`."""
 
-    def __init__(self, inside: "Inside", path: str) -> None:
+    def __init__(self, inside: "Inside", path: str, told: Callable[[Refused], Awaitable[Response]]) -> None:
         super().__init__()
-        self._inside, self._path = inside, path
+        self._inside, self._path, self._told = inside, path, told
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        status, problem = 0, b""
+
         async def forward(message: Message) -> None:
+            nonlocal status, problem
             if message["type"] == "http.response.start":
-                theirs = message["headers"]
-                known = {name for name, _ in theirs} | {b"content-length"}
-                message = {**message, "headers": [*theirs, *(own for own in self.raw_headers if own[0] not in known)]}
-            await send(message)
+                status = message["status"]
+                message = {**message, "headers": self._with_own(message["headers"])}
+            if status < HTTPStatus.BAD_REQUEST:
+                await send(message)
+            else:
+                problem += message.get("body", b"")
 
         await self._inside.page.app.router(self._inside.scope("GET", self._path), receive, forward)
+        if status >= HTTPStatus.BAD_REQUEST:
+            answer = await self._told(Refused(status, json.loads(problem)))
+            answer.raw_headers = self._with_own(answer.raw_headers)
+            await answer(scope, receive, send)
+
+    def _with_own(self, theirs: Headers) -> Headers:
+        """The page's headers beside those of the answer."""
+        known = {name for name, _ in theirs} | {b"content-length"}
+        return [*theirs, *(own for own in self.raw_headers if own[0] not in known)]
 
 
 @dataclass(frozen=True)
@@ -111,10 +126,6 @@ class Inside:
         found = await self.fetch("GET", path)
         kept = {name: value for name, value in found.headers.items() if name in _OF_A_FILE}
         return Response(found.body, headers=kept)
-
-    def passed_on(self, path: str) -> Response:
-        """The answer to a GET, passed on while it is sent."""
-        return PassedOn(self, path)
 
     def scope(self, method: str, path: str, query: str = "", body: bytes = b"", key: str | None = None) -> Scope:
         """A request of ours, as the server would have put it."""

@@ -113,5 +113,10 @@ def again(request: Request, form: Form, *, under_way: bool) -> Response:
 
 def start_of(request: Request) -> str | None:
     """The first page of the section that the address is in; none outside of both."""
-    section = request.url.path.split("/")[1]
+    section = first_of(request)
     return f"/{section}" if section in _SECTIONS else None
+
+
+def first_of(request: Request) -> str:
+    """The first part of the address; empty for the root."""
+    return request.url.path.split("/")[1]

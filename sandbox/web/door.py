@@ -23,7 +23,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-class _SandboxRoute(APIRoute):
+class SandboxRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
 
@@ -41,7 +41,7 @@ class _SandboxRoute(APIRoute):
 
 
 def sandbox_router(prefix: str = "") -> APIRouter:
-    return APIRouter(prefix=f"/sandbox{prefix}", route_class=_SandboxRoute, include_in_schema=False)
+    return APIRouter(prefix=f"/sandbox{prefix}", route_class=SandboxRoute, include_in_schema=False)
 
 
 def check_host(request: Request) -> None:

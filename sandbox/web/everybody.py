@@ -15,6 +15,7 @@ from api.tokens import MANAGE_BILLING, Caller, Role, issue
 from sandbox.bodies import rfc3339
 from sandbox.stack import Sandbox
 from sandbox.web import rendering
+from sandbox.web.door import SandboxRoute
 
 HAND_OVER: Final = timedelta(minutes=1)
 """How long the token in a link signs in; each click makes another."""
@@ -31,7 +32,7 @@ _CLIENTS: Final = """
 
 def everybody(sandbox: Sandbox) -> Sequence[APIRouter]:
     """The routes, with what their page is dressed in."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(route_class=SandboxRoute, include_in_schema=False)
 
     @router.get("/")
     async def page(request: Request) -> Response:
@@ -59,7 +60,7 @@ def everybody(sandbox: Sandbox) -> Sequence[APIRouter]:
 
 
 async def _one(sandbox: Sandbox, query: str, id: str) -> Any:
-    found = await sandbox.pool.fetchrow(query, id)
+    found = await sandbox.pool.fetchrow(query, id) if id.isprintable() else None
     if found is None:
         raise NotFound("There is nobody with this id in the sandbox.")
     return found

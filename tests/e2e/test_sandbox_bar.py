@@ -154,8 +154,9 @@ async def test_each_click_on_a_log_in_link_makes_a_fresh_token(stage: Stage) -> 
             client.id,
             ["manage_billing"],
         )
-        for nobody in ("/login/client/clt_of_nobody", "/login/agency/agc_of_nobody"):
-            assert (await http.get(nobody)).status_code == 404
+        for nobody in ("/login/client/clt_of_nobody", "/login/agency/agc_of_nobody", "/login/client/%00"):
+            told = Page(await http.get(nobody))
+            assert (told.status, told.title) == (404, "There is nothing here")
 
 
 def _token(location: str) -> str:

@@ -24,7 +24,7 @@ async def list_invoices(visit: Visiting, status: str = "", cursor: str | None = 
 
 @router.get("/export.csv")
 async def export(visit: Visiting) -> Response:
-    return visit.inside.passed_on(f"{API}/export/invoices.csv")
+    return visit.passed_on(f"{API}/export/invoices.csv")
 
 
 @router.get("/{invoice_id}")

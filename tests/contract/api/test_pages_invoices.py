@@ -8,6 +8,9 @@ from support.http import Json, Site
 from support.pages import Browser, Page, as_agency
 from support.tenant import FAILS, PAYS, Tenant
 
+from api.agency import export
+from api.problems import Forbidden
+
 INVOICES = "/agency/invoices"
 
 
@@ -55,6 +58,18 @@ async def test_the_export_passes_on_the_apis_table(own: Tenant, site: Site) -> N
     assert answer.headers["cache-control"] == "no-store"
     (row,) = csv.DictReader(answer.text.splitlines())
     assert (row["id"], row["total"]) == (invoice["id"], "49.00")
+
+
+async def test_an_export_that_is_refused_is_a_page(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(*_: object) -> None:
+        raise Forbidden("The books are closed.")
+
+    monkeypatch.setattr(export, "own_agency", refused)
+    page = await browser.open(f"{INVOICES}/export.csv")
+    assert (page.status, page.title) == (403, "This is not open to you")
+    assert "The books are closed." in page.text
+    assert page.link("Back to the dashboard") == "/agency"
+    assert "frame-ancestors 'none'" in page.answer.headers["content-security-policy"]
 
 
 async def test_an_invoice_shows_why_it_was_declined_and_what_can_be_done(browser: Browser, tenant: Tenant) -> None:

@@ -108,8 +108,18 @@ async def test_what_hands_nobody_over(site: Site, bystander: Tenant, claims: dic
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "é" * 20, "x" * 9000])
 async def test_no_token_is_no_hand_over(site: Site, token: str) -> None:
     answer = await login(site, token)
-    assert answer.status_code in (401, 422)
-    assert answer.headers["content-type"].startswith("text/html") or answer.status_code == 422
+    assert answer.status_code == 401
+    assert Page(answer).title == "This link does not sign in any more"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/", 404), ("POST", "/login", 405), ("GET", "/sandbox/advance", 404)]
+)
+async def test_beside_the_sections_people_are_told_in_words(site: Site, method: str, path: str, status: int) -> None:
+    async with httpx.AsyncClient(base_url=site.base) as http:
+        page = Page(await http.request(method, path))
+    assert page.status == status
+    assert page.title.startswith("There is nothing")
 
 
 @pytest.mark.parametrize("role", ["platform", "service"])
