@@ -47,7 +47,7 @@ async def own_plan(services: Services, caller: Caller, plan_id: str) -> Plan:
 async def connected_account(services: Services, agency: str) -> tuple[Account, str]:
     """The agency's account with its id at Stripe. Raises Conflict `stripe_not_ready` without one."""
     account = await agencies.account(services.database, agency)
-    if account is None or account.account_id is None or account.state == "disconnected":
+    if account is None or account.account_id is None or not account.takes_cards:
         raise conflict("stripe_not_ready")
     return account, account.account_id
 

@@ -77,6 +77,11 @@ class Account:
         """Whether it can charge (billing-rules 8)."""
         return self.state == "active"
 
+    @property
+    def takes_cards(self) -> bool:
+        """Whether a card can be saved in it, which it may be before it can charge."""
+        return self.account_id is not None and self.state != "disconnected"
+
 
 _LISTS: Final = ("gaps_days", "usage_alert_percents", "allowed_origins", "tax_rate_ids", "requirements")
 _AGENCY: Final = ", ".join(Agency.__dataclass_fields__)

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any, Final, Literal
 
-from adapters.postgres import drafting, figures
+from adapters.postgres import agencies, drafting, figures
 from adapters.postgres.agencies import Agency
 from adapters.postgres.pool import Connection
 from adapters.postgres.subscriptions import current_subscription, in_debt_before
@@ -96,6 +96,9 @@ class NextAttemptOut(Answer):
     attempts_left: int
 
 
+_CARD: Final = "update_payment_method"
+
+
 class BannerOut(Answer):
     """What stands over the page. `amount_due` is the whole debt, `invoice_id` its oldest invoice.
 
@@ -140,11 +143,13 @@ class BillingOut(
         spend_cap={**CAP, "reached": False},
         next_invoice={"at": "2026-12-01T01:00:00Z", "estimate": {"amount": 6300, "currency": "usd"}},
         payment_method={"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2030},
+        can_update_payment_method=True,
         banner=_BANNER,
     ),
 ):
     """Plan, subscription, usage and next invoice are null without a subscription; banner is null when all is well.
-    `spend_cap` is the one on the current period's overage, if there is any."""
+    `spend_cap` is the one on the current period's overage, if there is any. `can_update_payment_method`: a card can be
+    entered now; not without a connected Stripe account of the agency."""
 
     as_of: datetime
     agency: PortalAgencyOut
@@ -154,6 +159,7 @@ class BillingOut(
     spend_cap: CapUseOut | None
     next_invoice: NextInvoiceOut | None
     payment_method: CardOut | None
+    can_update_payment_method: bool
     banner: BannerOut | None
 
 
@@ -181,7 +187,9 @@ async def read(services: Used, caller: Calling) -> BillingOut:
         state = known.state if known else None
         usage = await figures.client_usage(books, caller.agency, caller.client, now)
         coming = await _next_invoice(books, state) if state else None
-        banner = await _banner(books, caller, state, now)
+        account = await agencies.account(books, caller.agency)
+        takes_cards = account is not None and account.takes_cards
+        banner = await _banner(books, caller, state, now, takes_cards=takes_cards)
     shown = view(state, now) if state else None
     return BillingOut(
         as_of=now,
@@ -192,6 +200,7 @@ async def read(services: Used, caller: Calling) -> BillingOut:
         spend_cap=cap_use_out(usage) if usage else None,
         next_invoice=coming,
         payment_method=card_out(client.card),
+        can_update_payment_method=takes_cards,
         banner=banner,
     )
 
@@ -252,7 +261,9 @@ def _subscription_out(state: State, shown: View, now: datetime) -> SubscriptionS
     )
 
 
-async def _banner(books: Connection, caller: Caller, state: State | None, now: datetime) -> BannerOut | None:
+async def _banner(
+    books: Connection, caller: Caller, state: State | None, now: datetime, *, takes_cards: bool
+) -> BannerOut | None:
     """With what the client owes beside its subscription: `amount_due` is the whole debt."""
     before = await in_debt_before(books, caller.agency, caller.client)
     others = [one for one in before if state is None or one.id != state.id]
@@ -261,10 +272,10 @@ async def _banner(books: Connection, caller: Caller, state: State | None, now: d
     currency = (state or others[-1]).terms.currency
     earlier = [view(one, now).banner for one in others if one.terms.currency == currency]
     whole = whole_debt(view(state, now).banner if state else None, earlier)
-    return _banner_out(whole, currency) if whole else None
+    return _banner_out(whole, currency, takes_cards=takes_cards) if whole else None
 
 
-def _banner_out(banner: Banner, currency: str) -> BannerOut:
+def _banner_out(banner: Banner, currency: str, *, takes_cards: bool) -> BannerOut:
     soonest = banner.tries[0] if banner.tries else None
     return BannerOut(
         kind=banner.kind,
@@ -281,5 +292,5 @@ def _banner_out(banner: Banner, currency: str) -> BannerOut:
         obstacle="agency_frozen" if banner.frozen else banner.obstacle,
         possible_at=banner.possible_at,
         sent=banner.sent,
-        actions=list(banner.actions),
+        actions=[one for one in banner.actions if takes_cards or one != _CARD],
     )

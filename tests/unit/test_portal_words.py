@@ -93,6 +93,14 @@ def test_a_sum_of_several_invoices_is_no_one_payment() -> None:
     assert told("checking", open_invoices=2, actions=[]).title == "Your payment is being checked"
 
 
+@pytest.mark.parametrize("status", ["awaiting_card", "trialing", "active"])
+def test_where_no_card_can_be_entered_nobody_is_asked_for_one(status: str) -> None:
+    said = told("no_payment_method", card=None, status=status, open_invoices=0, actions=[])
+    assert (said.title, said.card) == ("A card is needed", None)
+    assert said.text.endswith("Cards can't be entered just now: please ask Bright Voice.")
+    assert told("card_expiring", actions=[]).text.endswith("just now: please ask Bright Voice.")
+
+
 AT_ONCE: Final = "enter another card, to which the open invoice is charged at once."
 
 

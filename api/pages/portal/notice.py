@@ -131,12 +131,13 @@ def _card_expiring(told: Told) -> _Words:
     card, following = told.billing["payment_method"], told.billing["next_invoice"]
     until = card and f"The {brand_name(card['brand'])} card ending in {card['last4']} is good until {good_until(card)}."
     before = f" before {told.formats.day(following['at'], told.zone)}" if following else " in time"
-    return "Your card expires before the next payment", (until or "", f"Please enter the new one{before}.")
+    asked = f"Please enter the new one{before}." if told.can(_CARD) else _no_entry(told)
+    return "Your card expires before the next payment", (until or "", asked)
 
 
 def _no_card(told: Told) -> _Words:
     if told.banner["open_invoices"]:
-        return f"A card is needed to pay {told.owed}", (*_what_follows(told), _SAFE)
+        return f"A card is needed to pay {told.owed}", (*_what_follows(told), _SAFE if told.can(_CARD) else "")
     if told.status == "awaiting_card":
         why = "Your plan starts as soon as there is a card."
     elif told.status == "trialing":
@@ -144,7 +145,13 @@ def _no_card(told: Told) -> _Words:
         why = f"Your trial ends on {ends}; from then on the plan is charged to a card."
     else:
         why = "Your invoices are charged to a card, and there is none on file."
+    if not told.can(_CARD):
+        return "A card is needed", (why, _no_entry(told))
     return "Please enter a card", (why, _SAFE)
+
+
+def _no_entry(told: Told) -> str:
+    return f"Cards can't be entered just now: please ask {told.agency}."
 
 
 def _checking(told: Told) -> _Words:

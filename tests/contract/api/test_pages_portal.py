@@ -110,6 +110,21 @@ async def test_who_is_billed_by_hand_is_told_so_and_asked_for_no_card(bare: Tena
         assert "the first comes on" not in page.text
 
 
+async def test_a_card_is_asked_for_only_where_it_can_be_entered(own: Tenant) -> None:
+    client = await own.client()
+    await own.assign(client, start="first_card")
+    portal = await own.portal(client)
+    async with as_client(own.site, own.id, client) as browser:
+        assert (await browser.open(BILLING)).has_button("Enter a card")
+        await own.site.pool.execute("UPDATE connected_accounts SET state = 'disconnected' WHERE agency_id = $1", own.id)
+        page = await browser.open(BILLING)
+    assert not page.has_button("Enter a card")
+    assert page.all(".banner h2") == ["A card is needed"]
+    assert "Cards can't be entered just now. Questions? Ask Bright Voice" in page.text
+    told = await portal.get("/v1/portal/billing")
+    assert (told["can_update_payment_method"], told["banner"]["actions"]) == (False, [])
+
+
 async def test_a_pause_and_a_start_that_are_agreed_are_told(tenant: Tenant) -> None:
     pausing, starting = await tenant.subscribed(PAYS), await tenant.client()
     await tenant.api.post(f"/v1/agency/clients/{pausing}/subscription/pause", {})
