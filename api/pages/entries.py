@@ -18,12 +18,13 @@ _VALUE: Final = re.compile(r"^(Input|String|List) should ")
 
 @dataclass(frozen=True)
 class Entry:
-    """A form as it is shown. `trouble` is about the form as a whole. `key`: of a form that was sent, when nobody knows
-    what came of it; under the same key it is the same command."""
+    """A form as it is shown. `trouble` is about the form as a whole, and `see` the page on which that is mended.
+    `key`: of a form that was sent, when nobody knows what came of it; under the same key it is the same command."""
 
     values: Mapping[str, str] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
     trouble: str | None = None
+    see: str | None = None
     key: str | None = None
 
     def value(self, name: str) -> str:
@@ -74,7 +75,7 @@ def refused_entry(
         else:
             rest.append(_sentence(detail) if given in _WHOLE_FORM else f"{given} {detail}.")
     trouble = " ".join(rest) or (None if errors else refused.detail)
-    return Entry(values, errors, trouble)
+    return Entry(values, errors, trouble, refused.see)
 
 
 def _stands_for(theirs: Sequence[str], given: str) -> bool:

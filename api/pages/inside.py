@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api.guard import KNOWN_CALLER
 from api.idempotency import HEADER
-from api.tokens import Caller
+from api.tokens import Caller, Role
 
 Json = dict[str, Any]
 Headers = list[tuple[bytes, bytes]]
@@ -34,13 +34,19 @@ _FOR_PEOPLE: Final = {
     _IN_PROGRESS: UNDER_WAY,
 }
 """What the API tells programs about their keys, to people whose forms have them."""
+_FOR_ITS_AGENCY: Final = {
+    "stripe_not_ready": "Your Stripe account is not ready to charge.",
+    "agency_frozen": "Your Stripe account can't charge just now.",
+}
+"""What is said of the agency, to itself; with a link to its account."""
+_ACCOUNT: Final = "/agency/settings/stripe"
 _NO_ANSWER: Final = "There is no answer just now. Please try again in a moment."
 
 
 class Refused(Exception):
     """The API's refusal: a problem with its `code`, its `detail` in words for people, and the fields that it names."""
 
-    def __init__(self, status: int, problem: Json) -> None:
+    def __init__(self, status: int, problem: Json, role: Role | None = None) -> None:
         super().__init__(problem["detail"])
         self.status = HTTPStatus(status)
         self.code: str = problem["code"]
@@ -48,7 +54,11 @@ class Refused(Exception):
         """Whether a command was carried out is not known: the same key asked again says it."""
         self.under_way = self.code == _IN_PROGRESS
         """The same command was sent before, and is not finished."""
-        self.detail: str = _NO_ANSWER if self.unsettled else _FOR_PEOPLE.get(self.code, str(problem["detail"]))
+        own = _FOR_ITS_AGENCY if role is Role.AGENCY else {}
+        self.see = _ACCOUNT if self.code in own else None
+        """Where it can be seen what to do about it."""
+        words = _FOR_PEOPLE | own
+        self.detail: str = _NO_ANSWER if self.unsettled else words.get(self.code, str(problem["detail"]))
         self.fields: dict[str, str] = {one["field"]: one["detail"] for one in problem.get("errors", ())}
 
 
@@ -118,7 +128,7 @@ class Inside:
         """The answer as it is. Raises Refused for one that is a refusal."""
         answer = await self._ask(method, path, query, b"" if body is None else json.dumps(body).encode(), key)
         if answer.status >= HTTPStatus.BAD_REQUEST:
-            raise Refused(answer.status, json.loads(answer.body))
+            raise Refused(answer.status, json.loads(answer.body), self.caller.role)
         return answer
 
     async def file(self, path: str) -> Response:

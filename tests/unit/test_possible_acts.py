@@ -98,12 +98,18 @@ ALWAYS = ["invoice", "card-request"]
     ],
 )
 def test_a_client_offers_what_its_subscription_allows(changes: dict[str, Any], expected: list[str]) -> None:
-    assert on_client(CARD, SUBSCRIPTION | changes) == [*expected, *ALWAYS]
+    assert on_client(CARD, SUBSCRIPTION | changes, charges=True) == [*expected, *ALWAYS]
 
 
 def test_without_a_subscription_a_plan_is_assigned_and_an_archived_client_is_left_alone() -> None:
-    assert on_client(NO_CARD, None) == ["assign", *ALWAYS]
-    assert on_client(CARD | {"archived_at": "2026-11-01T00:00:00Z"}, SUBSCRIPTION) == []
+    assert on_client(NO_CARD, None, charges=True) == ["assign", *ALWAYS]
+    assert on_client(CARD | {"archived_at": "2026-11-01T00:00:00Z"}, SUBSCRIPTION, charges=True) == []
+
+
+def test_without_an_account_that_can_charge_nothing_is_offered_that_charges() -> None:
+    assert on_client(NO_CARD, None, charges=False) == ["assign"]
+    owing = SUBSCRIPTION | {"status": "cancelled", "open_invoices": 1}
+    assert on_client(CARD, owing, charges=False) == ["assign"]
 
 
 @pytest.mark.parametrize(

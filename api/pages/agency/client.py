@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.pages.agency import coming, debts, expected, messages, trail
 from api.pages.agency.door import API, dashboard_router, show
-from api.pages.agency.lookups import client_of
+from api.pages.agency.lookups import can_charge, client_of
 from api.pages.door import Visit, Visiting
 from api.pages.entries import Entry, refused_entry
 from api.pages.inside import Json, Refused
@@ -34,6 +34,7 @@ async def overview(visit: Visiting, client_id: str) -> Response:
         "clients/overview.html",
         client=client,
         subscription=subscription,
+        charges=await can_charge(visit),
         owed=debts.told(visit.formats, owed, client, subscription),
         coming=coming.told(visit.formats, schedule, client, subscription),
     )

@@ -158,7 +158,7 @@ def _acts(debt: Json, client: Json, subscription: Json | None) -> Iterator[tuple
     elif debt["obstacle"] in (None, "disputed"):
         of_debt = here if subscription else f"/agency/invoices/{debt['invoices'][0]['id']}"
         yield f"{of_debt}/retry", "retry"
-    if subscription and "extend" in possible.on_client(client, subscription):
+    if subscription and "extend" in possible.on_client(client, subscription, charges=True):
         yield f"{here}/extend", "extend"
     if debt["obstacle"] in _NEEDS_ANOTHER_CARD and not debt["due_at"] and not client["archived_at"]:
         yield f"{here}/card-request", "card-request"

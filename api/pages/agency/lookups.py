@@ -21,3 +21,8 @@ async def client_of(visit: Visit, client_id: str) -> tuple[Json, Json | None]:
     client = await visit.inside.get(path)
     known = client["subscription_status"] is not None
     return client, await visit.inside.get(f"{path}/subscription") if known else None
+
+
+async def can_charge(visit: Visit) -> bool:
+    """Whether the agency's Stripe account can charge, as far as the books know."""
+    return bool((await visit.inside.get(f"{API}/setup"))["account"] == "active")

@@ -1,8 +1,11 @@
 """Which acts the state of things allows: only those are offered. What the API refuses all the same is told kindly."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from api.pages.inside import Json
+
+_BY_STRIPE: Final = frozenset({"retry", "invoice", "card-request"})
 
 
 def on_invoice(invoice: Json, client: Json, subscription: Json | None) -> list[str]:
@@ -45,14 +48,16 @@ def refundable(invoice: Json) -> int:
     return left
 
 
-def on_client(client: Json, subscription: Json | None) -> list[str]:
-    """The names of the acts on a client and its subscription, the usual ones first."""
+def on_client(client: Json, subscription: Json | None, *, charges: bool) -> list[str]:
+    """The names of the acts on a client and its subscription, the usual ones first. `charges`: whether the agency's
+    Stripe account can charge. Without one a plan can still be assigned that the agency collects by itself."""
     if client["archived_at"]:
         return []
     live = subscription is not None and subscription["status"] != "cancelled"
     own = list(_on_live(client, subscription)) if live and subscription else ["assign"]
     collects = list(_on_debt(client, subscription)) if subscription else []
-    return [*collects, *own, "invoice", "card-request"]
+    found = [*collects, *own, "invoice", "card-request"]
+    return [act for act in found if charges or act not in _BY_STRIPE]
 
 
 def _on_debt(client: Json, subscription: Json) -> Iterator[str]:

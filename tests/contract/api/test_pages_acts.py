@@ -117,9 +117,12 @@ async def test_who_collects_by_themselves_waits_for_no_card(browser: Browser, te
 async def test_without_a_stripe_account_an_assignment_is_refused_kindly(site: Site, bare: Tenant) -> None:
     client, plan = await bare.client(), await bare.plan()
     async with as_agency(site, bare.id) as browser:
+        assert await offered(browser, client) == ["Assign a plan"]
         shown = await browser.press(await ask(browser, client, "assign"), SHOW, plan_id=plan)
         page = await browser.press(shown, "Assign Voice Pro")
-    assert (page.status, page.all(".banner.bad")) == (422, ["The agency's Stripe account is not ready to charge."])
+    said = "Your Stripe account is not ready to charge. See what can be done"
+    assert (page.status, page.all(".banner.bad")) == (422, [said])
+    assert page.link("See what can be done") == "/agency/settings/stripe"
 
 
 async def test_a_lower_tier_is_told_in_the_form(site: Site, own: Tenant) -> None:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from api.pages.agency import possible
 from api.pages.agency.door import API, show
-from api.pages.agency.lookups import client_of
+from api.pages.agency.lookups import can_charge, client_of
 from api.pages.door import Visit
 from api.pages.entries import Entry, refused_entry
 from api.pages.inside import UNDER_WAY, Json, Refused
@@ -87,7 +87,7 @@ async def about_client(visit: Visit, client_id: str, act: str) -> Asking:
     """The question of an act on the agency's client. Raises Refused for another tenant's."""
     client, subscription = await client_of(visit, client_id)
     shown = {"client": client, "subscription": subscription}
-    offered = act in possible.on_client(client, subscription)
+    offered = act in possible.on_client(client, subscription, charges=await can_charge(visit))
     return Asking(visit, f"acts/{act}.html", f"/agency/clients/{client_id}", shown, offered)
 
 
