@@ -183,3 +183,9 @@ def test_every_variable_of_the_guide_is_given_before_it_is_used() -> None:
         used = set(re.findall(r"\$(\w+)", line)) - ({assigned[1]} if assigned else set())
         assert used <= given, f"{sorted(used - given)} in: {line}"
         given |= {assigned[1]} if assigned else set()
+
+
+def test_every_picture_is_shown() -> None:
+    there = {picture.name for picture in (DOCS / "screenshots").iterdir()}
+    shown = set(re.findall(r"\(screenshots/([\w-]+\.png)\)", (DOCS / "pages.md").read_text()))
+    assert shown == there
