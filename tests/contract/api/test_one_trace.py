@@ -11,6 +11,7 @@ from support.collector import Collector, Span, collecting, traced
 from support.http import Json, Site
 from support.servers import Eventually
 from support.tenant import FAILS, Tenant
+from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.worker import Replayer
 
 from adapters.logging import JsonFormatter
@@ -55,6 +56,7 @@ async def test_a_payment_is_one_trace_from_its_request_to_stripe(
     invoice = (await tenant.invoice(client))["id"]
     await tenant.bank(client, "pays")
     portal = await tenant.portal(client)
+    run = await _run(site, client)
     async with collecting() as collector:
         with traced(site.settings, collector.endpoint):
             paid = await portal.send("POST", f"/v1/portal/billing/invoices/{invoice}/payments", headers=HEADERS)
@@ -62,7 +64,7 @@ async def test_a_payment_is_one_trace_from_its_request_to_stripe(
             await eventually(lambda: _charged(collector))
     _assert_one_trace(collector.trace(TRACE), invoice)
     _assert_lines(lines, client, invoice)
-    await _assert_replays(site, client)
+    await _assert_replays(await run.fetch_history())
 
 
 async def _charged(collector: Collector) -> bool:
@@ -119,11 +121,17 @@ def _assert_lines(lines: list[Json], client: str, invoice: str) -> None:
     assert done == {"charge_invoice", "record"}
 
 
-async def _assert_replays(site: Site, client: str) -> None:
-    """With the headers in its history, and with the interceptor that carries them."""
+async def _run(site: Site, client: str) -> WorkflowHandle[Any, Any]:
+    """The workflow's run of now: when the debt is paid another begins."""
     subscription = await site.pool.fetchval("SELECT id FROM subscriptions WHERE client_id = $1", client)
-    services: Any = site.app.state.services
-    history = await services.temporal.get_workflow_handle(subscription_workflow_id(subscription)).fetch_history()
+    temporal: Client = site.app.state.services.temporal
+    workflow = subscription_workflow_id(subscription)
+    now = await temporal.get_workflow_handle(workflow).describe()
+    return temporal.get_workflow_handle(workflow, run_id=now.run_id)
+
+
+async def _assert_replays(history: WorkflowHistory) -> None:
+    """With the headers in its history, and with the interceptor that carries them."""
     assert '"retainer-request"' in history.to_json()
     replayer = Replayer(
         workflows=[SubscriptionWorkflow],
