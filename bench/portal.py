@@ -1,4 +1,4 @@
-"""The portal's front page, as programs and as browsers ask for it: how long clients wait, 50 of them a second."""
+"""The billing page, as programs and as browsers ask for it: how long clients wait, 50 of them a second."""
 
 import re
 from collections.abc import Sequence
