@@ -55,6 +55,13 @@ class CardBehaviour(Request):
     behaviour: str
 
 
+class BankAnswer(Request):
+    """What a bank that takes its time says at last of the client's payment."""
+
+    client_id: str
+    outcome: Literal["succeeded", "failed"]
+
+
 class HostedInvoice(Request):
     invoice_id: str
     action: Literal["pay", "authenticate", "fail"]

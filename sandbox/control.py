@@ -159,6 +159,13 @@ def _people(app: FastAPI, sandbox: Sandbox, people: People) -> None:
     async def behaviour(call: bodies.CardBehaviour) -> Json:
         return await people.set_behaviour(call)
 
+    @app.post("/bank")
+    async def bank(call: bodies.BankAnswer) -> Json:
+        last = await settled(sandbox.pool)
+        said = await people.at_the_bank(call)
+        await sandbox.machine.rest()
+        return {**said, "facts": [entry.as_json() for entry in await timeline(sandbox.pool, after=last)]}
+
     @app.post("/hosted-invoices")
     async def hosted(call: bodies.HostedInvoice) -> Json:
         return await people.on_hosted_page(call)

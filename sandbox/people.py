@@ -9,8 +9,9 @@ import asyncpg
 from api.problems import Conflict, NotFound
 from api.tokens import MANAGE_BILLING, Caller, Role, issue
 from sandbox import caller
-from sandbox.bodies import AccountAct, CardBehaviour, Dashboard, HostedInvoice, TypeCard
+from sandbox.bodies import AccountAct, BankAnswer, CardBehaviour, Dashboard, HostedInvoice, TypeCard
 from sandbox.clock import NotAtRest
+from sandbox.sight import being_checked
 from sandbox.stack import Sandbox
 from workflows.messages import StatusView, subscription_workflow_id
 
@@ -48,6 +49,16 @@ class People:
             raise Conflict("no_payment_method", "The client has no customer at Stripe yet.")
         await self._sandbox.emulator.tell(f"cards/{customer}", {"behaviour": call.behaviour})
         return {"behaviour": call.behaviour}
+
+    async def at_the_bank(self, call: BankAnswer) -> dict[str, object]:
+        """The bank answers for each payment of the client that it has been asked for."""
+        await self._client(call.client_id)
+        waiting = await being_checked(self._sandbox.pool, call.client_id)
+        if not waiting:
+            raise Conflict("nothing_being_checked", "No payment of this client waits for its bank.")
+        for invoice in waiting:
+            await self._sandbox.emulator.tell(f"payments/{invoice}/settle", {"outcome": call.outcome})
+        return {"payments": len(waiting)}
 
     async def on_hosted_page(self, call: HostedInvoice) -> dict[str, object]:
         """What the client does on the invoice's page at Stripe, and what the page says then."""

@@ -1,7 +1,9 @@
-"""One client as the sandbox knows it: its card and how that behaves, and its open invoices' pages at Stripe."""
+"""One client as the sandbox knows it: its card and how that behaves, its open invoices' pages at Stripe, and whether a
+bank has still to answer."""
 
 from typing import Any, Final
 
+from adapters.postgres.pool import Pool
 from api.problems import NotFound
 from sandbox.emulator import EmulatorRefused
 from sandbox.stack import Sandbox
@@ -19,6 +21,17 @@ _OPEN: Final = """
 """
 
 
+_BEING_CHECKED: Final = """
+    SELECT DISTINCT i.provider_id FROM invoices i JOIN payment_attempts a ON a.invoice_id = i.id
+    WHERE i.client_id = $1 AND a.result IS NULL AND i.provider_id IS NOT NULL ORDER BY i.provider_id
+"""
+
+
+async def being_checked(pool: Pool, client_id: str) -> list[str]:
+    """The client's invoices at Stripe of whose payment nobody has said what came of it."""
+    return [row["provider_id"] for row in await pool.fetch(_BEING_CHECKED, client_id)]
+
+
 async def client_seen(sandbox: Sandbox, client_id: str) -> Json:
     """Raises NotFound."""
     found = await sandbox.pool.fetchrow(_CLIENT, client_id)
@@ -29,7 +42,8 @@ async def client_seen(sandbox: Sandbox, client_id: str) -> Json:
     behaviour = await _behaviour(sandbox, customer) if card else None
     shown = {"brand": card["brand"], "last4": card["last4"], "behaviour": behaviour} if card else None
     invoices = [dict(row) for row in await sandbox.pool.fetch(_OPEN, client_id)]
-    return {**known, "card": shown, "open_invoices": invoices}
+    waits = bool(await being_checked(sandbox.pool, client_id))
+    return {**known, "card": shown, "open_invoices": invoices, "being_checked": waits}
 
 
 async def _behaviour(sandbox: Sandbox, customer: str) -> str | None:

@@ -48,6 +48,11 @@ def router(control: Control, errands: Errands) -> APIRouter:
         form = await read_form(request)
         return await sent(_behaves(control, form), form)
 
+    @routes.post("/bank")
+    async def bank(request: Request) -> Response:
+        form = await read_form(request)
+        return await sent(_answered(control, form), form)
+
     @routes.get("/errands/{id}")
     async def at_work(id: str, request: Request) -> Response:
         """Where a browser waits: it looks again by itself until all is done."""
@@ -108,6 +113,12 @@ async def _behaves(control: Control, form: Form) -> News:
     behaviour = form.get("behaviour", "")
     await control.ask("/cards/behaviour", {"client_id": form.get("client", ""), "behaviour": behaviour})
     return News(f"From now on the card on file {dict(BEHAVIOURS).get(behaviour, behaviour)}. No time has passed.")
+
+
+async def _answered(control: Control, form: Form) -> News:
+    whom = _whom(form)
+    done = await control.ask("/bank", {"client_id": whom.client, "outcome": form.get("outcome", "")})
+    return News("The bank has answered.", facts=tuple(fact for fact in done["facts"] if whom.is_about(fact)))
 
 
 def _whom(form: Form) -> Whom:

@@ -66,6 +66,22 @@ async def test_a_visitor_sees_a_card_fail_and_recover(stage: Stage, eventually: 
         assert news(await browser.open("/portal/billing")) == "", "it is told once"
 
 
+async def test_a_bank_that_takes_days_answers_at_last(stage: Stage, eventually: Eventually) -> None:
+    client = await stage.subscribe(behaviour="processing")
+    async with visitor(stage, f"/login/client/{client.id}") as (browser, page):
+        assert "is being checked" in page.all(".banner")[0]
+        assert page.one("#sandbox-behaviour option[selected]")["value"] == "processing"
+        page = await back(browser, await browser.press(page, "Failed"), eventually)
+        assert "Your payment of $49.00 failed" in page.all(".banner")[0]
+        assert (news(page).startswith("The bank has answered."), page.has_button("Failed")) == (True, False)
+
+        await browser.press(page, "Pay now")
+        page = await browser.open("/portal/billing")
+        assert "is being checked" in page.all(".banner")[0]
+        page = await back(browser, await browser.press(page, "Paid"), eventually)
+        assert (page.all(".banner"), page.has_button("Paid")) == ([], False)
+
+
 async def test_the_agency_moves_time_and_sees_what_happened(stage: Stage, eventually: Eventually) -> None:
     client = await stage.subscribe()
     async with visitor(stage, f"/login/agency/{stage.agency_id}") as (browser, page):
