@@ -20,8 +20,10 @@ _BESIDE: Final = frozenset({"", "login", "sandbox"})
 
 
 def is_page(request: Request) -> bool:
-    """Whether a browser may have looked for a page under this address."""
-    return rendering.start_of(request) is not None or rendering.first_of(request) in _BESIDE
+    """Whether a browser may have looked for a page under this address: outside of both sections, if it says so."""
+    if rendering.start_of(request) is not None:
+        return True
+    return rendering.first_of(request) in _BESIDE and "text/html" in request.headers.get("accept", "")
 
 
 async def refusal(request: Request, problem: Problem) -> Response:

@@ -116,7 +116,7 @@ async def test_no_token_is_no_hand_over(site: Site, token: str) -> None:
     ("method", "path", "status"), [("GET", "/", 404), ("POST", "/login", 405), ("GET", "/sandbox/advance", 404)]
 )
 async def test_beside_the_sections_people_are_told_in_words(site: Site, method: str, path: str, status: int) -> None:
-    async with httpx.AsyncClient(base_url=site.base) as http:
+    async with httpx.AsyncClient(base_url=site.base, headers={"Accept": "text/html,*/*;q=0.8"}) as http:
         page = Page(await http.request(method, path))
     assert page.status == status
     assert page.title.startswith("There is nothing")
@@ -244,12 +244,12 @@ async def test_assets_are_kept_by_browsers_and_nothing_else_is_served(site: Site
             assert (await browser.http.get(f"/static/x/{name}")).status_code == 404
 
 
-async def test_a_refused_page_says_who_can_help(site: Site, tenant: Tenant) -> None:
-    await tenant.api.patch(
+async def test_a_refused_page_says_who_can_help(site: Site, own: Tenant) -> None:
+    await own.api.patch(
         "/v1/agency/settings", {"support": {"email": "help@bright.example", "phone": None, "url": None}}
     )
-    client = await tenant.client()
-    async with signed_in(site, Role.CLIENT, tenant.id, client) as browser:
+    client = await own.client()
+    async with signed_in(site, Role.CLIENT, own.id, client) as browser:
         page = await browser.open(PORTAL)
         assert page.status == 403
         assert page.title == "Billing is not open to you"

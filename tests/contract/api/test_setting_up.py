@@ -70,7 +70,7 @@ async def test_a_card_counts_for_a_client_that_was_assigned_a_plan(own: Tenant) 
 async def test_the_steps_of_one_agency_are_not_anothers(tenant: Tenant, bystander: Tenant) -> None:
     await tenant.plan()
     assert "plan" in await done(tenant)
-    assert await done(bystander) == []
+    assert "plan" not in await done(bystander)
 
 
 async def test_an_invoice_over_nothing_is_no_payment(own: Tenant) -> None:
