@@ -1,6 +1,6 @@
 """The two web sections, server rendered: the client's billing pages and the agency's dashboard (docs/adr/0031).
 
-They show and do only what the HTTP API answers and takes: every page asks it, in this process, by its own routes.
+They do only what the HTTP API takes: every page asks it, in this process, by its own routes.
 """
 
 from typing import Final
